@@ -1,0 +1,18 @@
+"""`python -m spacy cmner …`: thin commands over the library's functions.
+
+spaCy finds this module by the `spacy_cli` entry point; every command module registers itself on
+`cmner_cli` when it is imported here.
+"""
+
+import typer
+from spacy.cli._util import app
+
+cmner_cli = typer.Typer(
+    name="cmner",
+    help="Chinese medical named entity recognition: data, resources and pipelines.",
+    no_args_is_help=True,
+)
+app.add_typer(cmner_cli)
+
+# isort: off
+# (command modules, imported for their registration)
