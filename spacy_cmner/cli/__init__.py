@@ -16,3 +16,4 @@ app.add_typer(cmner_cli)
 
 # isort: off
 # (command modules, imported for their registration)
+from spacy_cmner.cli import resources  # noqa: E402,F401
