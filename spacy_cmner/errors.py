@@ -34,8 +34,120 @@ class Message:
 
 class Messages:
     # CM1xx: data and converters
+    CM101 = Message("{path} does not exist. Check the path.")
+    CM102 = Message(
+        "{path} is not {encoding} text: byte {offset} cannot be read. Give the encoding it has, "
+        "for example gb18030, or convert the file to UTF-8."
+    )
+    CM103 = Message(
+        "{path} is not JSON: {problem} at line {line}, column {column}. Mend that place; a file "
+        "with one JSON object a line has the format 'jsonl'."
+    )
+    CM104 = Message("{path} holds {found}, not {expected}. Choose the format that it has.")
+    CM105 = Message("Not a valid record: {problem}. Mend it before you make a Record of it.")
+    CM106 = Message(
+        "{path} gave no record as '{format}' ({skipped} skipped). Choose the format that it has. "
+        "The first finding: {first}"
+    )
+    CM107 = Message("There is no format '{format}'. Choose one of: {formats}.")
+    CM108 = Message("There is no way to flatten called '{flatten}'. Choose one of: {choices}.")
+    CM109 = Message("A fraction of {fraction} is not possible. Give a number above 0, up to 1.")
+    CM110 = Message(
+        "Checksums differ from {path}: {wrong}. Fetch or build those files again, or correct the "
+        "list if the change is meant."
+    )
+    CM111 = Message("{path}, line {line}: not a line that sha256sum writes. Write the list anew.")
+    CM112 = Message("{path} is not a DocBin. Give a .spacy file made by `cmner convert`.")
+    CM113 = Message(
+        "brat cannot hold {what} {value!r}: {problem}. Rename it, or write JSONL instead."
+    )
+    CM120 = Message("Record {number}: {problem}. Mend the record or leave it out.")
+    CM121 = Message("Record {number} has no annotation ({missing}). Gold data must say 'none'.")
+    CM122 = Message("Record {number}: {entity} is no entity: {problem}. Mend it.")
+    CM123 = Message("Record {number}: entity {entity} is empty. Its end must lie behind its start.")
+    CM124 = Message(
+        "Record {number}: entity {entity} lies outside the text of {length} characters. Mend its "
+        "offsets."
+    )
+    CM125 = Message(
+        "Record {number}: entity {entity} should read {surface!r}, but its offsets give {found!r}. "
+        "Mend the offsets or the text."
+    )
+    CM126 = Message("Record {number}: entity {entity} is given twice. One of them is kept.")
+    CM127 = Message(
+        "Record {number}: entity {entity} is of a type not asked for ({labels}). Add the type if "
+        "it is wanted."
+    )
+    CM128 = Message(
+        "Record {number}: entity {entity} overlaps {chosen}; it is in doc.spans, not in doc.ents."
+    )
+    CM129 = Message("Record {number}: {count} lone surrogate(s) in the text became U+FFFD.")
+    CM130 = Message(
+        "Record {number}: {labels} labels for {characters} characters. Give one label a character."
+    )
+    CM131 = Message(
+        "Record {number}: label {label!r} is none of the scheme {scheme}. Mend it, or choose the "
+        "right scheme."
+    )
+    CM132 = Message(
+        "Record {number}, token {token}: {problem}. Entity {entity} is what was made of it."
+    )
+    CM133 = Message("Record {number}, line {line}: {text!r} has no label. Write token, blank, label.")
+    CM134 = Message("Record {number} is not JSON: {problem}. Mend the line.")
+    CM135 = Message(
+        "Record {number}: entity {entity} is in pieces. A tagger marks whole spans; mark it as one."
+    )
+    CM136 = Message("Record {number}: {what} is not an entity, and only entities are read.")
+    CM137 = Message(
+        "Record {number} has {count} annotations; the first is read. Export one per text."
+    )
+    CM138 = Message(
+        "Record {number}: entity {entity} was counted in UTF-16 units; it is now in characters."
+    )
 
     # CM2xx: resources
+    CM201 = Message(
+        "There is no {kind} file {path}. Build one with `python -m spacy cmner resources {kind}`, "
+        "or leave the path out to use the shipped one."
+    )
+    CM202 = Message(
+        "{path} is damaged or not a resource file of spacy-cmner ({reason}). "
+        "Copy it again, or build it with `python -m spacy cmner resources {kind}`."
+    )
+    CM203 = Message("{path} holds {found}, but {kind} is needed. Give the path of a {kind} file.")
+    CM204 = Message(
+        "{path} has format version {version}; this release reads version {supported}. "
+        "Upgrade spacy-cmner or build the file again."
+    )
+    CM205 = Message("{library} is needed to {task}. Run `pip install 'spacy-cmner[resources]'`.")
+    CM206 = Message(
+        "There is no font file {path}. Correct the path, or fetch the font; for the six standard "
+        "fonts docs/resources.md has the commands."
+    )
+    CM207 = Message(
+        "Font {path}, face {index}, cannot be read ({reason}). Give a TrueType, OpenType or WOFF2 "
+        "file and, for a collection (.ttc), the number of a face in it."
+    )
+    CM208 = Message(
+        "The font description {path} is faulty: {reason}. It is a JSON list of objects with a "
+        '"name" and a list "files"; the shipped fonts.json is an example.'
+    )
+    CM209 = Message(
+        "Font {font} lacks {count} of {total} characters ({examples}); they get the images of the "
+        "first font that has them. Choose a font with more characters if that is too many."
+    )
+    CM210 = Message(
+        "No font has {count} characters ({examples}); their images are empty. Add a font that has "
+        "them, or leave them out."
+    )
+    CM211 = Message(
+        "Glyphs need at least one font, a different name for each, and at least 4 pixels. "
+        "Fonts given: {names}; size: {size}."
+    )
+    CM212 = Message(
+        "The glyph table lacks {examples}. Build one with them: "
+        "`python -m spacy cmner resources glyphs --text FILE`."
+    )
 
     # CM3xx: models
 
