@@ -61,6 +61,7 @@ class Messages:
     CM113 = Message(
         "brat cannot hold {what} {value!r}: {problem}. Rename it, or write JSONL instead."
     )
+    CM114 = Message("There is no encoding called {encoding}. Use a name such as utf-8 or gb18030.")
     CM120 = Message("Record {number}: {problem}. Mend the record or leave it out.")
     CM121 = Message("Record {number} has no annotation ({missing}). Gold data must say 'none'.")
     CM122 = Message("Record {number}: {entity} is no entity: {problem}. Mend it.")
@@ -150,6 +151,25 @@ class Messages:
     )
 
     # CM3xx: models
+    CM301 = Message("The labels {labels} hold a duplicate: give every entity label once.")
+    CM302 = Message("Unknown entity label {label!r}: use one of {labels}.")
+    CM303 = Message(
+        "Entity {start}–{end} ({label}) overlaps another one, is empty, or leaves its text of "
+        "{length} characters: give flat spans inside one sentence."
+    )
+    CM304 = Message(
+        "The tag sequence starting {tags} is illegal in BIOES: pass the tags of crf_decode."
+    )
+    CM305 = Message(
+        "CRF inputs do not fit: emissions have shape {emissions}, allowed {allowed}, the lengths "
+        "(none may be negative) sum to {total}, and there are {n_tags} tags. Emissions and "
+        "allowed must both be (total length, tags)."
+    )
+    CM306 = Message(
+        "The score of sentence {sentence} (counted from 0) is {score}: either no legal tag "
+        "sequence is allowed there (check the annotation or the forced spans), or the emissions "
+        "or transitions are not finite (lower the learning rate)."
+    )
 
     # CM4xx: pipeline
 
