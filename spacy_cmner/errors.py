@@ -149,6 +149,51 @@ class Messages:
         "The glyph table lacks {examples}. Build one with them: "
         "`python -m spacy cmner resources glyphs --text FILE`."
     )
+    CM220 = Message(
+        "{words} words do not fit vectors of shape {shape} and {counts} counts. "
+        "Give one row and one count a word."
+    )
+    CM222 = Message(
+        "No word occurs {min_count} times in the texts. Give more text or a smaller --min-count."
+    )
+    CM223 = Message("There is no text file in {paths}. Give .txt files or folders that hold some.")
+    CM224 = Message(
+        "{path}, line {line}: not UTF-8 ({problem}). "
+        "Convert the file, for example with `iconv -f GB18030 -t UTF-8`."
+    )
+    CM225 = Message(
+        "{path} holds no pkuseg model (weights.npz with features.msgpack or features.pkl). "
+        "Unpack one with `python -m spacy cmner resources pkuseg-model`."
+    )
+    CM226 = Message(
+        "No pkuseg model in {home}: jieba segments instead, which knows less of medicine. "
+        "`python -m spacy cmner resources pkuseg-model` fetches pkuseg's default model."
+    )
+    CM227 = Message(
+        "The {words} words have no counts, which a lexicon needs to weight their vectors. "
+        "Build it with `python -m spacy cmner resources lexicon`."
+    )
+    CM228 = Message(
+        "The pkuseg model cannot be fetched: {reason}. Download pkuseg-0.0.25.tar.gz from PyPI on "
+        "another machine and name it with --archive."
+    )
+    CM230 = Message(
+        "{path} holds no vectors. Give a word2vec file: a word and its values in each line."
+    )
+    CM231 = Message("{path} is cut short at {place}. Copy or download the file again.")
+    CM232 = Message(
+        "{path}, line {line}: {found} values, where {dim} are expected. Mend or remove the line; "
+        "if it is right, the first line of the file is wrong."
+    )
+    CM234 = Message("{path}, {place}: a value is no finite number ({problem}). Mend or remove it.")
+    CM235 = Message(
+        "{path} goes on after {place}, though its first line promises {rows} rows. "
+        "Correct the number there."
+    )
+    CM236 = Message(
+        "{path}, row {row}: no word where one must begin ({problem}). The width {dim} in the first "
+        "line may be wrong, or the file was changed in transfer: copy it again in binary mode."
+    )
 
     # CM3xx: models
     CM301 = Message("The labels {labels} hold a duplicate: give every entity label once.")
@@ -171,7 +216,51 @@ class Messages:
         "or transitions are not finite (lower the learning rate)."
     )
 
+    CM311 = Message(
+        "The layer {name} has no weights yet. Run nlp.initialize() or load a trained pipeline."
+    )
+    CM312 = Message(
+        "The layers of this pipeline are trained by Adam. Use @optimizers = \"Adam.v1\" with "
+        "beta1 and beta2 above 0 and without use_radam."
+    )
+    CM313 = Message(
+        "The saved weights of {name} cannot be read ({reason}). The file is damaged, or was saved "
+        "with another config: copy the pipeline again."
+    )
+    CM314 = Message(
+        "Every part of LocalGlobalEmbed is switched off. Switch on at least one of char2vec, "
+        "spatial, sequential and use_global."
+    )
+    CM315 = Message(
+        "channels = {channels} does not fit the grouped convolutions of the spatial encoder. "
+        "Choose a multiple of 64."
+    )
+    CM316 = Message(
+        "A document has {tokens} tokens for {characters} characters ({text!r} …), but this layer "
+        "needs one token a character. Set [nlp.tokenizer] "
+        "@tokenizers = \"spacy-cmner.char_tokenizer.v1\"."
+    )
+
     # CM4xx: pipeline
+    CM401 = Message("alignment_mode = {value!r} is not possible. Choose one of: {allowed}.")
+    CM402 = Message("max_length = {value} is not possible. Give a number of characters above 0.")
+    CM403 = Message("{value!r} is no entity label. Give a string that is not empty.")
+    CM404 = Message(
+        "There are no entity labels for '{name}'. Give training documents with entities, or "
+        "name the labels in [initialize.components.{name}]."
+    )
+    CM405 = Message(
+        "'{name}' has no labels. Add them with add_label and call nlp.initialize(), or load a "
+        "trained pipeline."
+    )
+    CM406 = Message(
+        "{n} entities ({examples}) begin or end inside a token and were dropped (alignment_mode "
+        "is {mode!r}). Use \"expand\" or \"contract\", or the character tokenizer."
+    )
+    CM407 = Message(
+        "The texts of an example differ: {predicted!r} … is predicted on, {reference!r} … is "
+        "annotated. Make both from one text."
+    )
 
     # CM5xx: command line
     pass

@@ -1,0 +1,130 @@
+"""CoNLL-style columns: a token and its label on each line, a blank line between sentences."""
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from spacy_cmner.data.checks import RawSpan, checked_record
+from spacy_cmner.data.files import read_text
+from spacy_cmner.data.labels import (
+    Scheme,
+    detect_scheme,
+    spans_from_labels,
+    unreadable_labels,
+)
+from spacy_cmner.data.records import Record
+from spacy_cmner.data.report import Item, Outcome, Report
+from spacy_cmner.errors import Messages
+
+_SEPARATOR = re.compile(r"[ \t]+")
+
+
+def read_columns(
+    path: Path, report: Report, *, encoding: str = "utf-8", scheme: Scheme | None = None
+) -> Iterator[Record]:
+    """Read the first column as the token, the last as its label.
+
+    Columns are separated by blanks or tabs. A blank at the start of a line is itself the token.
+    Tokens are joined without blanks; one of several characters gives all of them its label.
+
+    path (Path): The file, its line ends Unix or Windows.
+    report (Report): Takes a finding for everything that is mended or left out.
+    scheme (Scheme | None): "bio", "bioes", or None to see it from the labels of the file.
+    RAISES (CmnerError): The file is missing or in another encoding.
+    """
+    sentences = list(_sentences(read_text(path, encoding)))
+    columns = [(number, [_columns(line) for line in lines]) for number, lines in sentences]
+    scheme = scheme or detect_scheme(row[-1] for _, rows in columns for row in rows)
+    for (number, rows), (_, lines) in zip(columns, sentences, strict=True):
+        unlabelled = next((i for i, row in enumerate(rows) if len(row) < 2), None)
+        if unlabelled is not None:
+            report.add(
+                Outcome.SKIPPED,
+                Item.RECORD,
+                Messages.CM133,
+                number=number,
+                line=number + unlabelled,
+                text=lines[unlabelled],
+            )
+            continue
+        tokens, labels = [row[0] for row in rows], [row[-1] for row in rows]
+        spans = labelled_spans(tokens, labels, scheme, report, number=number)
+        if spans is None:
+            continue
+        record = checked_record("".join(tokens), spans, report, number=number)
+        if record is not None:
+            yield record
+
+
+def labelled_spans(
+    tokens: Sequence[str],
+    labels: Sequence[str],
+    scheme: Scheme,
+    report: Report,
+    *,
+    number: int,
+) -> list[RawSpan] | None:
+    """Turn one label a token into character spans, and report what had to be mended.
+
+    tokens (Sequence[str]): The tokens; a string counts as its characters.
+    labels (Sequence[str]): Their labels.
+    RETURNS (list[RawSpan] | None): None where the record has to be skipped: another number of
+        labels than tokens, or a label that is not of the scheme.
+    """
+    if len(tokens) != len(labels):
+        report.add(
+            Outcome.SKIPPED,
+            Item.RECORD,
+            Messages.CM130,
+            number=number,
+            labels=len(labels),
+            characters=len(tokens),
+        )
+        return None
+    for label in unreadable_labels(labels, scheme):
+        report.add(
+            Outcome.SKIPPED,
+            Item.RECORD,
+            Messages.CM131,
+            number=number,
+            label=label,
+            scheme=scheme,
+        )
+        return None
+    offsets = [0]
+    for token in tokens:
+        offsets.append(offsets[-1] + len(token))
+    spans = []
+    for start, end, label, problem in spans_from_labels(labels, scheme):
+        span = RawSpan(offsets[start], offsets[end], label)
+        spans.append(span)
+        if problem:
+            report.add(
+                Outcome.REPAIRED,
+                Item.ENTITY,
+                Messages.CM132,
+                number=number,
+                token=start,
+                problem=problem,
+                entity=span,
+            )
+    return spans
+
+
+def _sentences(text: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield the number of a sentence's first line, from 1, and its lines."""
+    lines: list[str] = []
+    for number, line in enumerate([*text.split("\n"), ""], start=1):
+        line = line.removesuffix("\r")
+        if line.strip(" \t") and not line.startswith("-DOCSTART-"):
+            lines.append(line)
+        elif lines:
+            yield number - len(lines), lines
+            lines = []
+
+
+def _columns(line: str) -> list[str]:
+    """Split into token and further columns."""
+    if line[0] in " \t":
+        return [line[0], *_SEPARATOR.split(line.strip(" \t"))]
+    return _SEPARATOR.split(line.rstrip(" \t"))

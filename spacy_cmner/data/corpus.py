@@ -1,0 +1,141 @@
+"""From an annotation file to a DocBin, and back to records."""
+
+import random
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from spacy.tokens import DocBin
+from spacy.vocab import Vocab
+
+from spacy_cmner.data.cmeee import read_cmeee
+from spacy_cmner.data.columns import read_columns
+from spacy_cmner.data.docs import SPANS_KEY, Flatten, doc_to_record, record_to_doc
+from spacy_cmner.data.imcs import read_imcs
+from spacy_cmner.data.records import Record
+from spacy_cmner.data.report import Item, Outcome, Report
+from spacy_cmner.errors import Messages
+
+Reader = Callable[..., Iterator[Record]]
+
+FORMATS: dict[str, Reader] = {
+    "cmeee": read_cmeee,
+    "imcs": read_imcs,
+    "columns": read_columns,
+    "bio": partial(read_columns, scheme="bio"),
+    "bioes": partial(read_columns, scheme="bioes"),
+}
+
+
+def convert(
+    source: Path,
+    format: str,
+    out: Path,
+    *,
+    flatten: Flatten = "longest",
+    labels: Sequence[str] = (),
+    fraction: float = 1.0,
+    seed: int = 0,
+    limit: int | None = None,
+    encoding: str = "utf-8",
+    spans_key: str = SPANS_KEY,
+) -> Report:
+    """Convert annotations to a DocBin that `spacy train` reads.
+
+    source (Path): A file, or brat's folder.
+    format (str): A key of `FORMATS`.
+    out (Path): The .spacy file to write; its folder is made.
+    flatten (Flatten): Which of overlapping entities `doc.ents` holds.
+    labels (Sequence[str]): The types wanted; none means all. Others are skipped and reported.
+    fraction (float): The part of the records to keep, chosen by `seed`. A smaller part is
+        contained in a larger one of the same seed.
+    limit (int | None): Keep this many records at most, the first ones.
+    encoding (str): The source's encoding.
+    spans_key (str): The group in `doc.spans` that holds all entities.
+    RETURNS (Report): What was kept, flattened, repaired, misaligned and skipped.
+    RAISES (CmnerError): An unknown format, an unreadable source, or one without a record.
+    """
+    if format not in FORMATS:
+        raise Messages.CM107.error(format=format, formats=", ".join(FORMATS))
+    report = Report(source)
+    records = list(FORMATS[format](source, report, encoding=encoding))
+    if not records:
+        skipped = report.count(Outcome.SKIPPED, Item.RECORD)
+        first = report.findings[0].text if report.findings else "the source is empty."
+        raise Messages.CM106.error(path=source, format=format, skipped=skipped, first=first)
+    chosen = subsample(records, fraction=fraction, seed=seed, limit=limit)
+    report.left_out = len(records) - len(chosen)
+    wanted = restrict_labels(chosen, labels, report) if labels else chosen
+    write_docbin(wanted, out, flatten=flatten, spans_key=spans_key, report=report)
+    return report
+
+
+def subsample(
+    records: Sequence[Record], *, fraction: float = 1.0, seed: int = 0, limit: int | None = None
+) -> list[Record]:
+    """Choose a part of the records, in their order; a smaller part lies within a larger one.
+
+    RAISES (CmnerError): `fraction` is not above 0 and up to 1.
+    """
+    if not 0 < fraction <= 1:
+        raise Messages.CM109.error(fraction=fraction)
+    order = list(range(len(records)))
+    random.Random(seed).shuffle(order)
+    chosen = sorted(order[: round(fraction * len(records))])
+    return [records[i] for i in chosen[:limit]]
+
+
+def restrict_labels(
+    records: Iterable[Record], labels: Sequence[str], report: Report
+) -> Iterator[Record]:
+    """Keep the entities of the types `labels`; report each other one as skipped."""
+    for record in records:
+        for entity in record.entities:
+            if entity.label not in labels:
+                report.add(
+                    Outcome.SKIPPED,
+                    Item.ENTITY,
+                    Messages.CM127,
+                    number=record.number,
+                    entity=entity,
+                    labels=", ".join(labels),
+                )
+        kept = tuple(entity for entity in record.entities if entity.label in labels)
+        yield replace(record, entities=kept)
+
+
+def write_docbin(
+    records: Iterable[Record],
+    path: Path,
+    *,
+    flatten: Flatten = "longest",
+    spans_key: str = SPANS_KEY,
+    report: Report | None = None,
+) -> None:
+    """Write gold Docs, see `record_to_doc`; `report` counts them."""
+    vocab = Vocab()
+    docbin = DocBin(attrs=["ENT_IOB", "ENT_TYPE"], store_user_data=True)
+    for record in records:
+        docbin.add(
+            record_to_doc(record, vocab, flatten=flatten, spans_key=spans_key, report=report)
+        )
+        if report is not None:
+            report.keep(record)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    docbin.to_disk(path)
+
+
+def read_docbin(path: Path, *, spans_key: str = SPANS_KEY) -> Iterator[Record]:
+    """Read the records of a DocBin; the inverse of `write_docbin`.
+
+    RAISES (CmnerError): The file is missing or not a DocBin.
+    """
+    if not path.is_file():
+        raise Messages.CM101.error(path=path)
+    try:
+        docbin = DocBin().from_disk(path)
+    except ValueError:
+        raise Messages.CM112.error(path=path) from None
+    for doc in docbin.get_docs(Vocab()):
+        yield doc_to_record(doc, spans_key=spans_key)

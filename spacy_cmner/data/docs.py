@@ -1,0 +1,112 @@
+"""Records as spaCy Docs and back, without loss.
+
+A Doc's `ents` cannot overlap, gold entities can. So all of them are in a span group, and a
+choice of them in `ents`, for models that tag.
+"""
+
+import json
+from collections.abc import Callable, Iterable
+from typing import Literal
+
+from spacy.tokens import Doc, Span
+from spacy.vocab import Vocab
+
+from spacy_cmner.data.records import Entity, Record
+from spacy_cmner.data.report import Item, Outcome, Report
+from spacy_cmner.errors import Messages
+from spacy_cmner.tokenizer import char_doc
+
+Flatten = Literal["longest", "shortest", "first"]
+
+SPANS_KEY = "cmner"
+USER_DATA_KEY = "cmner_record"
+
+# What is chosen first wins over all that overlaps it. The label decides between two types of
+# one span, alphabetically: an arbitrary rule, but the same in every file.
+_PRIORITIES: dict[str, Callable[[Entity], tuple[int, int, str]]] = {
+    "longest": lambda e: (e.start - e.end, e.start, e.label),
+    "shortest": lambda e: (e.end - e.start, e.start, e.label),
+    "first": lambda e: (e.start, -e.end, e.label),
+}
+
+
+def flatten_entities(
+    entities: Iterable[Entity], flatten: Flatten = "longest"
+) -> tuple[list[Entity], list[tuple[Entity, Entity]]]:
+    """Choose entities that do not overlap, greedily by one priority.
+
+    entities (Iterable[Entity]): May nest and cross.
+    flatten (Flatten): "longest" and "shortest" prefer by length, then the earlier start; "first"
+        by start, then the longer. Of two types of one span the alphabetically first stays.
+    RETURNS (tuple[list[Entity], list[tuple[Entity, Entity]]]): The chosen entities, and each
+        other one beside a chosen entity that it overlaps.
+    RAISES (CmnerError): `flatten` is none of these.
+    """
+    if flatten not in _PRIORITIES:
+        raise Messages.CM108.error(flatten=flatten, choices=", ".join(_PRIORITIES))
+    owners: dict[int, Entity] = {}
+    chosen: list[Entity] = []
+    dropped: list[tuple[Entity, Entity]] = []
+    for entity in sorted(entities, key=_PRIORITIES[flatten]):
+        owner = next((owners[i] for i in range(entity.start, entity.end) if i in owners), None)
+        if owner is None:
+            chosen.append(entity)
+            owners.update(dict.fromkeys(range(entity.start, entity.end), entity))
+        else:
+            dropped.append((entity, owner))
+    return sorted(chosen), sorted(dropped)
+
+
+def record_to_doc(
+    record: Record,
+    vocab: Vocab,
+    *,
+    flatten: Flatten = "longest",
+    spans_key: str = SPANS_KEY,
+    report: Report | None = None,
+) -> Doc:
+    """Make a gold Doc with one token a character.
+
+    Its `ents` are always set, also to none, because spaCy takes unset ones for missing gold.
+
+    record (Record): The text and its entities.
+    vocab (Vocab): The vocabulary of the Doc.
+    flatten (Flatten): Which of overlapping entities `doc.ents` holds, see `flatten_entities`.
+    spans_key (str): The group in `doc.spans` that holds all entities.
+    report (Report | None): Takes a finding for each entity that is in the group only.
+    RETURNS (Doc): With the record's id and meta in `doc.user_data`.
+    """
+    doc = char_doc(vocab, record.text)
+    flat, dropped = flatten_entities(record.entities, flatten)
+    doc.set_ents([Span(doc, *_fields(e)) for e in flat], default="outside")
+    doc.spans[spans_key] = [Span(doc, *_fields(e)) for e in record.entities]
+    source = {"id": record.id, "meta": record.meta, "number": record.number}
+    # as JSON, because DocBin's msgpack would make tuples of lists
+    doc.user_data[USER_DATA_KEY] = json.dumps(source)
+    if report is not None:
+        for entity, owner in dropped:
+            report.add(
+                Outcome.FLATTENED,
+                Item.ENTITY,
+                Messages.CM128,
+                number=record.number,
+                entity=entity,
+                chosen=owner,
+            )
+    return doc
+
+
+def doc_to_record(doc: Doc, *, spans_key: str = SPANS_KEY) -> Record:
+    """Read a Doc back, of any tokenization; the inverse of `record_to_doc`.
+
+    doc (Doc): A Doc with entities in the group `spans_key`, else in `doc.ents`.
+    RETURNS (Record): With id and meta where `record_to_doc` has put them.
+    """
+    spans = doc.spans[spans_key] if spans_key in doc.spans else doc.ents
+    entities = {Entity(span.start_char, span.end_char, span.label_) for span in spans}
+    source = json.loads(doc.user_data.get(USER_DATA_KEY, "{}"))
+    return Record(doc.text, tuple(entities), **source)
+
+
+def _fields(entity: Entity) -> tuple[int, int, str]:
+    return entity.start, entity.end, entity.label

@@ -1,0 +1,51 @@
+"""Reading files so that what is wrong with them is said with their name."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from spacy_cmner.errors import Messages
+
+
+def read_text(path: Path, encoding: str = "utf-8") -> str:
+    """Read a whole file with its line ends as they are; a byte order mark at its start is no text.
+
+    path (Path): The file.
+    encoding (str): Its encoding.
+    RAISES (CmnerError): It does not exist, or is not in that encoding.
+    """
+    try:
+        text = path.read_bytes().decode(encoding)
+    except (FileNotFoundError, IsADirectoryError):
+        raise Messages.CM101.error(path=path) from None
+    except UnicodeDecodeError as error:
+        raise Messages.CM102.error(path=path, encoding=encoding, offset=error.start) from None
+    except LookupError:
+        raise Messages.CM114.error(encoding=encoding) from None
+    return text.removeprefix("\ufeff")
+
+
+def read_json(path: Path, encoding: str = "utf-8") -> Any:
+    """Read a whole JSON file.
+
+    RAISES (CmnerError): As `read_text`, or it is not JSON.
+    """
+    try:
+        return json.loads(read_text(path, encoding))
+    except json.JSONDecodeError as error:
+        raise Messages.CM103.error(
+            path=path, problem=error.msg, line=error.lineno, column=error.colno
+        ) from None
+
+
+def read_json_list(path: Path, encoding: str = "utf-8") -> list[Any]:
+    """Read a JSON file that holds a list.
+
+    RAISES (CmnerError): As `read_json`, or it holds something else.
+    """
+    content = read_json(path, encoding)
+    if not isinstance(content, list):
+        raise Messages.CM104.error(
+            path=path, found=f"a JSON {type(content).__name__}", expected="a JSON list of records"
+        )
+    return content

@@ -1,0 +1,132 @@
+"""What became of each record and entity on its way, so that nothing is dropped silently."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import wasabi
+
+from spacy_cmner.data.records import Record
+from spacy_cmner.errors import Message
+
+
+class Outcome(str, Enum):
+    """What was done where gold data could not be taken as it stands.
+
+    FLATTENED: the entity is kept in `doc.spans`, but overlaps a chosen one in `doc.ents`.
+    REPAIRED: kept after a mend that the finding names.
+    MISALIGNED: left out, because its offsets and its text contradict each other.
+    SKIPPED: left out for another reason.
+    """
+
+    FLATTENED = "flattened"
+    REPAIRED = "repaired"
+    MISALIGNED = "misaligned"
+    SKIPPED = "skipped"
+
+
+class Item(str, Enum):
+    """What a finding is about."""
+
+    RECORD = "record"
+    ENTITY = "entity"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One decision on one record or entity.
+
+    number (int | None): The record's `number`.
+    code (str): The message's code, the reason in one word.
+    text (str): The whole message, with the value and the fix.
+    """
+
+    outcome: Outcome
+    item: Item
+    number: int | None
+    code: str
+    text: str
+
+
+@dataclass
+class Report:
+    """Collects findings and counts while records pass from reader to DocBin.
+
+    source (Path | None): Where the records come from.
+    records (int): Records kept.
+    entities (int): Entities kept, the flattened ones included.
+    left_out (int): Good records that a subsample left out because it was asked to.
+    """
+
+    source: Path | None = None
+    findings: list[Finding] = field(default_factory=list)
+    records: int = 0
+    entities: int = 0
+    left_out: int = 0
+
+    def keep(self, record: Record) -> None:
+        """Count a record that reached the output."""
+        self.records += 1
+        self.entities += len(record.entities)
+
+    def add(
+        self, outcome: Outcome, item: Item, message: Message, *, number: int | None, **values: Any
+    ) -> None:
+        """Note a decision; `values` fill the message, together with the record's number."""
+        text = message.format(number=number, **values)
+        self.findings.append(Finding(outcome, item, number, message.code, text))
+
+    def count(self, outcome: Outcome, item: Item) -> int:
+        """How many records or entities met that outcome."""
+        return sum(f.outcome is outcome and f.item is item for f in self.findings)
+
+    @property
+    def problems(self) -> list[Finding]:
+        """The findings that mean faulty data. Nested gold is none: flattening it is no fault."""
+        return [f for f in self.findings if f.outcome is not Outcome.FLATTENED]
+
+    def to_jsonl(self, path: Path) -> None:
+        """Write a first line with the counts, then every finding, one JSON object a line."""
+        counts = {
+            "source": str(self.source),
+            "records": self.records,
+            "entities": self.entities,
+            "left_out": self.left_out,
+        }
+        rows = (counts, *map(asdict, self.findings))
+        lines = [json.dumps(row, ensure_ascii=False) for row in rows]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8", errors="backslashreplace")
+
+    def summary(self, max_lines: int = 20) -> str:
+        """Render the counts as a table, then the findings, problems first.
+
+        max_lines (int): How many findings to show of each outcome; the rest is counted.
+        """
+        parts = [self._table()]
+        for outcome in reversed(Outcome):
+            found = [f for f in self.findings if f.outcome is outcome]
+            parts.extend(f"{outcome.value}: {f.text}" for f in found[:max_lines])
+            if len(found) > max_lines:
+                codes = ", ".join(f"{code} × {n}" for code, n in _codes(found))
+                parts.append(f"{outcome.value}: … {len(found) - max_lines} more ({codes} in all)")
+        if self.left_out:
+            parts.append(f"{self.left_out} good records were left out, as the options ask.")
+        return "\n".join(parts)
+
+    def _table(self) -> str:
+        kept = {Item.RECORD: self.records, Item.ENTITY: self.entities}
+        rows = [
+            (item.value, kept[item], *(self.count(outcome, item) for outcome in Outcome))
+            for item in Item
+        ]
+        header = ("", "kept", *(outcome.value for outcome in Outcome))
+        return wasabi.table(rows, header=header, divider=True, aligns=("l", *("r",) * 5))
+
+
+def _codes(findings: Iterable[Finding]) -> list[tuple[str, int]]:
+    return Counter(f.code for f in findings).most_common()

@@ -1,0 +1,53 @@
+"""One token a character, so that a token's index is its character's offset.
+
+spaCy's own character tokenizer for Chinese merges runs of whitespace and hides a single blank
+in the token before it; offsets and tokens then differ, and annotations no longer line up.
+"""
+
+import re
+from collections.abc import Callable
+
+from spacy.language import Language
+from spacy.tokens import Doc
+from spacy.util import DummyTokenizer
+from spacy.vocab import Vocab
+
+REPLACEMENT = "\ufffd"
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def replace_surrogates(text: str) -> str:
+    """Put U+FFFD in the place of each lone surrogate: spaCy's strings are UTF-8, which has none.
+
+    One character replaces one, so every offset stays what it was.
+    """
+    return _LONE_SURROGATE.sub(REPLACEMENT, text)
+
+
+def char_doc(vocab: Vocab, text: str) -> Doc:
+    """Make a Doc in which `token.i` is the offset of its one character, whitespace included.
+
+    vocab (Vocab): The vocabulary of the Doc.
+    text (str): Any text; lone surrogates become U+FFFD, all else is kept as `doc.text`.
+    RETURNS (Doc): As many tokens as `text` has characters.
+    """
+    return Doc(vocab, words=list(replace_surrogates(text)), spaces=[False] * len(text))
+
+
+class CharTokenizer(DummyTokenizer):
+    """Tokenizer of a pipeline that reads characters. It has no state to save but the vocab."""
+
+    def __init__(self, vocab: Vocab) -> None:
+        self.vocab = vocab
+
+    def __call__(self, text: str) -> Doc:
+        return char_doc(self.vocab, text)
+
+
+def create_char_tokenizer() -> Callable[[Language], CharTokenizer]:
+    """Registered as the tokenizer `spacy-cmner.char_tokenizer.v1`."""
+
+    def make_char_tokenizer(nlp: Language) -> CharTokenizer:
+        return CharTokenizer(nlp.vocab)
+
+    return make_char_tokenizer
