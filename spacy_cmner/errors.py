@@ -177,6 +177,7 @@ class Messages:
         "The pkuseg model cannot be fetched: {reason}. Download pkuseg-0.0.25.tar.gz from PyPI on "
         "another machine and name it with --archive."
     )
+    CM229 = Message("{path} is not the pkuseg-0.0.25.tar.gz of PyPI (sha256 {expected}). Download it.")
     CM230 = Message(
         "{path} holds no vectors. Give a word2vec file: a word and its values in each line."
     )

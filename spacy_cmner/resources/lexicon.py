@@ -1,0 +1,131 @@
+"""The domain dictionary D and the global representation of characters.
+
+A character takes part in many words of a domain. All words of D that hold it fall into four sets by
+its place in them, and each set becomes the mean of its word vectors, weighted by word counts. No
+sentence is needed for that, so the result is a table.
+
+Global representation of "A local and global character representation enhanced model for Chinese
+medical named entity recognition": skip-gram with window 4, words of fewer than 5 occurrences
+removed. Ma et al. (2020), "Simplify the Usage of Lexicon in Chinese NER", has the same four sets,
+but over the words matched in one sentence.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spacy_cmner.errors import Messages
+from spacy_cmner.resources.vectors import Vectors, train_skipgram
+
+KIND = "lexicon"
+BEGIN, MIDDLE, END, SINGLE = range(4)
+MAX_WORD_LENGTH = 10
+
+
+@dataclass(frozen=True)
+class Lexicon:
+    """The words of a domain with their counts and vectors.
+
+    vectors (Vectors): The V words of D, with counts.
+    """
+
+    vectors: Vectors
+
+    def __post_init__(self) -> None:
+        if self.vectors.counts is None:
+            raise Messages.CM227.error(words=len(self.vectors))
+
+    def save(
+        self, path: Path, *, half: bool = False, metadata: Mapping[str, Any] | None = None
+    ) -> None:
+        """Write a resource file (see `Vectors.save`)."""
+        self.vectors.save(path, kind=KIND, half=half, metadata=metadata)
+
+    @classmethod
+    def load(cls, path: Path) -> "Lexicon":
+        """Read what `save` wrote (see `Vectors.load`)."""
+        return cls(Vectors.load(path, kind=KIND))
+
+    def char_table(self, chars: Sequence[str]) -> np.ndarray:
+        """Compute the count-weighted mean word vector per character and place.
+
+        A character that stands in a word several times counts once for each of its places. The work
+        is linear in the characters of D.
+
+        chars (Sequence[str]): C distinct characters.
+        RETURNS (np.ndarray): (C, 4, D) float32, the places in the order begin, middle, end, single;
+            zeros where no word has the character in that place.
+        """
+        row_of = {char: row for row, char in enumerate(chars)}
+        slots: list[int] = []  # row of the table, as character × place
+        rows: list[int] = []  # row of the word
+        for word_row, word in enumerate(self.vectors.words):
+            for position, char in enumerate(word):
+                row = row_of.get(char)
+                if row is not None:
+                    slots.append(4 * row + _place(position, len(word)))
+                    rows.append(word_row)
+        weights = np.asarray(self.vectors.counts, dtype=np.float64)[rows]
+        totals = np.bincount(slots, weights=weights, minlength=4 * len(row_of))
+        sums = np.zeros((4 * len(row_of), self.vectors.dim))
+        np.add.at(sums, slots, weights[:, None] * self.vectors.vectors[rows])
+        means = sums / np.where(totals > 0, totals, 1)[:, None]
+        return means.reshape(len(row_of), 4, self.vectors.dim).astype(np.float32)
+
+
+def _place(position: int, length: int) -> int:
+    if length == 1:
+        return SINGLE
+    if position == 0:
+        return BEGIN
+    return END if position == length - 1 else MIDDLE
+
+
+def is_dictionary_word(word: str) -> bool:
+    """Tell whether a segmented word belongs into D.
+
+    Words of up to 10 characters with at least one letter (Chinese characters are letters): longer
+    ones are segmentation faults, the others are numbers and punctuation.
+    """
+    return len(word) <= MAX_WORD_LENGTH and any(map(str.isalpha, word))
+
+
+def build_lexicon(
+    sentences: Iterable[Sequence[str]],
+    *,
+    dim: int = 50,
+    window: int = 4,
+    min_count: int = 5,
+    epochs: int = 5,
+    seed: int = 0,
+    progress: bool = False,
+) -> Lexicon:
+    """Train word vectors on segmented text and keep the words that belong into D.
+
+    Numbers and punctuation are context in training, and leave only afterwards.
+
+    sentences (Iterable[Sequence[str]]): Words; read `epochs` + 1 times, so not a generator.
+    dim (int): Width D of the vectors.
+    window (int): Largest distance between a word and its context word, in words.
+    min_count (int): Words that occur less often are no part of D.
+    epochs (int): Passes over the sentences after the one that counts words.
+    seed (int): The same sentences and seed give the same lexicon.
+    progress (bool): Show progress bars on stderr.
+    RETURNS (Lexicon): Most frequent word first.
+    RAISES (CmnerError): CM205 without gensim, CM222 if no word occurs `min_count` times.
+    """
+    vectors = train_skipgram(
+        sentences,
+        dim=dim,
+        window=window,
+        min_count=min_count,
+        epochs=epochs,
+        seed=seed,
+        progress=progress,
+    )
+    return Lexicon(
+        vectors.take([row for row, word in enumerate(vectors.words) if is_dictionary_word(word)])
+    )
