@@ -93,14 +93,16 @@ class Messages:
     CM132 = Message(
         "Record {number}, token {token}: {problem}. Entity {entity} is what was made of it."
     )
-    CM133 = Message("Record {number}, line {line}: {text!r} has no label. Write token, blank, label.")
+    CM133 = Message(
+        "Record {number}, line {line}: {text!r} has no label. Write token, blank, label."
+    )
     CM134 = Message("Record {number} is not JSON: {problem}. Mend the line.")
     CM135 = Message(
         "Record {number}: entity {entity} is in pieces. A tagger marks whole spans; mark it as one."
     )
     CM136 = Message("Record {number}: {what} is not an entity, and only entities are read.")
     CM137 = Message(
-        "Record {number} has {count} annotations; the first is read. Export one per text."
+        "Record {number} has {count} annotations; the first is read. Export one a text."
     )
     CM138 = Message(
         "Record {number}: entity {entity} was counted in UTF-16 units; it is now in characters."

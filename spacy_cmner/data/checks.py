@@ -94,14 +94,17 @@ def _checked_entity(span: RawSpan, text: str, report: Report, number: int) -> En
             length=len(text),
         )
         return None
-    if span.surface is not None and span.surface != text[start:end]:
+    surface = span.surface
+    if isinstance(surface, str):
+        surface = replace_surrogates(surface)
+    if surface is not None and surface != text[start:end]:
         report.add(
             Outcome.MISALIGNED,
             Item.ENTITY,
             Messages.CM125,
             number=number,
             entity=span,
-            surface=span.surface,
+            surface=surface,
             found=text[start:end],
         )
         return None

@@ -5,13 +5,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from spacy_cmner.data.checks import RawSpan, checked_record
-from spacy_cmner.data.files import read_text
-from spacy_cmner.data.labels import (
-    Scheme,
-    detect_scheme,
-    spans_from_labels,
-    unreadable_labels,
-)
+from spacy_cmner.data.files import read_lines
+from spacy_cmner.data.labels import Scheme, detect_scheme, first_unreadable, spans_from_labels
 from spacy_cmner.data.records import Record
 from spacy_cmner.data.report import Item, Outcome, Report
 from spacy_cmner.errors import Messages
@@ -32,7 +27,7 @@ def read_columns(
     scheme (Scheme | None): "bio", "bioes", or None to see it from the labels of the file.
     RAISES (CmnerError): The file is missing or in another encoding.
     """
-    sentences = list(_sentences(read_text(path, encoding)))
+    sentences = list(_sentences(read_lines(path, encoding)))
     columns = [(number, [_columns(line) for line in lines]) for number, lines in sentences]
     scheme = scheme or detect_scheme(row[-1] for _, rows in columns for row in rows)
     for (number, rows), (_, lines) in zip(columns, sentences, strict=True):
@@ -81,13 +76,14 @@ def labelled_spans(
             characters=len(tokens),
         )
         return None
-    for label in unreadable_labels(labels, scheme):
+    unreadable = first_unreadable(labels, scheme)
+    if unreadable is not None:
         report.add(
             Outcome.SKIPPED,
             Item.RECORD,
             Messages.CM131,
             number=number,
-            label=label,
+            label=unreadable,
             scheme=scheme,
         )
         return None
@@ -111,11 +107,10 @@ def labelled_spans(
     return spans
 
 
-def _sentences(text: str) -> Iterator[tuple[int, list[str]]]:
+def _sentences(file_lines: list[str]) -> Iterator[tuple[int, list[str]]]:
     """Yield the number of a sentence's first line, from 1, and its lines."""
     lines: list[str] = []
-    for number, line in enumerate([*text.split("\n"), ""], start=1):
-        line = line.removesuffix("\r")
+    for number, line in enumerate([*file_lines, ""], start=1):
         if line.strip(" \t") and not line.startswith("-DOCSTART-"):
             lines.append(line)
         elif lines:

@@ -9,10 +9,13 @@ from pathlib import Path
 from spacy.tokens import DocBin
 from spacy.vocab import Vocab
 
+from spacy_cmner.data.brat import read_brat
 from spacy_cmner.data.cmeee import read_cmeee
 from spacy_cmner.data.columns import read_columns
 from spacy_cmner.data.docs import SPANS_KEY, Flatten, doc_to_record, record_to_doc
 from spacy_cmner.data.imcs import read_imcs
+from spacy_cmner.data.jsonl import read_jsonl
+from spacy_cmner.data.label_studio import read_label_studio
 from spacy_cmner.data.records import Record
 from spacy_cmner.data.report import Item, Outcome, Report
 from spacy_cmner.errors import Messages
@@ -25,6 +28,9 @@ FORMATS: dict[str, Reader] = {
     "columns": read_columns,
     "bio": partial(read_columns, scheme="bio"),
     "bioes": partial(read_columns, scheme="bioes"),
+    "jsonl": read_jsonl,
+    "label_studio": read_label_studio,
+    "brat": read_brat,
 }
 
 
@@ -117,9 +123,10 @@ def write_docbin(
     vocab = Vocab()
     docbin = DocBin(attrs=["ENT_IOB", "ENT_TYPE"], store_user_data=True)
     for record in records:
-        docbin.add(
-            record_to_doc(record, vocab, flatten=flatten, spans_key=spans_key, report=report)
-        )
+        doc = record_to_doc(record, vocab, flatten=flatten, spans_key=spans_key, report=report)
+        docbin.add(doc)
+        if not doc.user_data:
+            docbin.user_data[-1] = None  # unpacking an empty one costs as much as a full one
         if report is not None:
             report.keep(record)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -80,9 +80,9 @@ def record_to_doc(
     flat, dropped = flatten_entities(record.entities, flatten)
     doc.set_ents([Span(doc, *_fields(e)) for e in flat], default="outside")
     doc.spans[spans_key] = [Span(doc, *_fields(e)) for e in record.entities]
-    source = {"id": record.id, "meta": record.meta, "number": record.number}
-    # as JSON, because DocBin's msgpack would make tuples of lists
-    doc.user_data[USER_DATA_KEY] = json.dumps(source)
+    if record.id is not None or record.meta:
+        # as JSON, because DocBin's msgpack would make tuples of lists
+        doc.user_data[USER_DATA_KEY] = json.dumps({"id": record.id, "meta": record.meta})
     if report is not None:
         for entity, owner in dropped:
             report.add(
@@ -102,7 +102,7 @@ def doc_to_record(doc: Doc, *, spans_key: str = SPANS_KEY) -> Record:
     doc (Doc): A Doc with entities in the group `spans_key`, else in `doc.ents`.
     RETURNS (Record): With id and meta where `record_to_doc` has put them.
     """
-    spans = doc.spans[spans_key] if spans_key in doc.spans else doc.ents
+    spans = doc.spans.get(spans_key, doc.ents)
     entities = {Entity(span.start_char, span.end_char, span.label_) for span in spans}
     source = json.loads(doc.user_data.get(USER_DATA_KEY, "{}"))
     return Record(doc.text, tuple(entities), **source)

@@ -8,21 +8,31 @@ from spacy_cmner.errors import Messages
 
 
 def read_text(path: Path, encoding: str = "utf-8") -> str:
-    """Read a whole file with its line ends as they are; a byte order mark at its start is no text.
+    """Read a whole file as it is, its line ends and a byte order mark included.
 
     path (Path): The file.
     encoding (str): Its encoding.
     RAISES (CmnerError): It does not exist, or is not in that encoding.
     """
     try:
-        text = path.read_bytes().decode(encoding)
+        return path.read_bytes().decode(encoding)
     except (FileNotFoundError, IsADirectoryError):
         raise Messages.CM101.error(path=path) from None
     except UnicodeDecodeError as error:
         raise Messages.CM102.error(path=path, encoding=encoding, offset=error.start) from None
     except LookupError:
         raise Messages.CM114.error(encoding=encoding) from None
-    return text.removeprefix("\ufeff")
+
+
+def read_lines(path: Path, encoding: str = "utf-8") -> list[str]:
+    """Read the lines of a file, whether their ends are Unix's or Windows'.
+
+    Unlike `str.splitlines` this leaves U+2028 and its like inside a line, where they may be data.
+
+    RAISES (CmnerError): As `read_text`.
+    """
+    lines = read_text(path, encoding).removeprefix("\ufeff").split("\n")
+    return [line.removesuffix("\r") for line in lines]
 
 
 def read_json(path: Path, encoding: str = "utf-8") -> Any:
@@ -31,7 +41,7 @@ def read_json(path: Path, encoding: str = "utf-8") -> Any:
     RAISES (CmnerError): As `read_text`, or it is not JSON.
     """
     try:
-        return json.loads(read_text(path, encoding))
+        return json.loads(read_text(path, encoding).removeprefix("\ufeff"))
     except json.JSONDecodeError as error:
         raise Messages.CM103.error(
             path=path, problem=error.msg, line=error.lineno, column=error.colno

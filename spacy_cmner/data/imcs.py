@@ -34,8 +34,12 @@ def read_imcs(path: Path, report: Report, *, encoding: str = "utf-8") -> Iterato
         else:
             meta = dict(item)
             labels = meta.pop("BIO_label").split()
-            text = meta.pop("text", None) or meta.pop("sentence", "")
-            spans = labelled_spans(text, labels, "bio", report, number=number)
+            text = meta.pop("text" if "text" in meta else "sentence", None)
+            spans = (
+                labelled_spans(text, labels, "bio", report, number=number)
+                if isinstance(text, str)
+                else []  # checked_record says that there is no text
+            )
             if spans is None:
                 continue
             record = checked_record(text, spans, report, number=number, meta=meta)

@@ -29,9 +29,9 @@ def detect_scheme(labels: Iterable[str]) -> Scheme:
     return "bioes" if prefixes & set("ESMLUW") else "bio"
 
 
-def unreadable_labels(labels: Iterable[str], scheme: Scheme) -> list[str]:
-    """List the labels that are not of the scheme."""
-    return [label for label in labels if _split(label, scheme) is None]
+def first_unreadable(labels: Iterable[str], scheme: Scheme) -> str | None:
+    """Find a label that is not of the scheme, if there is one."""
+    return next((label for label in labels if _split(label, scheme) is None), None)
 
 
 def spans_from_labels(labels: Sequence[str], scheme: Scheme) -> list[LabelledSpan]:

@@ -30,10 +30,11 @@ class Outcome(str, Enum):
 
 
 class Item(str, Enum):
-    """What a finding is about."""
+    """What a finding is about. OTHER: annotation that no Record holds, such as relations."""
 
     RECORD = "record"
     ENTITY = "entity"
+    OTHER = "other"
 
 
 @dataclass(frozen=True)
@@ -86,8 +87,12 @@ class Report:
 
     @property
     def problems(self) -> list[Finding]:
-        """The findings that mean faulty data. Nested gold is none: flattening it is no fault."""
-        return [f for f in self.findings if f.outcome is not Outcome.FLATTENED]
+        """The findings that mean faulty data: neither nested gold nor other annotation does."""
+        return [
+            f
+            for f in self.findings
+            if f.outcome is not Outcome.FLATTENED and f.item is not Item.OTHER
+        ]
 
     def to_jsonl(self, path: Path) -> None:
         """Write a first line with the counts, then every finding, one JSON object a line."""
@@ -119,7 +124,7 @@ class Report:
         return "\n".join(parts)
 
     def _table(self) -> str:
-        kept = {Item.RECORD: self.records, Item.ENTITY: self.entities}
+        kept = {Item.RECORD: self.records, Item.ENTITY: self.entities, Item.OTHER: 0}
         rows = [
             (item.value, kept[item], *(self.count(outcome, item) for outcome in Outcome))
             for item in Item

@@ -1,0 +1,79 @@
+"""`python -m spacy cmner convert` and `verify`: annotations to DocBins, checksums of a folder."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from wasabi import msg
+
+from spacy_cmner.cli import cmner_cli
+from spacy_cmner.data.checksums import verify_checksums
+from spacy_cmner.data.corpus import FORMATS, convert
+from spacy_cmner.data.docs import Flatten
+from spacy_cmner.errors import CmnerError
+
+
+@cmner_cli.command("convert")
+def convert_command(
+    source: Annotated[Path, typer.Argument(help="Annotation file, or brat's folder.")],
+    out: Annotated[Path, typer.Argument(help="DocBin to write (.spacy).")],
+    format: Annotated[str, typer.Option("--format", "-f", help=f"One of: {', '.join(FORMATS)}.")],
+    flatten: Annotated[
+        Flatten, typer.Option(help="Which of overlapping entities doc.ents holds.")
+    ] = "longest",
+    labels: Annotated[
+        str, typer.Option(help="Types to keep, separated by commas; all if not given.")
+    ] = "",
+    encoding: Annotated[str, typer.Option(help="Encoding of the source.")] = "utf-8",
+    fraction: Annotated[
+        float, typer.Option(help="Part of the records to keep, chosen by --seed.")
+    ] = 1.0,
+    seed: Annotated[int, typer.Option(help="Chooses the records of --fraction.")] = 0,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Keep this many records at most.")
+    ] = None,
+    report_path: Annotated[
+        Path | None,
+        typer.Option("--report", help="Write every finding here, one JSON object a line."),
+    ] = None,
+    strict: Annotated[
+        bool,
+        typer.Option(
+            "--strict", help="Exit with 1 if data is at fault; the sound part is written."
+        ),
+    ] = False,
+) -> None:
+    """Convert annotations to a DocBin with aligned entities, and say what became of them."""
+    try:
+        report = convert(
+            source,
+            format,
+            out,
+            flatten=flatten,
+            labels=[label.strip() for label in labels.split(",") if label.strip()],
+            fraction=fraction,
+            seed=seed,
+            limit=limit,
+            encoding=encoding,
+        )
+    except CmnerError as error:
+        msg.fail(str(error), exits=1)
+    typer.echo(report.summary())
+    if report_path is not None:
+        report.to_jsonl(report_path)
+    msg.good(f"{out}: {report.records} records, {report.entities} entities")
+    if strict and report.problems:
+        msg.fail(f"--strict: {len(report.problems)} findings in {source}", exits=1)
+
+
+@cmner_cli.command("verify")
+def verify_command(
+    folder: Annotated[Path, typer.Argument(help="Folder that the names in the list start from.")],
+    sums: Annotated[Path, typer.Argument(help="List that sha256sum has written.")],
+) -> None:
+    """Exit with 1 and name the files that are missing or differ from their checksums."""
+    try:
+        names = verify_checksums(folder, sums)
+    except CmnerError as error:
+        msg.fail(str(error), exits=1)
+    msg.good(f"{len(names)} files as in {sums}")

@@ -1,0 +1,48 @@
+"""Are the files of a folder those that an experiment was made with?
+
+`spacy project assets` prints a wrong checksum, but ends without an error.
+"""
+
+import hashlib
+import re
+from pathlib import Path
+
+from spacy_cmner.data.files import read_lines
+from spacy_cmner.errors import Messages
+
+_LINE = re.compile(r"(?P<digest>[0-9a-fA-F]{64}) [ *](?P<name>.+)")
+
+
+def verify_checksums(folder: Path, sums: Path) -> list[str]:
+    """Compare files with the list that `sha256sum` writes.
+
+    folder (Path): The folder that the list's names start from.
+    sums (Path): The list.
+    RETURNS (list[str]): The names, all found and unchanged.
+    RAISES (CmnerError): A file is missing or differs, or the list cannot be read; it names all
+        such files.
+    """
+    names, wrong = [], []
+    for number, line in enumerate(read_lines(sums), start=1):
+        if not line:
+            continue
+        match = _LINE.fullmatch(line)
+        if match is None:
+            raise Messages.CM111.error(path=sums, line=number)
+        path = folder / match["name"]
+        names.append(match["name"])
+        if not path.is_file():
+            wrong.append(f"{path} is missing")
+        elif _sha256(path) != match["digest"].lower():
+            wrong.append(f"{path} is another file")
+    if wrong:
+        raise Messages.CM110.error(path=sums, wrong="; ".join(wrong))
+    return names
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()

@@ -1,0 +1,89 @@
+"""Label Studio's JSON export: tasks, each with the annotations that people made of it."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from spacy_cmner.data.checks import RawSpan, checked_record
+from spacy_cmner.data.files import read_json_list
+from spacy_cmner.data.records import Record
+from spacy_cmner.data.report import Item, Outcome, Report
+from spacy_cmner.errors import Messages
+
+
+def read_label_studio(path: Path, report: Report, *, encoding: str = "utf-8") -> Iterator[Record]:
+    """Read `[{"id", "data": {"text"}, "annotations": [{"result": [{"value"}]}]}]`.
+
+    The first annotation that was not cancelled is read. A value of several labels gives an entity
+    of each. Offsets behind an emoji may be in UTF-16 units, as its issue 1347 tells: where the
+    value's own text proves it, they are put right and reported.
+
+    RAISES (CmnerError): The file is missing, in another encoding, or not a JSON list.
+    """
+    for number, task in enumerate(read_json_list(path, encoding)):
+        data = task.get("data") if isinstance(task, dict) else None
+        if not isinstance(data, dict):
+            problem = "it is not a task with 'data'"
+            report.add(Outcome.SKIPPED, Item.RECORD, Messages.CM120, number=number, problem=problem)
+            continue
+        annotations = [
+            a
+            for a in task.get("annotations") or []
+            if isinstance(a, dict) and isinstance(a.get("result"), list)
+            if not a.get("was_cancelled")
+        ]
+        if not annotations:
+            report.add(
+                Outcome.SKIPPED, Item.RECORD, Messages.CM121, number=number, missing="annotations"
+            )
+            continue
+        if len(annotations) > 1:
+            report.add(
+                Outcome.SKIPPED, Item.OTHER, Messages.CM137, number=number, count=len(annotations)
+            )
+        meta = dict(data)
+        text = meta.pop("text", None)
+        spans = [
+            _in_characters(span, text, report, number)
+            for result in annotations[0]["result"]
+            for span in _spans(result, report, number)
+        ]
+        id_ = task.get("id")
+        record = checked_record(
+            text, spans, report, number=number, id=None if id_ is None else str(id_), meta=meta
+        )
+        if record is not None:
+            yield record
+
+
+def _spans(result: Any, report: Report, number: int) -> Iterator[RawSpan]:
+    kind = result.get("type") if isinstance(result, dict) else None
+    value = result.get("value") if isinstance(result, dict) else None
+    if kind != "labels" or not isinstance(value, dict):
+        what = f"a result of type {kind!r}"
+        report.add(Outcome.SKIPPED, Item.OTHER, Messages.CM136, number=number, what=what)
+        return
+    for label in value.get("labels") or [None]:
+        yield RawSpan(value.get("start"), value.get("end"), label, surface=value.get("text"))
+
+
+def _in_characters(span: RawSpan, text: Any, report: Report, number: int) -> RawSpan:
+    """Put UTF-16 offsets right where only they give the span's own text."""
+    if (
+        not isinstance(text, str)
+        or not (type(span.start) is type(span.end) is int)
+        or not isinstance(span.surface, str)
+        or span.surface == text[span.start : span.end]
+    ):
+        return span
+    units = text.encode("utf-16-le", "surrogatepass")
+    start, end = (
+        len(units[: 2 * max(offset, 0)].decode("utf-16-le", "replace"))
+        for offset in (span.start, span.end)
+    )
+    if text[start:end] != span.surface or not span.surface:
+        return span
+    mended = replace(span, start=start, end=end)
+    report.add(Outcome.REPAIRED, Item.ENTITY, Messages.CM138, number=number, entity=mended)
+    return mended
