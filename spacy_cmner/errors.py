@@ -151,6 +151,15 @@ class Messages:
         "The glyph table lacks {examples}. Build one with them: "
         "`python -m spacy cmner resources glyphs --text FILE`."
     )
+    CM213 = Message("A character has at least one part, its radical; k is {k}. Give 1 or more.")
+    CM214 = Message(
+        "There is no {path}, nor {path}.bz2. Fetch the sources of the components as "
+        "docs/resources.md says, and give their place with --unicode-data and --cjk-decomp."
+    )
+    CM215 = Message(
+        "No line of {path} reads as the file of that name should. Fetch it again as "
+        "docs/resources.md says."
+    )
     CM220 = Message(
         "{words} words do not fit vectors of shape {shape} and {counts} counts. "
         "Give one row and one count a word."
@@ -214,9 +223,12 @@ class Messages:
         "allowed must both be (total length, tags)."
     )
     CM306 = Message(
-        "The score of sentence {sentence} (counted from 0) is {score}: either no legal tag "
-        "sequence is allowed there (check the annotation or the forced spans), or the emissions "
-        "or transitions are not finite (lower the learning rate)."
+        "Sentence {sentence} (counted from 0) has the score {score}: no legal tag sequence is "
+        "allowed there. Check its annotation or forced spans, and that the transitions are finite."
+    )
+    CM307 = Message(
+        "The emissions of sentence {sentence}, character {character} of the batch (both counted "
+        "from 0), are not finite: lower the learning rate or check the features."
     )
 
     CM311 = Message(

@@ -175,12 +175,11 @@ class TagScheme:
         ends = np.array([end for _, end, _ in spans], dtype=np.int64)
         sentences = np.searchsorted(sentence_ends, starts, side="right")
         last = np.append(sentence_ends, 0)[sentences]
-        for m in np.flatnonzero((starts < 0) | (starts >= ends) | (ends > last)):
-            start, end, label = spans[m]
-            raise Messages.CM303.error(start=start, end=end, label=label, length=int(last[m]))
         columns = np.arange(max(ends - starts, default=1))
         tags = np.zeros((len(spans), len(columns)), dtype=np.int64)
         for m, (start, end, label) in enumerate(spans):
+            if not 0 <= start < end <= last[m]:
+                raise Messages.CM303.error(start=start, end=end, label=label, length=int(last[m]))
             path = self.span_tags(end - start, label)
             tags[m, : len(path)] = path
             tags[m, len(path) :] = path[-1]
@@ -211,12 +210,12 @@ def crf_loss(
     masks (TagMasks): what the scheme permits.
     RETURNS (Tuple[Array, ...]): the losses (B,) in float64, then the gradients of their SUM with
         regard to emissions, transitions, start and end. Illegal moves have gradient 0.
-    RAISES: CM305 for shapes that do not fit, CM306 for a sentence whose loss is not finite, as
-        when no legal path is allowed.
+    RAISES: CM305 for shapes that do not fit, CM306 for a sentence in which no legal path is
+        allowed, CM307 for emissions that are not finite.
     """
-    lengths = _checked_lengths(emissions, lengths, allowed, transitions)
-    result = _backend(emissions).loss(emissions, lengths, allowed, transitions, start, end, masks)
-    _require_finite(result[0])
+    sizes = _checked_lengths(emissions, lengths, allowed, transitions)
+    result = _backend(emissions).loss(emissions, sizes, allowed, transitions, start, end, masks)
+    _require_finite(result[0], emissions, sizes)
     return result
 
 
@@ -234,11 +233,11 @@ def crf_log_partition(
     Arguments and errors as ``crf_loss``; without ``allowed`` all tags are.
     RETURNS (Array): (B,) float64, 0 for an empty sentence, which has one path: the empty one.
     """
-    lengths = _checked_lengths(emissions, lengths, allowed, transitions)
+    sizes = _checked_lengths(emissions, lengths, allowed, transitions)
     log_z = _backend(emissions).log_partition(
-        emissions, lengths, transitions, start, end, masks, allowed
+        emissions, sizes, transitions, start, end, masks, allowed
     )
-    _require_finite(log_z)
+    _require_finite(log_z, emissions, sizes)
     return log_z
 
 
@@ -256,11 +255,11 @@ def crf_marginals(
     Arguments and errors as ``crf_log_partition``.
     RETURNS (Array): (N, T) in the type of the emissions, each row sums to 1.
     """
-    lengths = _checked_lengths(emissions, lengths, allowed, transitions)
+    sizes = _checked_lengths(emissions, lengths, allowed, transitions)
     marginals, log_z = _backend(emissions).marginals(
-        emissions, lengths, transitions, start, end, masks, allowed
+        emissions, sizes, transitions, start, end, masks, allowed
     )
-    _require_finite(log_z)
+    _require_finite(log_z, emissions, sizes)
     return marginals
 
 
@@ -280,14 +279,14 @@ def crf_span_scores(
     spans (Sequence[Span]): in packed positions, as ``scheme.decode`` gives for a packed batch.
     Other arguments as ``crf_log_partition``.
     RETURNS (Array): (M,) float64, one probability a span.
-    RAISES: CM302 and CM303 for spans that cannot be, CM305 and CM306 as ``crf_loss``.
+    RAISES: CM302 and CM303 for spans that cannot be, the others as ``crf_loss``.
     """
-    lengths = _checked_lengths(emissions, lengths, allowed, transitions)
-    paths = scheme.span_paths(lengths, spans)
+    sizes = _checked_lengths(emissions, lengths, allowed, transitions)
+    paths = scheme.span_paths(sizes, spans)
     probabilities, log_z = _backend(emissions).path_probabilities(
-        emissions, lengths, transitions, start, end, scheme.masks, paths, allowed
+        emissions, sizes, transitions, start, end, scheme.masks, paths, allowed
     )
-    _require_finite(log_z)
+    _require_finite(log_z, emissions, sizes)
     return probabilities
 
 
@@ -305,11 +304,11 @@ def crf_decode(
     Arguments and errors as ``crf_log_partition``.
     RETURNS (Tuple[Array, Array]): the tags (N,) int32 and the score of each path (B,) float64.
     """
-    lengths = _checked_lengths(emissions, lengths, allowed, transitions)
+    sizes = _checked_lengths(emissions, lengths, allowed, transitions)
     tags, scores = _backend(emissions).decode(
-        emissions, lengths, transitions, start, end, masks, allowed
+        emissions, sizes, transitions, start, end, masks, allowed
     )
-    _require_finite(scores)
+    _require_finite(scores, emissions, sizes)
     return tags, scores
 
 
@@ -332,9 +331,11 @@ def crf_kbest(
     """
     from . import crf_numba
 
-    lengths = _checked_lengths(emissions, lengths, allowed, transitions)
-    result = crf_numba.kbest(emissions, lengths, transitions, start, end, masks, k, allowed)
-    _require_finite(np.array([scores[0] if len(scores) else -np.inf for _, scores in result]))
+    sizes = _checked_lengths(emissions, lengths, allowed, transitions)
+    result = crf_numba.kbest(emissions, sizes, transitions, start, end, masks, k, allowed)
+    _require_finite(
+        np.array([scores[0] if len(scores) else -np.inf for _, scores in result]), emissions, sizes
+    )
     return result
 
 
@@ -365,8 +366,15 @@ def _checked_lengths(
     return host
 
 
-def _require_finite(scores: Array) -> None:
-    """Raise for the first sentence that has no path (infinite) or spoilt emissions (NaN)."""
+def _require_finite(scores: Array, emissions: Array, sizes: npt.NDArray[np.int64]) -> None:
+    """Raise for emissions that are not finite, and for the first sentence without a path.
+
+    Called once the scores are there, as looking at a tensor waits for its device.
+    """
+    if len(emissions) and not abs(emissions).max() < float("inf"):  # the maximum keeps NaN
+        spoilt = int((~(abs(emissions) < float("inf"))).nonzero()[0][0])
+        sentence = int(np.searchsorted(np.cumsum(sizes), spoilt, side="right"))
+        raise Messages.CM307.error(sentence=sentence, character=spoilt)
     finite = abs(scores) < float("inf")
     if not finite.all():
         sentence = int((~finite).nonzero()[0][0])

@@ -31,14 +31,15 @@ class Moves(NamedTuple):
     log ((T, T) float64): -inf where illegal.
     relative ((T, T) float64): exp(log - peak).
     peak (float): the largest legal score.
-    first, stop ((T,) int64): all legal columns of a row lie in range(first, stop).
+    first, stop ((T,) uint64): all legal columns of a row lie in range(first, stop). Unsigned, as
+        numba vectorises a loop only where an index cannot be negative.
     """
 
     log: Floats
     relative: Floats
     peak: float
-    first: Ints
-    stop: Ints
+    first: npt.NDArray[np.uint64]
+    stop: npt.NDArray[np.uint64]
 
 
 def loss(
@@ -89,8 +90,9 @@ def marginals(
     allowed: Bools | None,
 ) -> tuple[npt.NDArray, Floats]:
     alpha, gamma, log_z = _messages(emissions, lengths, transitions, start, end, masks, allowed)
-    log_marginals = alpha + gamma - emissions - np.repeat(log_z, lengths)[:, None]
-    return np.exp(log_marginals).astype(emissions.dtype, copy=False), log_z
+    with np.errstate(invalid="ignore"):  # no path: reported by the caller
+        log_p = alpha + gamma - emissions - np.repeat(log_z, lengths)[:, None]
+    return np.exp(log_p).astype(emissions.dtype, copy=False), log_z
 
 
 def path_probabilities(
@@ -111,8 +113,10 @@ def path_probabilities(
         steps[~allowed[positions[:, 1:], tags[:, 1:]]] = -np.inf
     inner = np.where(valid[:, 1:], steps, 0.0).sum(axis=1)
     last = (positions[:, -1], tags[:, -1])
-    log_p = alpha[positions[:, 0], tags[:, 0]] + inner + gamma[last] - emissions[last]
-    return np.exp(log_p - log_z[sentences]), log_z
+    with np.errstate(invalid="ignore"):  # no path: reported by the caller
+        log_p = alpha[positions[:, 0], tags[:, 0]] + inner + gamma[last] - emissions[last]
+        log_p -= log_z[sentences]
+    return np.exp(log_p), log_z
 
 
 def decode(
@@ -148,7 +152,7 @@ def kbest(
     scores = np.where(_all_allowed(emissions, allowed), _float64(emissions), -np.inf)
     moves = _masked(transitions, masks.transition)
     first, last = _masked(start, masks.start), _masked(end, masks.end)
-    sentences = np.split(scores, np.cumsum(lengths)[:-1])
+    sentences = np.split(scores, np.cumsum(lengths))[:-1]
     return [_kbest(sentence, moves, first, last, k) for sentence in sentences]
 
 
@@ -197,8 +201,8 @@ def _moves(transitions, mask):
                 peak = max(peak, transitions[i, j])
     log = np.full((n_tags, n_tags), -np.inf)
     relative = np.zeros((n_tags, n_tags))
-    first = np.zeros(n_tags, np.int64)
-    stop = np.zeros(n_tags, np.int64)
+    first = np.zeros(n_tags, np.uint64)
+    stop = np.zeros(n_tags, np.uint64)
     for i in range(n_tags):
         for j in range(n_tags):
             if mask[i, j]:
@@ -211,34 +215,43 @@ def _moves(transitions, mask):
 
 
 @njit(cache=True, nogil=True)
-def _log_sum_exp(values):
-    peak = values.max()
+def _log_sum_exp(scores, more):
+    """log Σ exp(scores + more)."""
+    peak = -np.inf
+    for i in range(len(scores)):
+        peak = max(peak, scores[i] + more[i])
     if peak == -np.inf:
         return peak
-    return peak + np.log(np.exp(values - peak).sum())
+    total = 0.0
+    for i in range(len(scores)):
+        total += np.exp(scores[i] + more[i] - peak)
+    return peak + np.log(total)
 
 
 @njit(cache=True, nogil=True)
-def _step(source, moves, wanted, weights, target):
-    """target[j] = log Σ_i exp(source[i] + moves.log[i, j]) for the wanted j, else -inf.
+def _step(source, moves, wanted, emission, weights, target):
+    """target[j] = emission[j] + log Σ_i exp(source[i] + moves.log[i, j]) for the wanted j.
 
-    Leaves exp(source - peak) in ``weights`` and returns the peak, the largest of ``source``.
+    The others become -inf. Leaves exp(source - peak) in ``weights`` and returns the peak, which is
+    the largest of ``source``.
     """
-    peak = source.max()
-    target[:] = 0.0
+    peak = -np.inf
     for i in range(len(source)):
-        weight = np.exp(source[i] - peak) if source[i] > -np.inf else 0.0
-        weights[i] = weight
-        if weight > 0.0:
+        peak = max(peak, source[i])
+        target[i] = 0.0
+    for i in range(len(source)):
+        weights[i] = 0.0
+        if source[i] != -np.inf:
+            weight = weights[i] = np.exp(source[i] - peak)
             for j in range(moves.first[i], moves.stop[i]):
                 target[j] += weight * moves.relative[i, j]
     for j in range(len(target)):
         if not wanted[j]:
             target[j] = -np.inf
         elif target[j] > _TRUSTED_SUM:
-            target[j] = peak + moves.peak + np.log(target[j])
+            target[j] = emission[j] + peak + moves.peak + np.log(target[j])
         else:
-            target[j] = _log_sum_exp(source + moves.log[:, j])
+            target[j] = emission[j] + _log_sum_exp(source, moves.log[:, j])
     return peak
 
 
@@ -257,9 +270,9 @@ def _sweep(emissions, allowed, first, moves, backward, logs, weights, peaks):
     for _ in range(length - 1):
         source = t
         t += forwards
-        peaks[source] = _step(logs[source], moves, allowed[t], weights[source], logs[t])
-        for j in range(n_tags):
-            logs[t, j] += emissions[t, j]
+        peaks[source] = _step(
+            logs[source], moves, allowed[t], emissions[t], weights[source], logs[t]
+        )
 
 
 @njit(cache=True, nogil=True)
@@ -275,7 +288,7 @@ def _add_expectations(
     """
     length, n_tags = emissions.shape
     _sweep(emissions, allowed, start, forth, False, alpha, alpha_weights, alpha_peaks)
-    log_z = _log_sum_exp(alpha[length - 1] + end)
+    log_z = _log_sum_exp(alpha[length - 1], end)
     if not np.isfinite(log_z):
         return log_z
     _sweep(emissions, allowed, end, back, True, gamma, gamma_weights, gamma_peaks)
@@ -352,7 +365,7 @@ def _forward_backward(emissions, lengths, allowed, transitions, start, end, mask
             s = slice(begin, begin + lengths[b])
             _sweep(emissions[s], allowed[s], start, forth, False, alpha[s], weights[s], peaks[s])
             _sweep(emissions[s], allowed[s], end, back, True, gamma[s], weights[s], peaks[s])
-            log_z[b] = _log_sum_exp(alpha[begin + lengths[b] - 1] + end)
+            log_z[b] = _log_sum_exp(alpha[begin + lengths[b] - 1], end)
         begin += lengths[b]
     return alpha, gamma, log_z
 
@@ -402,13 +415,13 @@ def _viterbi(emissions, lengths, allowed, transitions, start, end, mask):
 @njit(cache=True, nogil=True)
 def _insert(scores, pointers, score, pointer):
     """Put a candidate into a list of the best ones, sorted from the best; False if too bad."""
-    place = len(scores)
-    while place > 0 and score > scores[place - 1]:
-        place -= 1
-    if place == len(scores):
+    place = len(scores) - 1
+    if not score > scores[place]:
         return False
-    scores[place + 1 :] = scores[place:-1].copy()
-    pointers[place + 1 :] = pointers[place:-1].copy()
+    while place > 0 and score > scores[place - 1]:
+        scores[place] = scores[place - 1]
+        pointers[place] = pointers[place - 1]
+        place -= 1
     scores[place] = score
     pointers[place] = pointer
     return True

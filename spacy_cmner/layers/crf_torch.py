@@ -186,10 +186,8 @@ def _messages(
     moves (Tensor): (T, T), -inf where illegal.
     RETURNS (Tuple[Tensor, Tensor, Tensor]): alpha (R, N, T), gamma (R, N, T), log Z (R, B).
     """
-    n_restrictions, n_characters, n_tags = scores.shape
-    n_sentences = len(layout.nonempty)
-    if not n_characters:
-        return scores, scores, scores.new_zeros(n_restrictions, n_sentences)
+    if not len(layout.sentences):
+        return scores, scores, scores.new_zeros(len(scores), len(layout.nonempty))
     ends = torch.stack([_restrict(start, masks.start), _restrict(end, masks.end)])
     padded = scores[:, layout.padded]  # (R, 2, L, B, T)
     messages = _scan(
@@ -204,9 +202,7 @@ def _messages(
     return alpha, gamma, log_z.masked_fill(~layout.nonempty, 0.0)
 
 
-def _scan(
-    emissions: Tensor, first: Tensor, moves: Tensor, reduce: Callable[..., Tensor]
-) -> Tensor:
+def _scan(emissions: Tensor, first: Tensor, moves: Tensor, reduce: Callable[..., Tensor]) -> Tensor:
     """The recursion that forward, backward and Viterbi share.
 
     emissions (Tensor): (L, ..., T), time first.
@@ -248,14 +244,17 @@ def _layout(lengths: npt.NDArray[np.int64], device: torch.device) -> Layout:
     first = np.minimum(begins, max(total - 1, 0))
     time = np.arange(lengths.max(initial=0))[:, None]
     padded = np.stack([np.minimum(first + time, last), np.maximum(last - time, first)])
-    arrays = Layout(
-        sentences=sentences,
-        steps=positions - begins[sentences],
-        steps_back=ends[sentences] - 1 - positions,
-        firsts=first,
-        lasts=last,
-        padded=padded,
-        inner=np.delete(positions, last[lengths > 0]),
-        nonempty=lengths > 0,
+
+    def on_device(array: npt.NDArray) -> Tensor:
+        return torch.as_tensor(array, device=device)
+
+    return Layout(
+        sentences=on_device(sentences),
+        steps=on_device(positions - begins[sentences]),
+        steps_back=on_device(ends[sentences] - 1 - positions),
+        firsts=on_device(first),
+        lasts=on_device(last),
+        padded=on_device(padded),
+        inner=on_device(np.delete(positions, last[lengths > 0])),
+        nonempty=on_device(lengths > 0),
     )
-    return Layout(*(torch.as_tensor(array, device=device) for array in arrays))

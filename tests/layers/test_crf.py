@@ -1,0 +1,398 @@
+"""The CRF on both backends against enumeration, finite differences and pytorch-crf."""
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+from torchcrf import CRF
+
+from spacy_cmner.errors import CmnerError
+from spacy_cmner.layers.crf import (
+    TagMasks,
+    TagScheme,
+    crf_decode,
+    crf_kbest,
+    crf_log_partition,
+    crf_loss,
+    crf_marginals,
+    crf_span_scores,
+)
+
+SCHEME = TagScheme(["dis", "sym"])
+LENGTHS = np.array([3, 0, 1, 5, 4], dtype=np.int32)
+
+
+@pytest.fixture(params=["numpy", "torch"])
+def backend(request):
+    """Call a CRF function with arrays of one library; results come back as NumPy."""
+
+    def to_backend(value):
+        is_array = isinstance(value, np.ndarray) and request.param == "torch"
+        return torch.from_numpy(value) if is_array else value
+
+    def call(function, *args, **kwargs):
+        result = function(*map(to_backend, args), **{k: to_backend(v) for k, v in kwargs.items()})
+        expected = np.ndarray if request.param == "numpy" else torch.Tensor
+        several = isinstance(result, tuple)
+        arrays = result if several else (result,)
+        assert all(isinstance(array, expected) for array in arrays)
+        converted = tuple(np.asarray(array) for array in arrays)
+        return converted if several else converted[0]
+
+    return call
+
+
+class Problem:
+    """Random scores for a packed batch, and random sets of allowed tags that hold a legal path."""
+
+    def __init__(self, scheme=SCHEME, lengths=LENGTHS, seed=0, scale=1.0, dtype=np.float64):
+        rng = np.random.default_rng(seed)
+        self.scheme = scheme
+        self.lengths = lengths
+        n_characters, n_tags = int(lengths.sum()), scheme.n_tags
+        self.emissions = (rng.normal(size=(n_characters, n_tags)) * scale).astype(dtype)
+        self.transitions = rng.normal(size=(n_tags, n_tags)).astype(dtype)
+        self.start = rng.normal(size=n_tags).astype(dtype)
+        self.end = rng.normal(size=n_tags).astype(dtype)
+        self.masks = scheme.masks
+        self.gold, _ = crf_decode(
+            rng.normal(size=self.emissions.shape), lengths, *self.parameters, self.masks
+        )
+        self.allowed = rng.random(self.emissions.shape) < 0.4
+        self.allowed[np.arange(n_characters), self.gold] = True
+
+    @property
+    def parameters(self):
+        return self.transitions, self.start, self.end
+
+    @property
+    def scores(self):
+        """Arguments of every function but the loss."""
+        return self.emissions, self.lengths, *self.parameters, self.masks
+
+    @property
+    def target(self):
+        """Arguments of the loss."""
+        return self.emissions, self.lengths, self.allowed, *self.parameters, self.masks
+
+    def sentences(self):
+        """The slice of each sentence."""
+        stops = np.cumsum(self.lengths)
+        return [slice(stop - n, stop) for stop, n in zip(stops, self.lengths, strict=True)]
+
+    def paths(self, sentence, allowed=None):
+        """All legal paths of a sentence with their scores, one by one: the oracle."""
+        found = []
+        permitted = np.ones_like(self.allowed) if allowed is None else allowed
+        choices = [np.flatnonzero(row) for row in permitted[sentence]]
+        for path in itertools.product(*choices):
+            moves = list(itertools.pairwise(path))
+            if not path:
+                found.append(((), 0.0))
+            elif (
+                self.masks.start[path[0]]
+                and self.masks.end[path[-1]]
+                and all(self.masks.transition[move] for move in moves)
+            ):
+                parts = [self.start[path[0]], self.end[path[-1]]]
+                parts += [self.transitions[move] for move in moves]
+                parts += list(self.emissions[sentence][np.arange(len(path)), path])
+                found.append((tuple(map(int, path)), sum(map(float, parts))))
+        return found
+
+    def log_partition(self, allowed=None):
+        return np.array(
+            [
+                np.logaddexp.reduce([score for _, score in self.paths(sentence, allowed)])
+                for sentence in self.sentences()
+            ]
+        )
+
+
+# The oracle visits all T^length sequences: few tags for the long sentences.
+SMALL = [
+    pytest.param({"scheme": SCHEME, "lengths": np.array([3, 0, 1, 2])}, id="two-labels"),
+    pytest.param({"scheme": TagScheme(["dis"])}, id="one-label"),
+    pytest.param({"scheme": TagScheme([])}, id="no-label"),
+    pytest.param({"scheme": TagScheme(["dis"]), "scale": 30.0}, id="peaked"),
+]
+
+
+@pytest.fixture(params=SMALL)
+def small(request):
+    return Problem(**request.param)
+
+
+def test_partition_sums_all_legal_paths(small, backend):
+    log_z = backend(crf_log_partition, *small.scores)
+    np.testing.assert_allclose(log_z, small.log_partition(), rtol=1e-12, atol=1e-12)
+    log_z = backend(crf_log_partition, *small.scores, allowed=small.allowed)
+    np.testing.assert_allclose(log_z, small.log_partition(small.allowed), rtol=1e-12, atol=1e-12)
+
+
+def test_loss_is_the_log_odds_of_the_allowed_paths(small, backend):
+    loss, *_ = backend(crf_loss, *small.target)
+    expected = small.log_partition() - small.log_partition(small.allowed)
+    np.testing.assert_allclose(loss, expected, rtol=1e-10, atol=1e-10)
+
+
+def test_marginals_are_path_frequencies(small, backend):
+    marginals = backend(crf_marginals, *small.scores, allowed=small.allowed)
+    expected = np.zeros_like(marginals)
+    for sentence in small.sentences():
+        paths = small.paths(sentence, small.allowed)
+        weights = np.exp([score for _, score in paths] - np.logaddexp.reduce([s for _, s in paths]))
+        for (path, _), weight in zip(paths, weights, strict=True):
+            expected[sentence][np.arange(len(path)), path] += weight
+    np.testing.assert_allclose(marginals, expected, atol=1e-10)
+
+
+def test_decode_finds_the_best_legal_path(small, backend):
+    for allowed in (None, small.allowed):
+        tags, scores = backend(crf_decode, *small.scores, allowed=allowed)
+        assert tags.dtype == np.int32
+        for sentence, score in zip(small.sentences(), scores, strict=True):
+            path, best = max(small.paths(sentence, allowed), key=lambda found: found[1])
+            assert tuple(tags[sentence]) == path
+            assert score == pytest.approx(best)
+
+
+@pytest.mark.parametrize("k", [1, 3, 1000])
+def test_kbest_lists_the_best_paths_in_order(small, k):
+    for allowed in (None, small.allowed):
+        result = crf_kbest(*small.scores, k, allowed)
+        for sentence, (paths, scores) in zip(small.sentences(), result, strict=True):
+            expected = sorted(small.paths(sentence, allowed), key=lambda found: -found[1])[:k]
+            assert [tuple(path) for path in paths.tolist()] == [path for path, _ in expected]
+            np.testing.assert_allclose(scores, [score for _, score in expected])
+
+
+def test_span_scores_are_the_share_of_paths_with_the_span(backend):
+    problem = Problem(TagScheme(["dis"]), np.array([4, 0, 3]))
+    spans = [
+        (start, end, "dis")
+        for sentence in problem.sentences()
+        for start in range(sentence.start, sentence.stop)
+        for end in range(start + 1, sentence.stop + 1)
+    ]
+    for allowed in (None, problem.allowed):
+        expected = dict.fromkeys(spans, 0.0)
+        for sentence in problem.sentences():
+            paths = problem.paths(sentence, allowed)
+            total = np.logaddexp.reduce([score for _, score in paths])
+            for path, score in paths:
+                for start, end, label in problem.scheme.decode(np.array(path, dtype=np.int64)):
+                    begin = sentence.start
+                    expected[(begin + start, begin + end, label)] += np.exp(score - total)
+        scores = backend(
+            crf_span_scores,
+            *problem.scores[:-1],
+            problem.scheme,
+            spans,
+            allowed=allowed,
+        )
+        np.testing.assert_allclose(scores, list(expected.values()), atol=1e-12)
+
+
+def test_no_spans_have_no_scores(backend):
+    problem = Problem()
+    assert backend(crf_span_scores, *problem.scores[:-1], SCHEME, []).shape == (0,)
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e4])
+def test_gradients_are_finite_differences(backend, scale):
+    problem = Problem(scale=scale)
+    _, *gradients = backend(crf_loss, *problem.target)
+    arrays = problem.emissions, *problem.parameters
+    step = 1e-5
+    for array, gradient in zip(arrays, gradients, strict=True):
+        numeric = np.zeros_like(array)
+        for index in np.ndindex(array.shape):
+            kept, sums = array[index], []
+            for moved in (kept + step, kept - step):
+                array[index] = moved
+                sums.append(backend(crf_loss, *problem.target)[0].sum())
+            array[index] = kept
+            numeric[index] = (sums[0] - sums[1]) / (2 * step)
+        np.testing.assert_allclose(gradient, numeric, atol=1e-8 * scale)
+
+
+def test_illegal_moves_have_no_gradient(backend):
+    problem = Problem()
+    _, _, d_transitions, d_start, d_end = backend(crf_loss, *problem.target)
+    assert (d_transitions[~problem.masks.transition] == 0).all()
+    assert (d_start[~problem.masks.start] == 0).all()
+    assert (d_end[~problem.masks.end] == 0).all()
+    assert (d_transitions[problem.masks.transition] != 0).any()
+
+
+@pytest.mark.parametrize("constrained", [False, True])
+def test_pytorch_crf_agrees(backend, constrained):
+    """A peer's implementation at full size; it knows constraints as very low scores only."""
+    scheme = TagScheme(list("abcdefghi"))
+    lengths = np.array([50, 1, 23, 37])
+    problem = Problem(scheme, lengths)
+    if not constrained:
+        problem.masks = TagMasks(*(np.ones_like(mask) for mask in problem.masks))
+    n_tags = scheme.n_tags
+    problem.allowed = np.eye(n_tags, dtype=bool)[problem.gold]
+
+    peer = CRF(n_tags, batch_first=True).double()
+    forbidden = TagMasks(*(np.where(mask, 0.0, -1e4) for mask in problem.masks))
+    with torch.no_grad():
+        peer.transitions.copy_(torch.from_numpy(problem.transitions + forbidden.transition))
+        peer.start_transitions.copy_(torch.from_numpy(problem.start + forbidden.start))
+        peer.end_transitions.copy_(torch.from_numpy(problem.end + forbidden.end))
+    inside = torch.arange(lengths.max()) < torch.from_numpy(lengths)[:, None]
+    emissions = torch.zeros(*inside.shape, n_tags, dtype=torch.float64)
+    emissions[inside] = torch.from_numpy(problem.emissions)
+    emissions.requires_grad_()
+    gold = torch.zeros(inside.shape, dtype=torch.int64)
+    gold[inside] = torch.from_numpy(problem.gold).long()
+    losses = -peer(emissions, gold, mask=inside, reduction="none")
+    losses.sum().backward()
+
+    loss, d_emissions, d_transitions, d_start, d_end = backend(crf_loss, *problem.target)
+    np.testing.assert_allclose(loss, losses.detach().numpy(), rtol=1e-9)
+    np.testing.assert_allclose(d_emissions, emissions.grad[inside].numpy(), atol=1e-9)
+    np.testing.assert_allclose(d_transitions, peer.transitions.grad.numpy(), atol=1e-9)
+    np.testing.assert_allclose(d_start, peer.start_transitions.grad.numpy(), atol=1e-9)
+    np.testing.assert_allclose(d_end, peer.end_transitions.grad.numpy(), atol=1e-9)
+    tags, _ = backend(crf_decode, *problem.scores)
+    assert tags.tolist() == list(itertools.chain(*peer.decode(emissions, mask=inside)))
+
+
+def test_sentence_alone_equals_sentence_in_batch(backend):
+    problem = Problem(lengths=np.array([7, 0, 1, 20, 3]), dtype=np.float32)
+    loss, d_emissions, *d_parameters = backend(crf_loss, *problem.target)
+    tags, scores = backend(crf_decode, *problem.scores)
+    sums = [np.zeros_like(gradient) for gradient in d_parameters]
+    for b, sentence in enumerate(problem.sentences()):
+        alone = problem.emissions[sentence], problem.lengths[b : b + 1]
+        target = *alone, problem.allowed[sentence], *problem.parameters, problem.masks
+        loss_alone, d_alone, *d_parameters_alone = backend(crf_loss, *target)
+        np.testing.assert_allclose(loss_alone, loss[b : b + 1], rtol=1e-12, atol=1e-12)
+        np.testing.assert_allclose(d_alone, d_emissions[sentence], atol=1e-7)
+        for gradient_sum, gradient in zip(sums, d_parameters_alone, strict=True):
+            gradient_sum += gradient
+        tags_alone, scores_alone = backend(crf_decode, *alone, *problem.parameters, problem.masks)
+        assert (tags_alone == tags[sentence]).all()
+        assert scores_alone[0] == pytest.approx(scores[b])
+    for gradient_sum, gradient in zip(sums, d_parameters, strict=True):
+        np.testing.assert_allclose(gradient_sum, gradient, atol=1e-5)
+
+
+@pytest.mark.parametrize("lengths", [[], [0], [0, 0]])
+def test_batch_without_characters(backend, lengths):
+    problem = Problem(lengths=np.array(lengths, dtype=np.int32))
+    loss, *gradients = backend(crf_loss, *problem.target)
+    assert loss.tolist() == [0.0] * len(lengths)
+    assert all((gradient == 0).all() for gradient in gradients)
+    tags, scores = backend(crf_decode, *problem.scores)
+    assert tags.shape == (0,) and scores.tolist() == [0.0] * len(lengths)
+    assert backend(crf_marginals, *problem.scores).shape == (0, SCHEME.n_tags)
+    assert [len(paths) for paths, _ in crf_kbest(*problem.scores, 2)] == [1] * len(lengths)
+
+
+def test_nothing_annotated_costs_nothing(backend):
+    problem = Problem()
+    problem.allowed = SCHEME.encode(len(problem.gold), [], np.ones(len(problem.gold), dtype=bool))
+    loss, *gradients = backend(crf_loss, *problem.target)
+    assert (loss == 0).all()
+    for gradient in gradients:
+        np.testing.assert_allclose(gradient, 0, atol=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_extreme_emissions_stay_exact(backend, dtype, seed):
+    """Scores of ±1e4 at every character, so that likely tags are cut off on both sides."""
+    problem = Problem(TagScheme(["dis"]), seed=seed, dtype=dtype)
+    rng = np.random.default_rng(seed)
+    problem.emissions = rng.choice([-1e4, 0, 1e4], problem.emissions.shape).astype(dtype)
+    problem.transitions *= rng.choice([1, 1e3], problem.transitions.shape).astype(dtype)
+    loss, *gradients = backend(crf_loss, *problem.target)
+    expected = problem.log_partition() - problem.log_partition(problem.allowed)
+    np.testing.assert_allclose(loss, expected, rtol=1e-9, atol=1e-9)
+    assert all(np.isfinite(gradient).all() for gradient in gradients)
+    marginals = backend(crf_marginals, *problem.scores)
+    np.testing.assert_allclose(marginals.sum(axis=1), 1, rtol=1e-5)
+
+
+def test_extreme_transition_gradients_are_exact(backend):
+    """All weight sits where the forward and the backward messages are both far from their peaks."""
+    problem = Problem(TagScheme(["dis"]), np.array([4]))
+    o, i, e, s = (problem.scheme.tags.index(tag) for tag in ("O", "I-dis", "E-dis", "S-dis"))
+    problem.emissions[:] = 0
+    problem.emissions[1, o] = 5000.0
+    problem.emissions[2, s] = 5000.0
+    problem.transitions[o, s] = -20000.0
+    problem.transitions[e, s] = problem.transitions[s, s] = -20000.0
+    problem.emissions[2, i] = 3000.0
+    problem.allowed = problem.scheme.encode(4, [])
+    _, _, d_transitions, _, _ = backend(crf_loss, *problem.target)
+    expected = np.zeros_like(d_transitions)
+    for sign, allowed in ((1, None), (-1, problem.allowed)):
+        paths = problem.paths(slice(0, 4), allowed)
+        total = np.logaddexp.reduce([score for _, score in paths])
+        for path, score in paths:
+            for move in itertools.pairwise(path):
+                expected[move] += sign * np.exp(score - total)
+    np.testing.assert_allclose(d_transitions, expected, atol=1e-9)
+
+
+def test_backends_agree_at_full_size():
+    scheme = TagScheme(list("abcdefghi"))
+    problem = Problem(scheme, np.array([50, 3, 0, 120]), dtype=np.float32, scale=5.0)
+    tensors = [
+        torch.from_numpy(value) if isinstance(value, np.ndarray) else value
+        for value in problem.target
+    ]
+    for ours, theirs in zip(crf_loss(*problem.target), crf_loss(*tensors), strict=True):
+        np.testing.assert_allclose(ours, theirs.numpy(), atol=1e-5)
+        assert str(theirs.dtype).endswith(str(ours.dtype))
+
+
+def test_sentence_without_a_path_is_an_error(backend):
+    problem = Problem()
+    first = problem.sentences()[3].start
+    problem.allowed[first] = False
+    problem.allowed[first, SCHEME.tags.index("E-dis")] = True
+    with pytest.raises(CmnerError, match=r"CM306.*Sentence 3 "):
+        backend(crf_loss, *problem.target)
+    for function in (crf_decode, crf_marginals, crf_log_partition):
+        with pytest.raises(CmnerError, match=r"CM306.*Sentence 3 "):
+            backend(function, *problem.scores, allowed=problem.allowed)
+    with pytest.raises(CmnerError, match=r"CM306.*Sentence 3 "):
+        crf_kbest(*problem.scores, 2, problem.allowed)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_emissions_that_are_not_finite_are_an_error(backend, value):
+    problem = Problem()
+    problem.emissions[5, 2] = value
+    with pytest.raises(CmnerError, match=r"CM307.*sentence 3, character 5 "):
+        backend(crf_loss, *problem.target)
+    for function in (crf_decode, crf_marginals, crf_log_partition):
+        with pytest.raises(CmnerError, match=r"CM307.*sentence 3, character 5 "):
+            backend(function, *problem.scores)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_transitions_that_are_not_finite_are_an_error(backend, value):
+    problem = Problem()
+    problem.transitions[0, 0] = value
+    with pytest.raises(CmnerError, match=r"CM306"):
+        backend(crf_loss, *problem.target)
+
+
+def test_shapes_that_do_not_fit_are_an_error(backend):
+    problem = Problem()
+    with pytest.raises(CmnerError, match="CM305"):
+        backend(crf_decode, problem.emissions[1:], *problem.scores[1:])
+    with pytest.raises(CmnerError, match="CM305"):
+        backend(crf_decode, *problem.scores, allowed=problem.allowed[1:])
+    problem.lengths = np.array([14, -1])
+    with pytest.raises(CmnerError, match="CM305"):
+        backend(crf_decode, *problem.scores)
