@@ -12,11 +12,11 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from glob import glob
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from warnings import warn
+from zipfile import ZIP_LZMA
 
 import numpy as np
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 KIND = "glyphs"
 GREY_STEP = 17  # 255 / 15: sixteen grey levels, from 0 (paper) to 255 (ink)
+EM = 23 / 24  # of the height of an image: leaves room for the soft edges of the ink
 # Characters that fill their em square evenly: the middle of their ink is the middle of the em.
 FULL_CHARACTERS = "国圆图团园围田目日回"
 
@@ -83,7 +84,7 @@ class GlyphTable:
             "shape": np.array(self.images.shape, dtype="<i8"),
             "images": _pack(self.images),
         }
-        store.save(path, KIND, arrays, self.metadata)
+        store.save(path, KIND, arrays, self.metadata, compression=ZIP_LZMA)
 
     @classmethod
     def load(cls, path: Path | str) -> "GlyphTable":
@@ -114,7 +115,14 @@ def read_font_specs(path: Path | str, font_dir: Path | str) -> list[FontSpec]:
     try:
         records = json.loads(Path(path).read_text(encoding="utf8"))
         return [_read_font_spec(record, Path(font_dir)) for record in records]
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
+    except (
+        OSError,
+        UnicodeDecodeError,
+        json.JSONDecodeError,
+        KeyError,
+        TypeError,
+        AttributeError,
+    ) as error:
         raise Messages.CM208.error(path=path, reason=repr(error)) from error
 
 
@@ -127,9 +135,10 @@ def render(
 ) -> GlyphTable:
     """Draw characters in fonts.
 
-    All characters of a font stand on one baseline, each centred between its advances, in the em
-    square as the font's designer drew it. Ink that would leave the square (in handwriting) is
-    moved inside, or made smaller when it is larger than the square; nothing is cut off.
+    All characters of a font stand on one baseline, each in the middle of its advance width, in
+    the em square as the font's designer drew it, 23/24 of the image in height. Ink that would
+    leave the image (in handwriting) is moved inside, or made smaller when it is larger than the
+    image; nothing is cut off.
 
     A character that a font lacks gets the image of the first font that has it, and one that no
     font has gets an empty image; a warning (CM209, CM210) tells how many and which.
@@ -210,9 +219,9 @@ class _Pen:
         self.size = size
         self._image = _require("PIL.Image", "draw glyphs")
         self._draw = _require("PIL.ImageDraw", "draw glyphs")
-        self._faces = [_open_face(path, spec.index, size) for path in spec.files]
-        self._face_of: dict[int, "FreeTypeFont"] = {}
-        for path, face in zip(spec.files, self._faces, strict=True):
+        self._face_of: dict[int, FreeTypeFont] = {}
+        for path in spec.files:
+            face = _open_face(path, spec.index, size * EM)
             for code in _code_points(path, spec.index):
                 self._face_of.setdefault(code, face)
         self._baseline = self._find_baseline()
@@ -222,18 +231,27 @@ class _Pen:
 
     def draw(self, char: str) -> np.ndarray:
         """(H, W) uint8"""
+        size = self.size
         face = self._face_of[ord(char)]
-        left, top, right, bottom = face.getbbox(char, anchor="ls")
-        extent = max(right - left, bottom - top)
-        if extent > self.size:
-            face = face.font_variant(size=face.size * self.size / (extent + 1))
-            left, top, right, bottom = face.getbbox(char, anchor="ls")
-        x = round((self.size - face.getlength(char)) / 2)
-        x = min(max(x, math.ceil(-left)), math.floor(self.size - right))
-        y = min(max(self._baseline, math.ceil(-top)), math.floor(self.size - bottom))
-        canvas = self._image.new("L", (self.size, self.size))
-        self._draw.Draw(canvas).text((x, y), char, fill=255, font=face, anchor="ls")
-        return np.asarray(canvas)
+        canvas, ink = self._draw_loosely(char, face)
+        extent = max(ink[2] - ink[0], ink[3] - ink[1])
+        if extent > size:
+            smaller = face.font_variant(size=face.size * size / (extent + 1))
+            canvas, ink = self._draw_loosely(char, smaller)
+        left = min(max(size, ink[2] - size), ink[0])
+        top = min(max(size, ink[3] - size), ink[1])
+        return np.asarray(canvas.crop((left, top, left + size, top + size)))
+
+    def _draw_loosely(
+        self, char: str, face: "FreeTypeFont"
+    ) -> tuple["Image", tuple[int, int, int, int]]:
+        """The character in the middle of a canvas with an empty square on every side of it, and
+        the left, top, right and bottom of its ink there."""
+        canvas = self._image.new("L", (3 * self.size, 3 * self.size))
+        place = (round(1.5 * self.size - face.getlength(char) / 2), self.size + self._baseline)
+        self._draw.Draw(canvas).text(place, char, fill=255, font=face, anchor="ls")
+        middle = (self.size, self.size, 2 * self.size, 2 * self.size)
+        return canvas, canvas.getbbox() or middle  # a blank has no ink
 
     def _find_baseline(self) -> int:
         """The baseline, in pixels from the top, that puts full characters in the middle.
@@ -246,11 +264,11 @@ class _Pen:
             _, top, _, bottom = self._face_of[ord(char)].getbbox(char, anchor="ls")
             middles.append((top + bottom) / 2)
         if not middles:
-            return round(0.88 * self.size)  # where the em square of most Chinese fonts has it
+            return round(0.86 * self.size)  # where the em square of most Chinese fonts has it
         return round(self.size / 2 - float(np.median(middles)))
 
 
-def _open_face(path: Path, index: int, size: int) -> "FreeTypeFont":
+def _open_face(path: Path, index: int, size: float) -> "FreeTypeFont":
     image_font = _require("PIL.ImageFont", "draw glyphs")
     if not path.is_file():
         raise Messages.CM206.error(path=path)
@@ -287,10 +305,10 @@ def _spec_of_file(path: Path | str) -> FontSpec:
 def _read_font_spec(record: dict[str, Any], font_dir: Path) -> FontSpec:
     files: list[Path] = []
     for pattern in record["files"]:
-        found = sorted(glob(str(font_dir / pattern)))
+        found = sorted(font_dir.glob(pattern))
         if not found:
             raise Messages.CM206.error(path=font_dir / pattern)
-        files.extend(map(Path, found))
+        files.extend(found)
     origin = {k: v for k, v in record.items() if k not in ("name", "files", "index")}
     return FontSpec(record["name"], tuple(files), record.get("index", 0), origin)
 

@@ -6,6 +6,7 @@ member, `metadata.json`; nothing in it is pickled.
 """
 
 import json
+import lzma
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -26,6 +27,8 @@ def save(
     kind: str,
     arrays: Mapping[str, np.ndarray],
     metadata: Mapping[str, Any] | None = None,
+    *,
+    compression: int = zipfile.ZIP_DEFLATED,
 ) -> None:
     """Write a resource file; the same content gives the same bytes.
 
@@ -33,6 +36,7 @@ def save(
     kind (str): what the file holds, for example "glyphs"; `load` asks for it again.
     arrays (Mapping[str, ndarray]): the content, by name; no object arrays.
     metadata (Mapping[str, Any] | None): anything JSON can say of it: source, command, licence.
+    compression (int): a method of `zipfile`; `ZIP_LZMA` takes longer and makes smaller files.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -40,9 +44,9 @@ def save(
     unfinished = path.with_name(path.name + ".part")
     with zipfile.ZipFile(unfinished, "w") as archive:
         text = json.dumps(header, ensure_ascii=False, indent=1, sort_keys=True)
-        archive.writestr(_entry(METADATA), text.encode("utf8"), compresslevel=9)
+        archive.writestr(_entry(METADATA, compression), text.encode("utf8"), compresslevel=9)
         for name in sorted(arrays):
-            with archive.open(_entry(f"{name}.npy"), "w", force_zip64=True) as member:
+            with archive.open(_entry(f"{name}.npy", compression), "w", force_zip64=True) as member:
                 np.lib.format.write_array(member, np.asarray(arrays[name]), allow_pickle=False)
     unfinished.replace(path)
 
@@ -73,6 +77,7 @@ def load(path: Path | str, kind: str) -> tuple[dict[str, np.ndarray], dict[str, 
         AttributeError,
         zipfile.BadZipFile,
         zlib.error,
+        lzma.LZMAError,
     ) as error:
         raise Messages.CM202.error(path=path, kind=kind, reason=error) from error
     if found != kind:
@@ -82,9 +87,9 @@ def load(path: Path | str, kind: str) -> tuple[dict[str, np.ndarray], dict[str, 
     return arrays, metadata
 
 
-def _entry(name: str) -> zipfile.ZipInfo:
+def _entry(name: str, compression: int) -> zipfile.ZipInfo:
     entry = zipfile.ZipInfo(name, date_time=_EPOCH)
-    entry.compress_type = zipfile.ZIP_DEFLATED
+    entry.compress_type = compression
     entry.create_system = 3  # Unix, on every system
     entry.external_attr = 0o644 << 16
     return entry
