@@ -1,0 +1,150 @@
+"""`spacy-cmner.CrfTagger.v1`: emissions over any character encoder, and a linear-chain CRF.
+
+The model's output is the emissions; its transition scores are parameters of the model's node. The
+functions below join both with the CRF of ``layers.crf``: on a CPU as numpy arrays, on a GPU as
+torch tensors.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from spacy.tokens import Doc
+from thinc.api import Linear, Model
+from thinc.types import Floats2d, Ragged
+from thinc.util import torch2xp, xp2torch
+
+from spacy_cmner.layers import crf
+from spacy_cmner.types import Tok2VecModel
+
+TRANSITIONS = ("transitions", "start", "end")
+
+
+def build_crf_tagger(tok2vec: Tok2VecModel, nO: int | None = None) -> Model[list[Doc], Ragged]:
+    """Tag characters: emissions from any ``tok2vec``, decoded by a CRF over BIOES tags.
+
+    The emissions are one Ragged array over the batch, (N, T): a sequence's rows follow each other.
+
+    tok2vec (Model[List[Doc], List[Floats2d]]): character encoder, one row a character.
+    nO (Optional[int]): number of tags T; the component sets it from its labels.
+    Source: the paper, Methodology (tags output); Lafferty et al. (2001).
+    """
+    output: Model[Floats2d, Floats2d] = Linear(nO=nO)
+    model: Model[list[Doc], Ragged] = Model(
+        "crf_tagger",
+        forward,
+        init=init,
+        layers=[tok2vec, output],
+        dims={"nO": nO},
+        params=dict.fromkeys(TRANSITIONS),
+        refs={"tok2vec": tok2vec, "output_layer": output},
+        attrs={"resize_output": resize_output},
+    )
+    return model
+
+
+def init(model: Model, X: list[Doc] | None = None, Y: Any = None) -> None:
+    tok2vec, output = model.layers
+    tok2vec.initialize(X=X)
+    width = tok2vec.maybe_get_dim("nO")
+    if width is None and X is not None:
+        width = tok2vec.predict(X)[0].shape[1]
+    if width is not None:
+        output.set_dim("nI", width)
+    if output.has_dim("nI") and output.has_dim("nO"):
+        output.initialize()
+    _allocate(model, model.get_dim("nO"))
+
+
+def _allocate(model: Model, nO: int) -> None:
+    model.set_param("transitions", model.ops.alloc2f(nO, nO))
+    model.set_param("start", model.ops.alloc1f(nO))
+    model.set_param("end", model.ops.alloc1f(nO))
+
+
+def resize_output(model: Model, nO: int) -> Model:
+    """Make room for more tags at the end; the weights of the present ones are kept."""
+    output = model.get_ref("output_layer")
+    if not output.has_param("W"):
+        for node in (model, output):
+            node.set_dim("nO", nO, force=True)
+        return model
+    old = {name: output.get_param(name) for name in ("W", "b")}
+    old_crf = {name: model.get_param(name) for name in TRANSITIONS}
+    known = output.get_dim("nO")
+    for node in (model, output):
+        node.set_dim("nO", nO, force=True)
+    output.set_param("W", model.ops.alloc2f(nO, output.get_dim("nI")))
+    output.set_param("b", model.ops.alloc1f(nO))
+    _allocate(model, nO)
+    for name, value in old.items():
+        output.get_param(name)[:known] = value
+    model.get_param("transitions")[:known, :known] = old_crf["transitions"]
+    for name in ("start", "end"):
+        model.get_param(name)[:known] = old_crf[name]
+    return model
+
+
+def forward(
+    model: Model, docs: list[Doc], is_train: bool
+) -> tuple[Ragged, Callable[[Ragged], list[Doc]]]:
+    tok2vec, output = model.layers
+    encoded, backprop_tok2vec = tok2vec(docs, is_train)
+    lengths = model.ops.asarray1i([len(rows) for rows in encoded])
+    emissions, backprop_output = output(model.ops.flatten(encoded), is_train)
+
+    def backprop(d_emissions: Ragged) -> list[Doc]:
+        d_rows = backprop_output(d_emissions.dataXd)
+        return backprop_tok2vec(model.ops.unflatten(d_rows, d_emissions.lengths))
+
+    return Ragged(emissions, lengths), backprop
+
+
+def loss_and_gradient(
+    model: Model, emissions: Ragged, scheme: crf.TagScheme, allowed: np.ndarray
+) -> tuple[float, Ragged]:
+    """The CRF's negative log-likelihood, a mean over the sequences.
+
+    Adds the gradient of the transition scores to the model and returns that of the emissions.
+
+    allowed (Array): (N, T) bool, the tags that the annotation leaves open at each character.
+    """
+    n = max(len(emissions.lengths), 1)
+    arrays = _crf_arrays(model, emissions)
+    loss, d_emissions, *d_transitions = crf.crf_loss(
+        *arrays[:2], _like(allowed, arrays[0]), *arrays[2:], scheme.masks
+    )
+    for name, gradient in zip(TRANSITIONS, d_transitions, strict=True):
+        model.inc_grad(name, _to_xp(model, gradient) / n)
+    return float(loss.sum()) / n, Ragged(_to_xp(model, d_emissions) / n, emissions.lengths)
+
+
+def decode(
+    model: Model, emissions: Ragged, scheme: crf.TagScheme, allowed: np.ndarray | None = None
+) -> np.ndarray:
+    """The best legal tags, (N,), among those that ``allowed`` (N, T) leaves open."""
+    arrays = _crf_arrays(model, emissions)
+    mask = None if allowed is None else _like(allowed, arrays[0])
+    tags, _ = crf.crf_decode(*arrays, scheme.masks, allowed=mask)
+    return tags if isinstance(tags, np.ndarray) else tags.cpu().numpy()
+
+
+def _crf_arrays(model: Model, emissions: Ragged) -> tuple:
+    params = [model.get_param(name) for name in TRANSITIONS]
+    arrays = (emissions.dataXd, emissions.lengths, *params)
+    if isinstance(emissions.dataXd, np.ndarray):
+        return arrays
+    return tuple(xp2torch(array) for array in arrays)
+
+
+def _like(mask: np.ndarray, array: Any) -> Any:
+    if isinstance(array, np.ndarray):
+        return mask
+    import torch
+
+    return torch.from_numpy(mask).to(array.device)
+
+
+def _to_xp(model: Model, array: Any) -> Any:
+    converted = array if isinstance(array, np.ndarray) else torch2xp(array)
+    return model.ops.asarray(converted, dtype="float32")

@@ -1,0 +1,198 @@
+"""`spacy-cmner.LocalGlobalEmbed.v1`: the paper's character representation as a thinc layer."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from spacy.tokens import Doc
+from thinc.api import Model
+from thinc.types import ArgsKwargs
+from thinc.util import torch2xp, xp2torch
+from torch.nn.functional import interpolate
+
+from spacy_cmner.errors import Messages
+from spacy_cmner.layers.local_global import Fusion, Integration, LocalGlobal
+from spacy_cmner.models.shim import torch_model
+from spacy_cmner.resources.bundle import Resources
+from spacy_cmner.types import EmbedModel, Rows
+
+
+def build_local_global_embed(
+    char2vec: bool = True,
+    spatial: bool = True,
+    sequential: bool = True,
+    use_global: bool = True,
+    fusion: Fusion = "autoencoder",
+    integration: Integration = "gated_concat",
+    local_width: int = 128,
+    reconstruction_weight: float = 0.1,
+    image_size: int = 12,
+    channels: int = 128,
+    stride: int = 1,
+    n_components: int = 4,
+    component_width: int = 30,
+) -> EmbedModel:
+    """Embed each character by what it is, looks like, is made of and does in medical words.
+
+    The local representation fuses up to three vectors of a character: its trained embedding
+    (Char2Vec), its images in several fonts and the sequence of its components. The global
+    representation is the count-weighted mean of the vectors of the domain words that hold the
+    character, apart for its place in them (begin, middle, end, alone). The tables come from the
+    resources at initialisation and are saved with the model.
+
+    char2vec, spatial, sequential, use_global (bool): switch the parts on or off (Table 4).
+    fusion (str): autoencoder, concat, sum or projection (Table 5).
+    integration (str): gated_concat, gated_add, concat or add (Table 6).
+    local_width (int): width of the local representation, except with concat (Figure 3).
+    reconstruction_weight (float): λ, the weight of the autoencoder's loss.
+    image_size (int): side length in pixels to which the images are reduced.
+    channels, stride (int): filters and stride of the spatial encoder's first convolution.
+    n_components (int): K, the components read of a character, radical first.
+    component_width (int): width of a component's embedding and of the sequential vector.
+    Source: the paper, Methodology.
+    """
+    if not (char2vec or spatial or sequential or use_global):
+        raise Messages.CM314.error()
+    if spatial and channels % 64:
+        raise Messages.CM315.error(channels=channels)
+    return torch_model(
+        "local_global_embed",
+        forward,
+        init,
+        LocalGlobal,
+        dims={"nO": None},
+        attrs={
+            "char2vec": char2vec,
+            "spatial": spatial,
+            "sequential": sequential,
+            "use_global": use_global,
+            "fusion": fusion,
+            "integration": integration,
+            "local_width": local_width,
+            "image_size": image_size,
+            "channels": channels,
+            "stride": stride,
+            "n_components": n_components,
+            "component_width": component_width,
+            "reconstruction_weight": reconstruction_weight,
+            "auxiliary_losses": {},
+            "takes_resources": True,
+        },
+    )
+
+
+def init(model: EmbedModel, X: list[Doc] | None = None, Y: Rows | None = None) -> None:
+    """Build the tables from the resources the component has set, else from those that ship."""
+    if model.shims[0].is_built:
+        return
+    resources = model.attrs.pop("resources", None) or Resources()
+    module, settings = build_module(model.attrs, resources)
+    model.shims[0].set_module(settings, module)
+    model.set_dim("nO", module.width)
+
+
+def build_module(attrs: dict[str, Any], resources: Resources) -> tuple[LocalGlobal, dict]:
+    """The module with its tables filled: one row for each character that any table in use
+    knows."""
+    known: set[str] = set()
+    settings: dict[str, Any] = {
+        "char_width": None,
+        "fonts": None,
+        "image_size": attrs["image_size"],
+        "channels": attrs["channels"],
+        "stride": attrs["stride"],
+        "n_components": None,
+        "n_parts": 1,
+        "component_width": attrs["component_width"],
+        "fusion": attrs["fusion"],
+        "local_width": attrs["local_width"],
+        "word_width": None,
+        "integration": attrs["integration"],
+    }
+    if attrs["char2vec"]:
+        known.update(word for word in resources.vectors.words if len(word) == 1)
+        settings["char_width"] = resources.vectors.dim
+    if attrs["spatial"]:
+        known.update(resources.glyphs.chars)
+        settings["fonts"] = len(resources.glyphs.fonts)
+    if attrs["sequential"]:
+        components = resources.components.with_k(attrs["n_components"])
+        known.update(components.chars)
+        settings.update(n_components=components.ids.shape[1], n_parts=len(components.parts))
+    if attrs["use_global"]:
+        known.update(*resources.lexicon.vectors.words)
+        settings["word_width"] = resources.lexicon.vectors.dim
+    chars = sorted(known)
+    settings["n_chars"] = len(chars) + 1
+    module = LocalGlobal(**settings)
+    row = {char: i for i, char in enumerate(chars, start=1)}
+    module.code_points[1:] = torch.tensor([ord(char) for char in chars])
+    if attrs["char2vec"]:
+        fill_char2vec(module, row, resources)
+    if attrs["spatial"]:
+        glyphs = resources.glyphs
+        size = (attrs["image_size"], attrs["image_size"])
+        images = interpolate(torch.from_numpy(glyphs.images).float(), size=size, mode="area")
+        module.images[[row[char] for char in glyphs.chars]] = images.round().to(torch.uint8)
+    if attrs["sequential"]:
+        ids = torch.from_numpy(components.ids.astype("int16"))
+        module.components[[row[char] for char in components.chars]] = ids
+    if attrs["use_global"]:
+        words = resources.lexicon.char_table(chars).reshape(len(chars), -1)
+        module.words[1:] = torch.from_numpy(words / words[words != 0].std())
+    return module, settings
+
+
+def fill_char2vec(module: LocalGlobal, row: dict[str, int], resources: Resources) -> None:
+    """Pretrained vectors where there are any, scaled to the deviation of the others' random
+    ones."""
+    pretrained = resources.vectors
+    rows, sources = [], []
+    for i, word in enumerate(pretrained.words):
+        if word in row:
+            rows.append(row[word])
+            sources.append(i)
+    vectors = torch.from_numpy(pretrained.vectors[sources].astype("float32"))
+    with torch.no_grad():
+        torch.nn.init.normal_(module.char2vec.weight, std=CHAR2VEC_DEVIATION)
+        module.char2vec.weight[rows] = vectors * (CHAR2VEC_DEVIATION / vectors.std())
+
+
+CHAR2VEC_DEVIATION = 0.5
+
+
+def code_points(docs: list[Doc]) -> np.ndarray:
+    """The code points of all characters, (N,) int64. One token must be one character."""
+    texts = []
+    for doc in docs:
+        text = doc.text
+        if len(text) != len(doc):
+            raise Messages.CM316.error(tokens=len(doc), characters=len(text), text=text[:30])
+        texts.append(text)
+    data = "".join(texts).encode("utf-32-le", "surrogatepass")
+    return np.frombuffer(data, dtype="<u4").astype(np.int64)
+
+
+def forward(
+    model: EmbedModel, docs: list[Doc], is_train: bool
+) -> tuple[Rows, Callable[[Rows], list[Doc]]]:
+    shim = model.shims[0]
+    lengths = np.asarray([len(doc) for doc in docs])
+    codes = torch.from_numpy(code_points(docs)).to(shim.device)
+    (rows, error), backward = shim(ArgsKwargs((codes,), {}), is_train)
+
+    def backprop(dY: Rows) -> list[Doc]:
+        if not rows.requires_grad:
+            return []
+        gradient = xp2torch(model.ops.flatten(dY), device=shim.device)
+        outputs, gradients = [rows], [gradient]
+        if error.requires_grad:
+            # The tagger's loss is a mean over the batch and so is this one.
+            model.attrs["auxiliary_losses"]["reconstruction"] = float(error)
+            outputs.append(error)
+            gradients.append(error.new_full((1,), model.attrs["reconstruction_weight"]))
+        backward(ArgsKwargs((outputs,), {"grad_tensors": gradients}))
+        return []
+
+    return model.ops.unflatten(torch2xp(rows.detach()), lengths), backprop

@@ -1,0 +1,200 @@
+"""Torch modules inside thinc models, with the conventions of thinc kept.
+
+thinc's own ``PyTorchShim`` ignores ``use_averages``, switches the shared module between training
+and evaluation in ``predict`` (so that threads disturb each other), clips every tensor alone, and
+stores weights by pickling. This shim mends all four and steps a whole module at once with torch's
+fused Adam, which is several times faster than tensor by tensor.
+"""
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from itertools import chain
+from typing import Any
+
+import srsly
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+from thinc.model import Model
+from thinc.optimizers import Optimizer
+from thinc.shims.pytorch import PyTorchShim
+from thinc.types import ArgsKwargs
+from thinc.util import get_torch_default_device, torch2xp, xp2torch
+from torch import nn
+
+from spacy_cmner.errors import Messages
+
+# A forked child inherits torch's thread pool without its threads and would wait for them for ever.
+os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))
+
+Settings = dict[str, Any]
+
+
+class TorchShim(PyTorchShim):
+    """Holds a torch module that is built from plain settings.
+
+    The settings are saved with the weights, so that ``from_bytes`` rebuilds a module whose sizes
+    (number of characters, width of the input) were only known at initialisation.
+
+    build (Callable[..., nn.Module]): makes the module from ``settings`` as keyword arguments.
+    settings (Optional[Dict]): msgpack-able settings; None until the model is initialised.
+    """
+
+    def __init__(self, build: Callable[..., nn.Module], settings: Settings | None = None) -> None:
+        super().__init__(build(**settings) if settings is not None else None)
+        self.build = build
+        self.cfg = settings if settings is not None else {}
+        self._adam: torch.optim.Optimizer | None = None
+        self._adam_of: Optimizer | None = None
+        self._averages: dict[str, torch.Tensor] = {}
+
+    @property
+    def module(self) -> nn.Module:
+        if self._model is None:
+            raise Messages.CM311.error(name=self.build.__name__)
+        return self._model
+
+    @property
+    def is_built(self) -> bool:
+        return self._model is not None
+
+    @property
+    def device(self) -> torch.device:
+        return next(chain(self.module.parameters(), self.module.buffers())).device
+
+    def set_module(self, settings: Settings, module: nn.Module) -> None:
+        self.cfg = settings
+        self._model = module.to(get_torch_default_device()).eval()
+        self._adam = None
+        self._averages = {}
+
+    def predict(self, inputs: ArgsKwargs) -> Any:
+        """Run the module. It always rests in evaluation mode, so threads may share it."""
+        with torch.inference_mode():
+            return self.module(*inputs.args, **inputs.kwargs)
+
+    def begin_update(self, inputs: ArgsKwargs) -> Any:
+        """Run the module in training mode; the callback takes torch's ``backward`` arguments."""
+        self.module.train()
+        try:
+            output = self.module(*inputs.args, **inputs.kwargs)
+        finally:
+            self.module.eval()
+
+        def backprop(grads: ArgsKwargs) -> ArgsKwargs:
+            torch.autograd.backward(*grads.args, **grads.kwargs)
+            return inputs
+
+        return output, backprop
+
+    def finish_update(self, optimizer: Optimizer) -> None:
+        """Take one step, with the gradient clipped by its norm over the whole module."""
+        params = {n: p for n, p in self.module.named_parameters() if p.grad is not None}
+        if not params:
+            return
+        if optimizer.grad_clip:
+            nn.utils.clip_grad_norm_(params.values(), optimizer.grad_clip)
+        self._step(optimizer)
+        self.module.zero_grad(set_to_none=True)
+        self._update_averages(optimizer)
+
+    def _step(self, optimizer: Optimizer) -> None:
+        if optimizer.use_radam or not (optimizer.b1 and optimizer.b2):
+            raise Messages.CM312.error()
+        if self._adam is None or self._adam_of is not optimizer:
+            adam = torch.optim.AdamW if optimizer.L2_is_weight_decay else torch.optim.Adam
+            self._adam = adam(self.module.parameters(), fused=True)
+            self._adam_of = optimizer
+        self._adam.param_groups[0].update(
+            lr=optimizer.learn_rate,
+            betas=(optimizer.b1, optimizer.b2),
+            eps=optimizer.eps,
+            weight_decay=optimizer.L2,
+        )
+        self._adam.step()
+
+    def _update_averages(self, optimizer: Optimizer) -> None:
+        """The running average of ``thinc.backends.ops.Ops.update_averages``."""
+        averages = optimizer.averages
+        if averages is None:
+            return
+        for name, param in self.module.named_parameters():
+            key = self._average_key(name)
+            if name not in self._averages or key not in averages:
+                self._averages[name] = torch.zeros_like(param)
+                averages[key] = torch2xp(self._averages[name])
+                optimizer.nr_update[key] = 0
+            optimizer.nr_update[key] += 1
+            t = optimizer.nr_update[key]
+            decay = min((1.0 + t) / (10.0 + t), 0.9999)
+            self._averages[name].lerp_(param.detach(), 1.0 - decay)
+
+    def _average_key(self, name: str) -> tuple[int, str]:
+        # thinc numbers shims and models apart: the prefix keeps their keys apart as well.
+        return (self.id, f"torch.{name}")
+
+    @contextlib.contextmanager
+    def use_params(self, params: dict) -> Iterator[None]:
+        """Put averaged weights in place for the time of the context."""
+        if self._model is None:
+            yield
+            return
+        backup = {}
+        with torch.no_grad():
+            for name, param in self.module.named_parameters():
+                if self._average_key(name) in params:
+                    backup[param] = param.detach().clone()
+                    param.copy_(xp2torch(params[self._average_key(name)], device=param.device))
+        try:
+            yield
+        finally:
+            with torch.no_grad():
+                for param, value in backup.items():
+                    param.copy_(value)
+
+    def to_device(self, device_type: str, device_id: int) -> None:
+        if self._model is not None:
+            self._model.to("cpu" if device_type == "cpu" else torch.device("cuda", device_id))
+
+    def to_bytes(self) -> bytes:
+        state = b""
+        if self._model is not None:
+            tensors = {k: v.detach().cpu().contiguous() for k, v in self._model.state_dict().items()}
+            state = save_tensors(tensors)
+        return srsly.msgpack_dumps({"settings": self.cfg, "state": state})
+
+    def from_bytes(self, bytes_data: bytes) -> "TorchShim":
+        try:
+            message = srsly.msgpack_loads(bytes_data)
+            settings, state = message["settings"], message["state"]
+            tensors = load_tensors(state) if state else None
+        except (ValueError, KeyError, TypeError, SafetensorError) as error:
+            raise Messages.CM313.error(name=self.build.__name__, reason=error) from error
+        if tensors is None:
+            return self
+        module = self.build(**settings)
+        try:
+            module.load_state_dict(tensors)
+        except RuntimeError as error:
+            raise Messages.CM313.error(name=self.build.__name__, reason=error) from error
+        self.set_module(settings, module)
+        return self
+
+    def __getstate__(self) -> dict:
+        # Optimizer state belongs to one training run in one process.
+        return {**self.__dict__, "_adam": None, "_adam_of": None, "_averages": {}}
+
+
+def torch_model(
+    name: str,
+    forward: Callable,
+    init: Callable,
+    build: Callable[..., nn.Module],
+    *,
+    dims: dict[str, int | None],
+    attrs: dict[str, Any],
+) -> Model:
+    """A thinc model around one ``TorchShim``, as ``thinc.api.PyTorchWrapper`` is around its own."""
+    return Model(name, forward, init=init, dims=dims, attrs=attrs, shims=[TorchShim(build)])

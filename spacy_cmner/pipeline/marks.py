@@ -1,0 +1,106 @@
+"""What a document says about its entities, read as characters whatever its tokens are.
+
+In prediction these are constraints (entities that are already there, tokens blocked for others),
+in training the annotation, which may be missing in part.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from spacy.tokens import Doc, Span
+from spacy.training import Example
+
+from spacy_cmner.errors import Messages
+from spacy_cmner.layers.crf import TagScheme
+from spacy_cmner.types import CharSpan
+
+# Values of token.ent_iob that are not names in spaCy's API.
+MISSING, BEGIN = 0, 3
+
+Bools = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Marks:
+    """Entities on a document before the recogniser runs.
+
+    spans (List[CharSpan]): they do not overlap.
+    blocked (Bools): one per character, True where no entity may be.
+    """
+
+    spans: list[CharSpan]
+    blocked: Bools
+
+    def constrain(self, scheme: TagScheme) -> Bools:
+        """The tags (length, T) that agree. An entity of a type that the recogniser does not know
+        only keeps others away."""
+        outside = self.blocked.copy()
+        known = []
+        for span in self.spans:
+            if span.label in scheme.labels:
+                known.append(span)
+            else:
+                outside[span.start : span.end] = True
+        return scheme.constrain(len(outside), known, outside)
+
+
+@dataclass(frozen=True)
+class Gold:
+    """The annotation of a document.
+
+    spans (List[CharSpan]): the entities; they do not overlap.
+    missing (Bools): one per character, True where the annotator said nothing.
+    """
+
+    spans: list[CharSpan]
+    missing: Bools
+
+    def encode(self, scheme: TagScheme) -> Bools:
+        """The tags (length, T) that the annotation leaves open."""
+        return scheme.encode(len(self.missing), self.spans, self.missing)
+
+
+def read_marks(doc: Doc) -> Marks:
+    """The entities and blocked tokens that a document comes with."""
+    spans = char_spans(doc)
+    return Marks(spans, _characters(doc, _blocked(doc)))
+
+
+def read_gold(example: Example) -> Gold:
+    """The annotation of an example's reference.
+
+    RAISES: CM407 if the texts of the example's two documents differ.
+    """
+    reference = example.reference
+    if example.predicted.text != reference.text:
+        raise Messages.CM407.error(
+            predicted=example.predicted.text[:30], reference=reference.text[:30]
+        )
+    missing = reference.to_array("ENT_IOB") == MISSING
+    return Gold(char_spans(reference), _characters(reference, missing))
+
+
+def char_spans(doc: Doc) -> list[CharSpan]:
+    """``doc.ents`` over the characters of ``doc.text``."""
+    return [CharSpan(ent.start_char, ent.end_char, ent.label_) for ent in doc.ents]
+
+
+def blocked_spans(doc: Doc) -> list[Span]:
+    """The tokens that ``doc.set_ents(…, blocked=…)`` has closed to entities."""
+    return [doc[i : i + 1] for i in np.flatnonzero(_blocked(doc))]
+
+
+def _blocked(doc: Doc) -> Bools:
+    marks = doc.to_array(["ENT_IOB", "ENT_TYPE"])
+    return (marks[:, 0] == BEGIN) & (marks[:, 1] == 0)
+
+
+def _characters(doc: Doc, tokens: Bools) -> Bools:
+    """Spread a flag on tokens over the characters of the text; a blank between tokens goes with
+    the token before it."""
+    n = len(doc.text)
+    if n == len(doc):
+        return tokens
+    sizes = [len(token.text_with_ws) for token in doc]
+    return np.repeat(tokens, sizes)

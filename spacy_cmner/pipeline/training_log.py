@@ -1,0 +1,77 @@
+"""The training log: one line an evaluation, with every loss the pipeline reports.
+
+spaCy's own console logger prints one loss a component; the recogniser also has the reconstruction
+loss of its autoencoder.
+"""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Any
+
+import srsly
+from spacy.language import Language
+from wasabi import msg
+
+Info = dict[str, Any]
+Log = tuple[Callable[[Info | None], None], Callable[[], None]]
+
+WIDTH = 10
+
+
+def create_training_log(output_file: Path | None = None) -> Callable[[Language, IO, IO], Log]:
+    """Registered as `spacy-cmner.training_log.v1`, for ``[training.logger]``.
+
+    output_file (Optional[Path]): also write each line as JSON to this file.
+    RETURNS (Callable): sets up the log for a training run.
+    """
+
+    def setup(nlp: Language, stdout: IO = sys.stdout, stderr: IO = sys.stderr) -> Log:
+        weights = nlp.config["training"]["score_weights"]
+        scores = [name for name, weight in weights.items() if weight is not None]
+        header: list[str] = []
+        if output_file is not None:
+            output_file.parent.mkdir(parents=True, exist_ok=True)
+            output_file.unlink(missing_ok=True)
+
+        def write(cells: list[str]) -> None:
+            widths = [max(len(name), WIDTH) for name in header]
+            cells = [cell.rjust(width) for cell, width in zip(cells, widths, strict=True)]
+            stdout.write("  ".join(cells) + "\n")
+            stdout.flush()
+
+        def log_step(info: Info | None) -> None:
+            if info is None or info["score"] is None:
+                return
+            losses = info["losses"]
+            if not header:
+                header.extend(["epoch", "step", "seconds"])
+                header.extend(f"loss {name}" for name in losses)
+                header.extend([*scores, "score"])
+                write(header)
+            values = [info["other_scores"].get(name) for name in scores]
+            write(
+                [
+                    str(info["epoch"]),
+                    str(info["step"]),
+                    str(info["seconds"]),
+                    *(f"{loss:.2f}" for loss in losses.values()),
+                    *("-" if value is None else f"{100 * value:.2f}" for value in values),
+                    f"{info['score']:.4f}",
+                ]
+            )
+            if output_file is not None:
+                row = {
+                    "epoch": info["epoch"],
+                    "step": info["step"],
+                    "seconds": info["seconds"],
+                    "losses": {name: float(loss) for name, loss in losses.items()},
+                    "scores": dict(zip(scores, values, strict=True)),
+                    "score": info["score"],
+                }
+                srsly.write_jsonl(output_file, [row], append=True, append_new_line=False)
+
+        msg.info(f"Pipeline: {nlp.pipe_names}")
+        return log_step, lambda: None
+
+    return setup
