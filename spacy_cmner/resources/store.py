@@ -7,6 +7,7 @@ member, `metadata.json`; nothing in it is pickled.
 
 import json
 import lzma
+import struct
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -20,6 +21,22 @@ from spacy_cmner.errors import Messages
 FORMAT_VERSION = 1
 METADATA = "metadata.json"
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip archive can name
+# What zipfile, its decompressors, numpy and json raise for a damaged or foreign file.
+_DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    OSError,
+    EOFError,
+    RuntimeError,
+    LookupError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    OverflowError,
+    MemoryError,
+)
 
 
 def save(
@@ -64,21 +81,11 @@ def load(path: Path | str, kind: str) -> tuple[dict[str, np.ndarray], dict[str, 
     if not path.is_file():
         raise Messages.CM201.error(path=path, kind=kind)
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             metadata = json.loads(archive[METADATA])
             arrays = {name: archive[name] for name in archive.files if name != METADATA}
             found, version = metadata["format"], metadata["version"]
-    except (
-        OSError,
-        EOFError,
-        KeyError,
-        TypeError,
-        ValueError,
-        AttributeError,
-        zipfile.BadZipFile,
-        zlib.error,
-        lzma.LZMAError,
-    ) as error:
+    except _DAMAGE as error:
         raise Messages.CM202.error(path=path, kind=kind, reason=error) from error
     if found != kind:
         raise Messages.CM203.error(path=path, kind=kind, found=found)
