@@ -128,6 +128,7 @@ class Report:
         rows = [
             (item.value, kept[item], *(self.count(outcome, item) for outcome in Outcome))
             for item in Item
+            if item is not Item.OTHER or any(f.item is item for f in self.findings)
         ]
         header = ("", "kept", *(outcome.value for outcome in Outcome))
         return wasabi.table(rows, header=header, divider=True, aligns=("l", *("r",) * 5))

@@ -1,0 +1,80 @@
+import hashlib
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from spacy_cmner.cli import cmner_cli
+from spacy_cmner.data.corpus import read_docbin
+
+
+def run(*args):
+    return CliRunner().invoke(cmner_cli, [str(arg) for arg in args])
+
+
+@pytest.fixture
+def source(tmp_path):
+    path = tmp_path / "cmeee.json"
+    entities = [
+        {"start_idx": 1, "end_idx": 2, "type": "dis", "entity": "肺炎"},
+        {"start_idx": 2, "end_idx": 1, "type": "dis", "entity": ""},
+    ]
+    path.write_text(json.dumps([{"text": "见肺炎", "entities": entities}]), encoding="utf-8")
+    return path
+
+
+def test_convert_reports_and_goes_on(source, tmp_path):
+    out, report = tmp_path / "gold.spacy", tmp_path / "report.jsonl"
+    result = run("convert", source, out, "--format", "cmeee", "--report", report)
+    assert result.exit_code == 0
+    assert "[CM123] Record 0" in result.output
+    assert len(list(read_docbin(out))) == 1
+    assert json.loads(report.read_text("utf-8").splitlines()[1])["code"] == "CM123"
+
+
+def test_strict_fails_after_writing_the_sound_part(source, tmp_path):
+    out = tmp_path / "gold.spacy"
+    result = run("convert", source, out, "--format", "cmeee", "--strict")
+    assert result.exit_code == 1
+    assert out.exists()
+
+
+def test_strict_accepts_sound_data(tmp_path):
+    source = tmp_path / "sound.txt"
+    source.write_text("肺 B-dis\n", encoding="utf-8")
+    out = tmp_path / "gold.spacy"
+    assert run("convert", source, out, "--format", "bio", "--strict").exit_code == 0
+
+
+def test_options_reach_the_library(tmp_path):
+    source, out = tmp_path / "a.jsonl", tmp_path / "gold.spacy"
+    lines = [{"text": "肺炎", "label": [[0, 1, "bod"], [0, 2, "dis"]]}] * 4
+    source.write_bytes(
+        "\n".join(json.dumps(x, ensure_ascii=False) for x in lines).encode("gb18030")
+    )
+    options = ["--encoding", "gb18030", "--labels", "dis, dru", "--fraction", "0.5", "--limit", "1"]
+    result = run(
+        "convert", source, out, "-f", "jsonl", "--flatten", "first", "--seed", "3", *options
+    )
+    assert result.exit_code == 0
+    [record] = read_docbin(out)
+    assert [entity.label for entity in record.entities] == ["dis"]
+    assert "3 good records were left out" in result.output
+
+
+def test_error_is_a_message_not_a_traceback(tmp_path):
+    result = run("convert", tmp_path / "none.json", tmp_path / "gold.spacy", "--format", "cmeee")
+    assert result.exit_code == 1
+    assert "CM101" in result.output
+    assert "Traceback" not in result.output
+
+
+def test_verify(tmp_path):
+    (tmp_path / "a").write_bytes(b"a")
+    sums = tmp_path / "SUMS"
+    sums.write_text(f"{hashlib.sha256(b'a').hexdigest()}  a\n")
+    assert run("verify", tmp_path, sums).exit_code == 0
+    (tmp_path / "a").write_bytes(b"b")
+    result = run("verify", tmp_path, sums)
+    assert result.exit_code == 1
+    assert "CM110" in result.output

@@ -1,0 +1,84 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from record_strategies import records
+
+from spacy_cmner.data.brat import read_brat, write_brat
+from spacy_cmner.data.records import Entity, Record
+from spacy_cmner.data.report import Report
+from spacy_cmner.errors import CmnerError
+
+
+def read(tmp_path, text, ann):
+    (tmp_path / "a.txt").write_bytes(text.encode())
+    (tmp_path / "a.ann").write_bytes(ann.encode())
+    report = Report()
+    return list(read_brat(tmp_path, report)), report
+
+
+@given(st.lists(records(labels=["bod", "X"], ids=st.none(), metas=st.just({})), max_size=4))
+def test_round_trip(tmp_path_factory, originals):
+    folder = tmp_path_factory.mktemp("brat")
+    write_brat(originals, folder)
+    report = Report()
+    found = list(read_brat(folder, report))
+    assert [(r.text, r.entities) for r in found] == [(r.text, r.entities) for r in originals]
+    assert [r.id for r in found] == [f"{i:06}" for i in range(1, len(originals) + 1)]
+    assert not report.findings
+
+
+def test_folders_and_ids(tmp_path):
+    write_brat([Record("肺炎", (Entity(0, 2, "dis"),), id="v1.2 b")], tmp_path / "ward")
+    [record] = read_brat(tmp_path, Report())
+    assert record.id == "ward/v1.2 b"
+
+
+def test_line_breaks_count_as_brat_counts_them(tmp_path):
+    [record], report = read(tmp_path, "\ufeff咳\r\n肺\n炎", "T1\tdis 4 7\t肺 炎\n")
+    assert record.entities == (Entity(4, 7, "dis"),)
+    assert record.text[4:7] == "肺\n炎"
+    assert not report.findings
+
+
+def test_what_is_no_whole_entity_is_reported(tmp_path):
+    ann = (
+        "T1\tdis 0 1;2 3\t肺 炎\nT2\tbod 0 1\t肺\n"
+        "R1\tin Arg1:T1 Arg2:T2\n#1\tNote T1\tok\n\nT3 bod\n"
+    )
+    [record], report = read(tmp_path, "肺叶炎", ann)
+    assert record.entities == (Entity(0, 1, "bod"),)
+    assert [f.code for f in report.findings] == ["CM135", "CM136", "CM136", "CM122"]
+    assert [f.code for f in report.problems] == ["CM135", "CM122"]
+
+
+def test_offsets_against_the_text(tmp_path):
+    _, report = read(tmp_path, "肺炎", "T1\tdis 0 2\t肺叶\nT2\tdis 1 3\t炎。\n")
+    assert [f.code for f in report.findings] == ["CM125", "CM124"]
+
+
+def test_lone_files_are_reported(tmp_path):
+    (tmp_path / "b.txt").write_text("肺", encoding="utf-8")
+    (tmp_path / "c.ann").write_text("", encoding="utf-8")
+    [record], report = read(tmp_path, "肺", "")
+    assert (record.id, record.number) == ("a", 1)
+    assert [(f.code, f.number) for f in report.findings] == [("CM121", 2), ("CM120", 3)]
+    assert "c.ann" in report.findings[1].text
+
+
+def test_missing_folder(tmp_path):
+    with pytest.raises(CmnerError, match="CM101"):
+        list(read_brat(tmp_path / "none", Report()))
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        [Record("肺", id="../a")],
+        [Record("肺", id="")],
+        [Record("肺", id="a"), Record("炎", id="a")],
+        [Record("肺", (Entity(0, 1, "药 物"),))],
+    ],
+)
+def test_what_brat_cannot_hold(tmp_path, bad):
+    with pytest.raises(CmnerError, match="CM113"):
+        write_brat(bad, tmp_path)

@@ -1,0 +1,68 @@
+import pytest
+
+from spacy_cmner.data.columns import read_columns
+from spacy_cmner.data.records import Entity
+from spacy_cmner.data.report import Report
+
+
+def read(tmp_path, content, **options):
+    path = tmp_path / "columns.txt"
+    path.write_bytes(content.encode())
+    report = Report()
+    return list(read_columns(path, report, **options)), report
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+@pytest.mark.parametrize("start", ["", "\ufeff", "\n\n", "-DOCSTART- O\n\n"])
+@pytest.mark.parametrize("separator", [" ", "\t", "  ", " n 3 "])
+def test_layouts(tmp_path, newline, start, separator):
+    content = f"{start}肺{separator}B-dis\n炎{separator}I-dis\n\n\n咳{separator}O\n"
+    records, report = read(tmp_path, content.replace("\n", newline))
+    assert [(r.text, r.entities) for r in records] == [("肺炎", (Entity(0, 2, "dis"),)), ("咳", ())]
+    assert not report.findings
+
+
+def test_number_is_the_first_line(tmp_path):
+    records, _ = read(tmp_path, "\n肺 O\n炎 O\n\n咳 O")
+    assert [record.number for record in records] == [2, 5]
+
+
+@pytest.mark.parametrize("blank", [" O", "  O", "\tO", "\t\tO", " \tO"])
+def test_blank_as_token(tmp_path, blank):
+    [record], report = read(tmp_path, f"肺 B-dis\n{blank}\n炎 B-dis\n")
+    assert record.text == f"肺{blank[0]}炎"
+    assert record.entities == (Entity(0, 1, "dis"), Entity(2, 3, "dis"))
+    assert not report.findings
+
+
+def test_unicode_whitespace_is_a_token(tmp_path):
+    [record], _ = read(tmp_path, "\u3000 O\n\u2028 O\n\x85 O\n")
+    assert record.text == "\u3000\u2028\x85"
+
+
+def test_token_of_several_characters(tmp_path):
+    [record], _ = read(tmp_path, "2019 O\nSARS B-dis\n病 I-dis\n")
+    assert record.text == "2019SARS病"
+    assert record.entities == (Entity(4, 9, "dis"),)
+
+
+def test_scheme_is_seen_or_given(tmp_path):
+    content = "肺 B-dis\n炎 E-dis\n\n咳 S-sym\n\n肺 B-dis\n"
+    records, report = read(tmp_path, content)
+    assert [r.entities for r in records] == [
+        (Entity(0, 2, "dis"),),
+        (Entity(0, 1, "sym"),),
+        (Entity(0, 1, "dis"),),
+    ]
+    assert [(f.code, f.number) for f in report.findings] == [("CM132", 6)]
+    records, report = read(tmp_path, content, scheme="bio")
+    assert [record.number for record in records] == [6]
+    assert [(f.code, f.number) for f in report.findings] == [("CM131", 1), ("CM131", 4)]
+
+
+def test_line_without_label(tmp_path):
+    [record], report = read(tmp_path, "咳 O\n肺\n\n炎 O\n")
+    assert record.text == "炎"
+    [finding] = report.findings
+    assert (finding.code, finding.number) == ("CM133", 1)
+    assert "line 2: '肺'" in finding.text

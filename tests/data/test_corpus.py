@@ -1,0 +1,117 @@
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from record_strategies import records
+
+from spacy_cmner.data.corpus import FORMATS, convert, read_docbin, subsample, write_docbin
+from spacy_cmner.data.jsonl import write_jsonl
+from spacy_cmner.data.records import Entity, Record
+from spacy_cmner.data.report import Item, Outcome, Report
+from spacy_cmner.errors import CmnerError
+
+NESTED = Record("见肺部炎", (Entity(1, 3, "bod"), Entity(1, 4, "dis")), id="a", meta={"ward": [3]})
+EMPTY = Record("无痰", id="b")
+
+
+@pytest.fixture
+def source(tmp_path):
+    path = tmp_path / "source.jsonl"
+    write_jsonl([NESTED, EMPTY], path)
+    return path
+
+
+@given(st.lists(records(), max_size=3))
+def test_docbin_round_trip(tmp_path_factory, originals):
+    path = tmp_path_factory.mktemp("docbin") / "new" / "gold.spacy"
+    write_docbin(originals, path)
+    assert list(read_docbin(path)) == originals
+
+
+def test_convert(source, tmp_path):
+    out = tmp_path / "gold.spacy"
+    report = convert(source, "jsonl", out)
+    assert list(read_docbin(out)) == [NESTED, EMPTY]
+    assert (report.records, report.entities, report.source) == (2, 2, source)
+    assert report.count(Outcome.FLATTENED, Item.ENTITY) == 1
+
+
+def test_labels_restrict_and_are_reported(source, tmp_path):
+    out = tmp_path / "gold.spacy"
+    report = convert(source, "jsonl", out, labels=["bod", "dru"])
+    assert [record.entities for record in read_docbin(out)] == [(Entity(1, 3, "bod"),), ()]
+    assert [(f.code, f.number) for f in report.findings] == [("CM127", 1)]
+
+
+@pytest.mark.parametrize("flatten, label", [("longest", "dis"), ("shortest", "bod")])
+def test_flatten_is_passed_on(source, tmp_path, flatten, label):
+    report = convert(source, "jsonl", tmp_path / "gold.spacy", flatten=flatten)
+    assert f"overlaps {Entity(1, 4 if label == 'dis' else 3, label)}" in report.findings[0].text
+
+
+def test_limit_is_reported(source, tmp_path):
+    report = convert(source, "jsonl", tmp_path / "gold.spacy", limit=1)
+    assert (report.records, report.left_out) == (1, 1)
+
+
+def test_subsample_is_nested_ordered_and_of_the_asked_size():
+    originals = [Record("咳", id=str(i)) for i in range(100)]
+    small = subsample(originals, fraction=0.1, seed=3)
+    large = subsample(originals, fraction=0.5, seed=3)
+    assert (len(small), len(large)) == (10, 50)
+    assert [r for r in large if r in small] == small
+    assert large == sorted(large, key=lambda r: int(r.id))
+    assert subsample(originals, fraction=0.1, seed=4) != small
+    assert subsample(originals, limit=3) == originals[:3]
+
+
+@pytest.mark.parametrize("fraction", [0, -1, 1.1, float("nan")])
+def test_impossible_fraction(fraction):
+    with pytest.raises(CmnerError, match="CM109"):
+        subsample([EMPTY], fraction=fraction)
+
+
+def test_unknown_format(source, tmp_path):
+    with pytest.raises(CmnerError, match=r"CM107.*xml.*cmeee"):
+        convert(source, "xml", tmp_path / "gold.spacy")
+
+
+def test_wrong_format_writes_nothing(tmp_path):
+    source, out = tmp_path / "cmeee.json", tmp_path / "gold.spacy"
+    source.write_text(json.dumps([{"text": "肺", "entities": []}]), encoding="utf-8")
+    with pytest.raises(CmnerError, match=r"CM106.*cmeee\.json.*'imcs' \(1 skipped\).*BIO_label"):
+        convert(source, "imcs", out)
+    assert not out.exists()
+
+
+def test_empty_source(tmp_path):
+    source = tmp_path / "empty.txt"
+    source.touch()
+    with pytest.raises(CmnerError, match=r"CM106.*the source is empty"):
+        convert(source, "columns", tmp_path / "gold.spacy")
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_every_format_names_a_missing_source(format, tmp_path):
+    with pytest.raises(CmnerError, match=r"CM101.*none"):
+        convert(tmp_path / "none", format, tmp_path / "gold.spacy")
+
+
+@pytest.mark.parametrize("content", [b"", b"not a DocBin"])
+def test_not_a_docbin(tmp_path, content):
+    path = tmp_path / "bad.spacy"
+    path.write_bytes(content)
+    with pytest.raises(CmnerError, match=r"CM112.*bad\.spacy"):
+        list(read_docbin(path))
+
+
+def test_missing_docbin(tmp_path):
+    with pytest.raises(CmnerError, match="CM101"):
+        list(read_docbin(tmp_path / "none.spacy"))
+
+
+def test_report_counts_what_is_written(tmp_path):
+    report = Report()
+    write_docbin([NESTED, EMPTY], tmp_path / "gold.spacy", report=report)
+    assert (report.records, report.entities) == (2, 2)

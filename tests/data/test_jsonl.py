@@ -1,0 +1,84 @@
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from record_strategies import records
+
+from spacy_cmner.data.jsonl import read_jsonl, write_jsonl
+from spacy_cmner.data.records import Entity
+from spacy_cmner.data.report import Report
+
+
+def read(tmp_path, *lines):
+    path = tmp_path / "data.jsonl"
+    path.write_text("\n".join(lines), encoding="utf-8", newline="")
+    report = Report()
+    return list(read_jsonl(path, report)), report
+
+
+@given(st.lists(records(), max_size=4))
+def test_round_trip(tmp_path_factory, originals):
+    path = tmp_path_factory.mktemp("jsonl") / "new" / "data.jsonl"
+    write_jsonl(originals, path)
+    report = Report()
+    assert list(read_jsonl(path, report)) == originals
+    assert not report.findings
+
+
+@pytest.mark.parametrize(
+    "annotation",
+    [
+        {"label": [[0, 1, "bod"], [0, 2, "dis"]]},
+        {"labels": [[0, 1, "bod"], [0, 2, "dis"]]},
+        {"entities": [[0, 1, "bod"], [0, 2, "dis"]]},
+        {
+            "entities": [
+                {"start": s, "end": e, "label": t} for s, e, t in [(0, 1, "bod"), (0, 2, "dis")]
+            ]
+        },
+        {
+            "entities": [
+                {"id": 1, "label": "bod", "start_offset": 0, "end_offset": 1},
+                {"id": 2, "label": "dis", "start_offset": 0, "end_offset": 2},
+            ]
+        },
+    ],
+)
+def test_layouts(tmp_path, annotation):
+    item = {"id": 7, "text": "肺炎", "Comments": [], "meta": {"ward": 3}, **annotation}
+    [record], report = read(tmp_path, json.dumps(item), "")
+    assert record.entities == (Entity(0, 1, "bod"), Entity(0, 2, "dis"))
+    assert record.id == "7"
+    assert record.meta == {"Comments": [], "ward": 3}
+    assert not report.findings
+
+
+@pytest.mark.parametrize(
+    "bad, code",
+    [
+        ('{"text": "肺"', "CM134"),
+        ('{"text": "肺", "id": ' + "9" * 5000 + "}", "CM134"),
+        ("[]", "CM120"),
+        ('{"text": "肺"}', "CM121"),
+        ('{"entities": []}', "CM120"),
+    ],
+)
+def test_bad_line_is_reported_and_the_others_kept(tmp_path, bad, code):
+    good = '{"text": "炎", "entities": []}'
+    kept, report = read(tmp_path, good, bad, "", good)
+    assert [record.number for record in kept] == [1, 4]
+    assert [(f.code, f.number) for f in report.findings] == [(code, 2)]
+
+
+@pytest.mark.parametrize("bad", [[0, 1], [0, 1, "bod", 3], ["0", 1, "bod"], 3, {"label": "bod"}])
+def test_bad_entity_is_reported_and_the_record_kept(tmp_path, bad):
+    [record], report = read(tmp_path, json.dumps({"text": "肺炎", "label": [bad, [0, 1, "bod"]]}))
+    assert record.entities == (Entity(0, 1, "bod"),)
+    assert [f.code for f in report.findings] == ["CM122"]
+
+
+def test_line_separator_inside_a_string_ends_no_line(tmp_path):
+    [record], report = read(tmp_path, '{"text": "肺\u2028炎", "entities": []}\r')
+    assert record.text == "肺\u2028炎"
+    assert not report.findings

@@ -1,0 +1,75 @@
+import json
+
+from spacy_cmner.data.label_studio import read_label_studio
+from spacy_cmner.data.records import Entity
+from spacy_cmner.data.report import Report
+
+
+def value(start, end, text, *labels):
+    return {
+        "type": "labels",
+        "value": {"start": start, "end": end, "text": text, "labels": list(labels)},
+    }
+
+
+def task(text, *annotations, **data):
+    results = [
+        a if isinstance(a, dict) else {"result": a, "was_cancelled": False} for a in annotations
+    ]
+    return {"id": 5, "data": {"text": text, **data}, "annotations": results}
+
+
+def read(tmp_path, *tasks):
+    path = tmp_path / "export.json"
+    path.write_text(json.dumps(tasks), encoding="utf-8")
+    report = Report()
+    return list(read_label_studio(path, report)), report
+
+
+def test_export(tmp_path):
+    result = [value(0, 2, "肺炎", "dis", "sym"), value(0, 1, "肺", "bod")]
+    [record], report = read(tmp_path, task("肺炎", result, ward=3))
+    assert record.entities == (Entity(0, 1, "bod"), Entity(0, 2, "dis"), Entity(0, 2, "sym"))
+    assert (record.id, record.meta) == ("5", {"ward": 3})
+    assert not report.findings
+
+
+def test_utf16_offsets_are_put_right_where_the_text_proves_it(tmp_path):
+    result = [value(3, 5, "肺炎", "dis"), value(0, 2, "😀", "face"), value(2, 4, "没有", "dis")]
+    [record], report = read(tmp_path, task("😀见肺炎", result))
+    assert record.entities == (Entity(0, 1, "face"), Entity(2, 4, "dis"))
+    assert [f.code for f in report.findings] == ["CM138", "CM138", "CM125"]
+
+
+def test_character_offsets_behind_an_emoji_stay(tmp_path):
+    [record], report = read(tmp_path, task("😀见肺炎", [value(2, 4, "肺炎", "dis")]))
+    assert record.entities == (Entity(2, 4, "dis"),)
+    assert not report.findings
+
+
+def test_first_annotation_not_cancelled_is_read(tmp_path):
+    cancelled = {"result": [value(0, 1, "肺", "bod")], "was_cancelled": True}
+    second, third = [value(1, 2, "炎", "dis")], []
+    [record], report = read(tmp_path, task("肺炎", cancelled, second, third))
+    assert record.entities == (Entity(1, 2, "dis"),)
+    assert [f.code for f in report.findings] == ["CM137"]
+    assert not report.problems
+
+
+def test_what_is_no_entity_is_reported(tmp_path):
+    relation = {"type": "relation", "from_id": "a", "to_id": "b"}
+    [record], report = read(tmp_path, task("肺炎", [relation, value(0, 1, "肺")]))
+    assert record.entities == ()
+    assert [f.code for f in report.findings] == ["CM136", "CM122"]
+
+
+def test_bad_tasks_are_reported_and_the_others_kept(tmp_path):
+    tasks = ["肺", {"data": "肺"}, task("肺"), task(None, []), task("肺", [])]
+    [record], report = read(tmp_path, *tasks)
+    assert record.number == 4
+    assert [(f.code, f.number) for f in report.findings] == [
+        ("CM120", 0),
+        ("CM120", 1),
+        ("CM121", 2),
+        ("CM120", 3),
+    ]

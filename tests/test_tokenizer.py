@@ -1,0 +1,53 @@
+import pickle
+
+import pytest
+import spacy
+from hypothesis import given
+from hypothesis import strategies as st
+from spacy.vocab import Vocab
+
+from spacy_cmner.tokenizer import CharTokenizer, char_doc, create_char_tokenizer
+
+VOCAB = Vocab()
+ANY_TEXT = st.text(st.integers(0, 0x10FFFF).map(chr) | st.sampled_from(" \n\ud800😀"), max_size=40)
+
+
+@pytest.mark.parametrize(
+    "text", ["", " ", "a b", "肺\r\n\n 炎", "\0", "😀👨‍👩‍👧", "\ufeff肺", "𠮷X\u3000"]
+)
+def test_every_character_is_a_token(text):
+    doc = char_doc(VOCAB, text)
+    assert doc.text == text
+    assert [token.text for token in doc] == list(text)
+
+
+@given(ANY_TEXT)
+def test_index_is_offset(text):
+    doc = char_doc(VOCAB, text)
+    assert len(doc) == len(text)
+    assert all(token.i == token.idx for token in doc)
+    assert all(a == b or "\ud800" <= b <= "\udfff" for a, b in zip(doc.text, text, strict=True))
+
+
+def test_lone_surrogate_becomes_one_replacement_character():
+    assert char_doc(VOCAB, "肺\ud83d炎\udc00").text == "肺\ufffd炎\ufffd"
+
+
+def test_serves_as_tokenizer_of_a_pipeline(tmp_path):
+    nlp = spacy.blank("zh")
+    nlp.tokenizer = create_char_tokenizer()(nlp)
+    texts = ["肺 炎", "", "\n"]
+    assert [[t.text for t in doc] for doc in nlp.pipe(texts)] == [list(t) for t in texts]
+    nlp.to_disk(tmp_path)
+    assert nlp.tokenizer.from_disk(tmp_path / "tokenizer") is nlp.tokenizer
+    assert nlp.tokenizer.from_bytes(nlp.tokenizer.to_bytes()) is nlp.tokenizer
+
+
+def test_is_registered():
+    config = {"nlp": {"tokenizer": {"@tokenizers": "spacy-cmner.char_tokenizer.v1"}}}
+    assert isinstance(spacy.blank("zh", config=config).tokenizer, CharTokenizer)
+
+
+def test_pickles():
+    tokenizer = pickle.loads(pickle.dumps(CharTokenizer(VOCAB)))
+    assert [token.text for token in tokenizer("a b")] == ["a", " ", "b"]
