@@ -1,9 +1,9 @@
 """The CRF of ``crf.py`` for NumPy arrays: forward–backward and Viterbi compiled by numba.
 
-Sums run in float64. One step of the forward recursion is a product of a vector and a matrix of
-probabilities, relative to the largest entry of each, so that it needs T exponentials instead of T².
-Where such a sum comes out too small to be trusted (scores thousands apart), that entry is summed
-again in log space: the result is exact for any finite scores.
+Sums run in float64. A step of a recursion is a product of a vector and a matrix of weights, each
+relative to its largest entry, so that a character costs one logarithm instead of T² exponentials.
+Where a product comes out too small to be trusted (scores thousands apart), that step is taken in
+log space instead: the result is exact for any finite scores.
 
 Functions mirror ``crf.py``, which documents and checks the arguments.
 """
@@ -42,6 +42,27 @@ class Moves(NamedTuple):
     stop: npt.NDArray[np.uint64]
 
 
+class Messages(NamedTuple):
+    """Weights of all partial paths that reach, and include, a tag, from one end of a sentence.
+
+    A row is linear, or, where weights may have underflown to 0, also in logs.
+
+    weights ((L, T) float64): relative to the largest of the row.
+    peaks ((L,) float64): the logarithm of that largest weight.
+    arriving ((L, T) float64): the same before the emission is multiplied in; linear rows only.
+    bases ((L,) float64): the logarithm of the unit of ``arriving``.
+    in_logs ((L,) bool): which rows are in logs.
+    logs ((L, T) float64): the logarithms of the weights, -inf where no path arrives.
+    """
+
+    weights: Floats
+    peaks: Floats
+    arriving: Floats
+    bases: Floats
+    in_logs: Bools
+    logs: Floats
+
+
 def loss(
     emissions: npt.NDArray,
     lengths: Ints,
@@ -52,7 +73,7 @@ def loss(
     masks: TagMasks,
 ) -> tuple[Floats, npt.NDArray, npt.NDArray, npt.NDArray, npt.NDArray]:
     losses, *gradients = _loss(
-        _float64(emissions),
+        *_relative(emissions),
         lengths,
         np.ascontiguousarray(allowed),
         _float64(transitions),
@@ -166,7 +187,7 @@ def _messages(
     allowed: Bools | None,
 ) -> tuple[Floats, Floats, Floats]:
     return _forward_backward(
-        _float64(emissions),
+        *_relative(emissions),
         lengths,
         _all_allowed(emissions, allowed),
         _float64(transitions),
@@ -174,6 +195,15 @@ def _messages(
         _masked(end, masks.end),
         masks.transition,
     )
+
+
+def _relative(emissions: npt.NDArray) -> tuple[Floats, Floats, Floats]:
+    """The scores, the largest of each row, and exp(score - largest)."""
+    scores = _float64(emissions)
+    tops = scores.max(axis=1, initial=-np.inf)
+    with np.errstate(invalid="ignore"):  # not finite: reported by the caller
+        relative = scores - tops[:, None]
+    return scores, tops, np.exp(relative, out=relative)
 
 
 def _float64(array: npt.NDArray) -> Floats:
@@ -229,144 +259,174 @@ def _log_sum_exp(scores, more):
 
 
 @njit(cache=True, nogil=True)
-def _step(source, moves, wanted, emission, weights, target):
-    """target[j] = emission[j] + log Σ_i exp(source[i] + moves.log[i, j]) for the wanted j.
-
-    The others become -inf. Leaves exp(source - peak) in ``weights`` and returns the peak, which is
-    the largest of ``source``.
-    """
-    peak = -np.inf
-    for i in range(len(source)):
-        peak = max(peak, source[i])
-        target[i] = 0.0
-    for i in range(len(source)):
-        weights[i] = 0.0
-        if source[i] != -np.inf:
-            weight = weights[i] = np.exp(source[i] - peak)
-            for j in range(moves.first[i], moves.stop[i]):
-                target[j] += weight * moves.relative[i, j]
-    for j in range(len(target)):
-        if not wanted[j]:
-            target[j] = -np.inf
-        elif target[j] > _TRUSTED_SUM:
-            target[j] = emission[j] + peak + moves.peak + np.log(target[j])
-        else:
-            target[j] = emission[j] + _log_sum_exp(source, moves.log[:, j])
-    return peak
+def _empty_messages(length, n_tags):
+    return Messages(
+        np.empty((length, n_tags)),
+        np.empty(length),
+        np.empty((length, n_tags)),
+        np.empty(length),
+        np.empty(length, np.bool_),
+        np.empty((length, n_tags)),
+    )
 
 
 @njit(cache=True, nogil=True)
-def _sweep(emissions, allowed, first, moves, backward, logs, weights, peaks):
-    """Messages along one sentence, from its start or, ``backward``, from its end.
+def _log(messages, t, j):
+    if messages.in_logs[t]:
+        return messages.logs[t, j]
+    return messages.peaks[t] + np.log(messages.weights[t, j])
 
-    logs[t, j] becomes the log weight of all partial paths that reach, and include, tag j at t.
-    weights[t] and peaks[t] become the same as exp(logs[t] - peaks[t]), for all but the last step.
-    """
-    length, n_tags = emissions.shape
-    forwards = 1 if not backward else -1
-    t = 0 if not backward else length - 1
-    for j in range(n_tags):
-        logs[t, j] = first[j] + emissions[t, j] if allowed[t, j] else -np.inf
-    for _ in range(length - 1):
-        source = t
-        t += forwards
-        peaks[source] = _step(
-            logs[source], moves, allowed[t], emissions[t], weights[source], logs[t]
-        )
+
+@njit(cache=True, nogil=True)
+def _sweep(scores, tops, relative, allowed, first, moves, backward, messages):
+    """Pass messages along one sentence, from its start or, ``backward``, from its end."""
+    length, n_tags = scores.shape
+    weights, peaks, arriving, bases, in_logs, logs = messages
+    for step in range(length):
+        t = length - 1 - step if backward else step
+        source = t + 1 if backward else t - 1
+        top = 0.0
+        in_logs[t] = step == 0
+        if step > 0:
+            for j in range(n_tags):
+                arriving[t, j] = 0.0
+            for i in range(n_tags):
+                weight = weights[source, i]
+                if weight != 0.0:
+                    for j in range(moves.first[i], moves.stop[i]):
+                        arriving[t, j] += weight * moves.relative[i, j]
+            for j in range(n_tags):
+                weights[t, j] = 0.0
+                if allowed[t, j]:
+                    weights[t, j] = arriving[t, j] * relative[t, j]
+                    in_logs[t] |= not weights[t, j] > _TRUSTED_SUM
+                    top = max(top, weights[t, j])
+            bases[t] = peaks[source] + moves.peak
+        if not in_logs[t] and top > 0.0:
+            for j in range(n_tags):
+                weights[t, j] /= top
+            peaks[t] = bases[t] + tops[t] + np.log(top)
+            continue
+        in_logs[t] = True
+        if step > 0:
+            for i in range(n_tags):
+                logs[source, i] = _log(messages, source, i)
+        peaks[t] = -np.inf
+        for j in range(n_tags):
+            logs[t, j] = -np.inf
+            if allowed[t, j]:
+                before = _log_sum_exp(logs[source], moves.log[:, j]) if step > 0 else first[j]
+                logs[t, j] = before + scores[t, j]
+            peaks[t] = max(peaks[t], logs[t, j])
+        for j in range(n_tags):
+            reached = logs[t, j] != -np.inf
+            weights[t, j] = np.exp(logs[t, j] - peaks[t]) if reached else 0.0
+
+
+@njit(cache=True, nogil=True)
+def _log_partition(alpha, length, end):
+    last = np.empty(len(end))
+    for j in range(len(end)):
+        last[j] = _log(alpha, length - 1, j)
+    return _log_sum_exp(last, end)
 
 
 @njit(cache=True, nogil=True)
 def _add_expectations(
-    sign, emissions, allowed, start, end, forth, back,
-    alpha, alpha_weights, alpha_peaks, gamma, gamma_weights, gamma_peaks,
-    d_emissions, d_relative, d_transitions,
-):  # fmt: skip
-    """Forward–backward over one sentence: log Z, and ``sign`` times the expected counts.
+    sign, scores, alpha, gamma, moves, log_z, d_emissions, d_relative, d_transitions
+):
+    """Add ``sign`` times the expected counts of one sentence.
 
-    Counts of moves go to ``d_relative``, still to be multiplied by ``forth.relative``, or, where
+    Counts of moves go to ``d_relative``, still to be multiplied by ``moves.relative``, or, where
     that product could lose digits, straight to ``d_transitions``.
     """
-    length, n_tags = emissions.shape
-    _sweep(emissions, allowed, start, forth, False, alpha, alpha_weights, alpha_peaks)
-    log_z = _log_sum_exp(alpha[length - 1], end)
-    if not np.isfinite(log_z):
-        return log_z
-    _sweep(emissions, allowed, end, back, True, gamma, gamma_weights, gamma_peaks)
+    length, n_tags = scores.shape
     for t in range(length):
-        for j in range(n_tags):
-            if allowed[t, j]:
-                p = np.exp(alpha[t, j] + gamma[t, j] - emissions[t, j] - log_z)
-                d_emissions[t, j] += sign * p
-    for t in range(length - 1):
-        exponent = alpha_peaks[t] + gamma_peaks[t + 1] + forth.peak - log_z
-        if exponent < _TRUSTED_EXPONENT:
+        exponent = alpha.peaks[t] + gamma.bases[t] - log_z
+        if not gamma.in_logs[t] and exponent < _TRUSTED_EXPONENT:
             scale = sign * np.exp(exponent)
-            for i in range(n_tags):
-                weight = scale * alpha_weights[t, i]
-                if weight != 0.0:
-                    for j in range(forth.first[i], forth.stop[i]):
-                        d_relative[i, j] += weight * gamma_weights[t + 1, j]
+            for j in range(n_tags):
+                d_emissions[t, j] += scale * alpha.weights[t, j] * gamma.arriving[t, j]
         else:
-            for i in range(n_tags):
-                for j in range(forth.first[i], forth.stop[i]):
-                    log_p = alpha[t, i] + forth.log[i, j] + gamma[t + 1, j] - log_z
+            for j in range(n_tags):
+                log_p = _log(alpha, t, j) + _log(gamma, t, j) - scores[t, j] - log_z
+                d_emissions[t, j] += sign * np.exp(log_p)
+    for t in range(length - 1):
+        exponent = alpha.peaks[t] + gamma.peaks[t + 1] + moves.peak - log_z
+        scale = sign * np.exp(exponent)
+        for i in range(n_tags):
+            if exponent >= _TRUSTED_EXPONENT:
+                for j in range(moves.first[i], moves.stop[i]):
+                    log_p = _log(alpha, t, i) + moves.log[i, j] + _log(gamma, t + 1, j) - log_z
                     d_transitions[i, j] += sign * np.exp(log_p)
-    return log_z
+            elif alpha.weights[t, i] != 0.0:
+                weight = scale * alpha.weights[t, i]
+                for j in range(moves.first[i], moves.stop[i]):
+                    d_relative[i, j] += weight * gamma.weights[t + 1, j]
 
 
 @njit(cache=True, nogil=True)
-def _loss(emissions, lengths, allowed, transitions, start, end, mask):
-    n_tags = emissions.shape[1]
+def _loss(scores, tops, relative, lengths, allowed, transitions, start, end, mask):
+    n_tags = len(mask)
     forth = _moves(transitions, mask)
     back = _moves(transitions.T, mask.T)
     longest = max(1, lengths.max()) if len(lengths) else 1
     any_tag = np.ones((longest, n_tags), np.bool_)
-    alpha, alpha_weights = np.empty((2, longest, n_tags))
-    gamma, gamma_weights = np.empty((2, longest, n_tags))
-    alpha_peaks, gamma_peaks = np.empty((2, longest))
+    alpha = _empty_messages(longest, n_tags)
+    gamma = _empty_messages(longest, n_tags)
     losses = np.zeros(len(lengths))
-    d_emissions = np.zeros_like(emissions)
+    d_emissions = np.zeros_like(scores)
     d_relative = np.zeros((n_tags, n_tags))
     d_transitions = np.zeros((n_tags, n_tags))
     d_start = np.zeros(n_tags)
     d_end = np.zeros(n_tags)
-    begin = 0
+    stop = 0
     for b in range(len(lengths)):
         n = lengths[b]
-        if n > 0:
-            scores = emissions[begin : begin + n]
-            gradient = d_emissions[begin : begin + n]
-            for sign in (1.0, -1.0):
-                permitted = any_tag[:n] if sign > 0 else allowed[begin : begin + n]
-                losses[b] += sign * _add_expectations(
-                    sign, scores, permitted, start, end, forth, back,
-                    alpha[:n], alpha_weights[:n], alpha_peaks[:n],
-                    gamma[:n], gamma_weights[:n], gamma_peaks[:n],
-                    gradient, d_relative, d_transitions,
+        if n == 0:
+            continue
+        s = slice(stop, stop + n)
+        stop += n
+        for sign in (1.0, -1.0):
+            tags = any_tag[:n] if sign > 0 else allowed[s]
+            _sweep(scores[s], tops[s], relative[s], tags, start, forth, False, alpha)
+            log_z = _log_partition(alpha, n, end)
+            losses[b] += sign * log_z
+            if np.isfinite(log_z):
+                _sweep(scores[s], tops[s], relative[s], tags, end, back, True, gamma)
+                _add_expectations(
+                    sign, scores[s], alpha, gamma, forth, log_z,
+                    d_emissions[s], d_relative, d_transitions,
                 )  # fmt: skip
-            d_start += gradient[0]
-            d_end += gradient[n - 1]
-        begin += n
+        d_start += d_emissions[stop - n]
+        d_end += d_emissions[stop - 1]
     d_transitions += d_relative * forth.relative
     return losses, d_emissions, d_transitions, d_start, d_end
 
 
 @njit(cache=True, nogil=True)
-def _forward_backward(emissions, lengths, allowed, transitions, start, end, mask):
+def _forward_backward(scores, tops, relative, lengths, allowed, transitions, start, end, mask):
     """Log messages from the start and from the end, both including the tag's own emission."""
+    n_tags = len(mask)
     forth = _moves(transitions, mask)
     back = _moves(transitions.T, mask.T)
-    alpha, gamma, weights = np.empty((3, *emissions.shape))
-    peaks = np.empty(len(emissions))
+    messages = _empty_messages(max(1, lengths.max()) if len(lengths) else 1, n_tags)
+    alpha, gamma = np.empty_like(scores), np.empty_like(scores)
     log_z = np.zeros(len(lengths))
-    begin = 0
+    stop = 0
     for b in range(len(lengths)):
-        if lengths[b] > 0:
-            s = slice(begin, begin + lengths[b])
-            _sweep(emissions[s], allowed[s], start, forth, False, alpha[s], weights[s], peaks[s])
-            _sweep(emissions[s], allowed[s], end, back, True, gamma[s], weights[s], peaks[s])
-            log_z[b] = _log_sum_exp(alpha[begin + lengths[b] - 1], end)
-        begin += lengths[b]
+        n = lengths[b]
+        if n == 0:
+            continue
+        s = slice(stop, stop + n)
+        stop += n
+        for backward in (True, False):
+            first, moves, logs = (end, back, gamma) if backward else (start, forth, alpha)
+            _sweep(scores[s], tops[s], relative[s], allowed[s], first, moves, backward, messages)
+            for t in range(n):
+                for j in range(n_tags):
+                    logs[stop - n + t, j] = _log(messages, t, j)
+        log_z[b] = _log_partition(messages, n, end)
     return alpha, gamma, log_z
 
 
