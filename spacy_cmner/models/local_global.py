@@ -189,7 +189,7 @@ def forward(
         outputs, gradients = [rows], [gradient]
         if error.requires_grad:
             # The tagger's loss is a mean over the batch and so is this one.
-            model.attrs["auxiliary_losses"]["reconstruction"] = float(error)
+            model.attrs["auxiliary_losses"]["reconstruction"] = float(error.detach())
             outputs.append(error)
             gradients.append(error.new_full((1,), model.attrs["reconstruction_weight"]))
         backward(ArgsKwargs((outputs,), {"grad_tensors": gradients}))
