@@ -259,13 +259,12 @@ def _without_rare_parts(
 
 def _class_of(char: str) -> str:
     """The one part of a character that is no hanzi."""
-    plain = unicodedata.normalize("NFKC", char)[:1] or char
-    category = unicodedata.category(plain)
+    category = unicodedata.category(char)
     if category.startswith("N"):
         return "<digit>"
     if category.startswith("P"):
         return "<punctuation>"
-    if unicodedata.name(plain, "").startswith("LATIN"):
+    if "LATIN" in unicodedata.name(char, ""):
         return "<latin>"
     return "<other>"
 

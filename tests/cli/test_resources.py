@@ -1,0 +1,86 @@
+from pathlib import Path
+
+import numpy as np
+import pylopdf_fonts_zh_cn
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from spacy_cmner.cli import cmner_cli
+from spacy_cmner.errors import CmnerError
+from spacy_cmner.resources import charset
+from spacy_cmner.resources.components import ComponentTable
+from spacy_cmner.resources.glyphs import GlyphTable
+from spacy_cmner.resources.shipped import shipped
+
+FONTS = Path(pylopdf_fonts_zh_cn.__file__).parent
+HEI = FONTS / "NotoSansSC-Regular.otf"
+
+
+def invoke(*arguments):
+    return CliRunner().invoke(cmner_cli, ["resources", *map(str, arguments)])
+
+
+@pytest.fixture
+def few_characters(monkeypatch):
+    monkeypatch.setattr(charset, "default_characters", lambda: list("癌肝"))
+
+
+@pytest.mark.usefixtures("few_characters")
+def test_glyphs_of_own_fonts_and_texts(tmp_path):
+    text = tmp_path / "text.txt"
+    text.write_text("肾肾 肺\n肾", encoding="utf8")
+    output = tmp_path / "glyphs.npz"
+    options = ["--font", HEI, "--size", 16, "--text", text, "--min-count", 2]
+    result = invoke("glyphs", output, *options)
+    assert result.exit_code == 0, result.output
+    table = GlyphTable.load(output)
+    assert table.chars == tuple("癌肝肾")
+    assert table.fonts == ("NotoSansSC-Regular",)
+    assert table.images.shape == (3, 1, 16, 16)
+
+
+@pytest.mark.usefixtures("few_characters")
+def test_glyphs_of_a_description(tmp_path):
+    description = tmp_path / "fonts.json"
+    description.write_text('[{"name": "hei", "files": ["*Sans*.otf"]}]', encoding="utf8")
+    output = tmp_path / "glyphs.npz"
+    result = invoke("glyphs", output, "--fonts", description, "--font-dir", FONTS)
+    assert result.exit_code == 0, result.output
+    assert GlyphTable.load(output).fonts == ("hei",)
+
+
+def test_missing_fonts_are_named(tmp_path):
+    result = invoke("glyphs", tmp_path / "glyphs.npz", "--font-dir", tmp_path)
+    assert isinstance(result.exception, CmnerError)
+    assert "CM206" in str(result.exception)
+    assert "NotoSerifCJK-Regular.ttc" in str(result.exception)
+    assert not (tmp_path / "glyphs.npz").exists()
+
+
+def test_contact_sheet(tmp_path):
+    result = invoke("contact-sheet", tmp_path / "sheet.png", "癌肝", "--scale", 1)
+    assert result.exit_code == 0, result.output
+    with Image.open(tmp_path / "sheet.png") as sheet:
+        pixels = np.asarray(sheet)
+    table = GlyphTable.load(shipped("glyphs"))
+    np.testing.assert_array_equal(pixels[:24, :24], 255 - table.images[table.rows["癌"], 0])
+
+
+@pytest.mark.usefixtures("few_characters")
+def test_components(tmp_path):
+    files = {
+        "Unihan_IRGSources": "U+764C\tkRSUnicode\t104.12\nU+809D\tkRSUnicode\t130.3\n"
+        "U+7592\tkRSUnicode\t104.0\nU+8089\tkRSUnicode\t130.0\n",
+        "CJKRadicals": "104; 2F67; 7592\n130; 2F81; 8089\n",
+        "EquivalentUnifiedIdeograph": "2F67; 7592\n",
+        "cjk-decomp": "癌:stl(疒,嵒)\n肝:a(月,干)\n嵒:d(品,山)\n",
+    }
+    for name, text in files.items():
+        (tmp_path / f"{name}.txt").write_text(text, encoding="utf8")
+    sources = ["--unicode-data", tmp_path, "--cjk-decomp", tmp_path / "cjk-decomp.txt"]
+    result = invoke("components", tmp_path / "components.npz", *sources, "--k", 2)
+    assert result.exit_code == 0, result.output
+    table = ComponentTable.load(tmp_path / "components.npz")
+    assert table.parts_of("癌") == ("疒", "品")
+    assert table.parts_of("肝") == ("⺼", "干")
