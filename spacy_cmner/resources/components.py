@@ -26,6 +26,10 @@ from spacy_cmner.resources.charset import is_hanzi
 
 KIND = "components"
 PADDING = ""
+SOURCES = {
+    "radicals": "Unicode Character Database, Unihan kRSUnicode; licences/Unicode-data.txt",
+    "other parts": "cjk-decomp; licences/MIT-cjk-decomp.txt",
+}
 FLESH = 130
 # How cjk-decomp draws a radical where Unihan lists no such form.
 DRAWN_AS = {
@@ -46,7 +50,7 @@ DRAWN_AS = {
 MIN_SHARED = 2
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ComponentTable:
     """Characters as sequences of parts, the radical first.
 
@@ -62,7 +66,7 @@ class ComponentTable:
     chars: tuple[str, ...]
     parts: tuple[str, ...]
     ids: np.ndarray
-    metadata: dict[str, Any] = field(default_factory=dict, compare=False)
+    metadata: dict[str, Any] = field(default_factory=dict)
 
     @cached_property
     def rows(self) -> dict[str, int]:
@@ -124,15 +128,15 @@ def build_components(
 ) -> ComponentTable:
     """Take characters to pieces.
 
-    A part that fewer than three of the characters share is itself replaced by its parts, the
-    largest first, but never by single strokes. What is there twice is listed twice (朋 is 月 月).
+    A part that only one of the characters has is itself replaced by its parts, the largest first,
+    but never by single strokes. What is there twice is listed twice (朋 is 月 月).
 
     chars (Iterable[str]): the characters; repeated ones count once.
     unicode_data (Path | str): the folder of the Unicode Character Database with Unihan_IRGSources,
         EquivalentUnifiedIdeograph and CJKRadicals, as .txt or .txt.bz2.
     cjk_decomp (Path | str): the file cjk-decomp.txt.
     RETURNS (ComponentTable): with as many columns as the longest sequence needs.
-    RAISES (CmnerError): CM214 for a missing file, CM215 for a faulty line.
+    RAISES (CmnerError): CM214 for a missing file, CM215 for one of another form.
     """
     chars = tuple(dict.fromkeys(chars))
     radicals = _Radicals(Path(unicode_data))
@@ -147,8 +151,7 @@ def build_components(
     ids = np.zeros((len(chars), max(map(len, sequences), default=1)), dtype=np.int32)
     for row, sequence in enumerate(sequences):
         ids[row, : len(sequence)] = [index[part] for part in sequence]
-    sources = ["Unicode Character Database: Unihan, property kRSUnicode", "cjk-decomp"]
-    return ComponentTable(chars, parts, ids, {"sources": sources})
+    return ComponentTable(chars, parts, ids, {"sources": SOURCES})
 
 
 class _Radicals:

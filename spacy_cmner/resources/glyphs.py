@@ -51,7 +51,7 @@ class FontSpec:
     origin: dict[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class GlyphTable:
     """Images of characters in several fonts.
 
@@ -66,7 +66,7 @@ class GlyphTable:
     chars: tuple[str, ...]
     fonts: tuple[str, ...]
     images: np.ndarray
-    metadata: dict[str, Any] = field(default_factory=dict, compare=False)
+    metadata: dict[str, Any] = field(default_factory=dict)
 
     @cached_property
     def rows(self) -> dict[str, int]:
