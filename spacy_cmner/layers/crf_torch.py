@@ -155,7 +155,8 @@ def decode(
         onward = torch.where((finals == t)[:, None], last, onward)
         torch.argmax(delta[t] + onward, dim=1, out=tags[t])
         onward = moves_to[tags[t]]
-    best = (delta[finals.clamp(min=0), torch.arange(len(lengths))] + last).amax(dim=1)
+    each = torch.arange(len(lengths), device=emissions.device)
+    best = (delta[finals.clamp(min=0), each] + last).amax(dim=1)
     scores = best.masked_fill(~layout.nonempty, 0.0)
     return tags[layout.steps, layout.sentences].int(), scores
 

@@ -101,6 +101,19 @@ class Problem:
                 found.append((tuple(map(int, path)), sum(map(float, parts))))
         return found
 
+    def counts(self, allowed=None):
+        """How often each tag and each move is used, expected over the legal paths."""
+        tags, moves = np.zeros(self.emissions.shape), np.zeros(self.transitions.shape)
+        for sentence in self.sentences():
+            paths = self.paths(sentence, allowed)
+            total = np.logaddexp.reduce([score for _, score in paths])
+            for path, score in paths:
+                weight = np.exp(score - total)
+                tags[sentence][np.arange(len(path)), path] += weight
+                for move in itertools.pairwise(path):
+                    moves[move] += weight
+        return tags, moves
+
     def log_partition(self, allowed=None):
         return np.array(
             [
@@ -139,12 +152,7 @@ def test_loss_is_the_log_odds_of_the_allowed_paths(small, backend):
 
 def test_marginals_are_path_frequencies(small, backend):
     marginals = backend(crf_marginals, *small.scores, allowed=small.allowed)
-    expected = np.zeros_like(marginals)
-    for sentence in small.sentences():
-        paths = small.paths(sentence, small.allowed)
-        weights = np.exp([score for _, score in paths] - np.logaddexp.reduce([s for _, s in paths]))
-        for (path, _), weight in zip(paths, weights, strict=True):
-            expected[sentence][np.arange(len(path)), path] += weight
+    expected, _ = small.counts(small.allowed)
     np.testing.assert_allclose(marginals, expected, atol=1e-10)
 
 
@@ -312,12 +320,12 @@ def test_extreme_emissions_stay_exact(backend, dtype, seed):
     rng = np.random.default_rng(seed)
     problem.emissions = rng.choice([-1e4, 0, 1e4], problem.emissions.shape).astype(dtype)
     problem.transitions *= rng.choice([1, 1e3], problem.transitions.shape).astype(dtype)
-    loss, *gradients = backend(crf_loss, *problem.target)
+    loss, d_emissions, d_transitions, *_ = backend(crf_loss, *problem.target)
     expected = problem.log_partition() - problem.log_partition(problem.allowed)
     np.testing.assert_allclose(loss, expected, rtol=1e-9, atol=1e-9)
-    assert all(np.isfinite(gradient).all() for gradient in gradients)
-    marginals = backend(crf_marginals, *problem.scores)
-    np.testing.assert_allclose(marginals.sum(axis=1), 1, rtol=1e-5)
+    free, gold = problem.counts(), problem.counts(problem.allowed)
+    np.testing.assert_allclose(d_emissions, free[0] - gold[0], atol=1e-6)
+    np.testing.assert_allclose(d_transitions, free[1] - gold[1], atol=1e-6)
 
 
 def test_extreme_transition_gradients_are_exact(backend):
@@ -332,25 +340,21 @@ def test_extreme_transition_gradients_are_exact(backend):
     problem.emissions[2, i] = 3000.0
     problem.allowed = problem.scheme.encode(4, [])
     _, _, d_transitions, _, _ = backend(crf_loss, *problem.target)
-    expected = np.zeros_like(d_transitions)
-    for sign, allowed in ((1, None), (-1, problem.allowed)):
-        paths = problem.paths(slice(0, 4), allowed)
-        total = np.logaddexp.reduce([score for _, score in paths])
-        for path, score in paths:
-            for move in itertools.pairwise(path):
-                expected[move] += sign * np.exp(score - total)
+    expected = problem.counts()[1] - problem.counts(problem.allowed)[1]
     np.testing.assert_allclose(d_transitions, expected, atol=1e-9)
 
 
-def test_backends_agree_at_full_size():
+@pytest.mark.parametrize("scale", [1.0, 30.0, 300.0, 1e4])
+def test_backends_agree_at_full_size(scale):
+    """Torch sums in log space throughout, numba only where weights drift too far apart."""
     scheme = TagScheme(list("abcdefghi"))
-    problem = Problem(scheme, np.array([50, 3, 0, 120]), dtype=np.float32, scale=5.0)
+    problem = Problem(scheme, np.array([50, 3, 0, 120]), dtype=np.float32, scale=scale)
     tensors = [
         torch.from_numpy(value) if isinstance(value, np.ndarray) else value
         for value in problem.target
     ]
     for ours, theirs in zip(crf_loss(*problem.target), crf_loss(*tensors), strict=True):
-        np.testing.assert_allclose(ours, theirs.numpy(), atol=1e-5)
+        np.testing.assert_allclose(ours, theirs.numpy(), rtol=1e-6, atol=1e-6)
         assert str(theirs.dtype).endswith(str(ours.dtype))
 
 

@@ -1,0 +1,99 @@
+"""Speed of the CRF against pytorch-crf: the loss with its gradients, and decoding.
+
+    OMP_NUM_THREADS=1 python benchmarks/crf_speed.py
+
+Each row is the best of several runs after a warm-up, on one thread of the CPU; the rows of a GPU
+appear where there is one. pytorch-crf knows no illegal moves, so it searches all of them.
+"""
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torchcrf import CRF
+
+from spacy_cmner.layers.crf import TagScheme, crf_decode, crf_loss
+
+N_SENTENCES = 32
+LENGTH = 50
+SCHEME = TagScheme(["bod", "dis", "sym", "pro", "dru", "ite", "mic", "equ", "dep"])
+REPEATS = 20
+
+
+def milliseconds(function: Callable[[], object], device: str) -> float:
+    """The shortest of several runs; the first one, which may compile, does not count."""
+    times = []
+    for _ in range(REPEATS + 1):
+        start = time.perf_counter()
+        function()
+        if device == "cuda":
+            torch.cuda.synchronize()
+        times.append(time.perf_counter() - start)
+    return min(times[1:]) * 1e3
+
+
+def main() -> None:
+    rng = np.random.default_rng(0)
+    n_characters, n_tags = N_SENTENCES * LENGTH, SCHEME.n_tags
+    emissions = rng.normal(size=(n_characters, n_tags)).astype(np.float32)
+    lengths = np.full(N_SENTENCES, LENGTH, dtype=np.int32)
+    parameters = [
+        rng.normal(size=shape).astype(np.float32) for shape in ((n_tags, n_tags), n_tags, n_tags)
+    ]
+    gold, _ = crf_decode(emissions, lengths, *parameters, SCHEME.masks)
+    allowed = SCHEME.encode(n_characters, SCHEME.decode(gold))
+
+    rows = [
+        (
+            "spacy_cmner, numba",
+            "cpu",
+            lambda: crf_loss(emissions, lengths, allowed, *parameters, SCHEME.masks),
+            lambda: crf_decode(emissions, lengths, *parameters, SCHEME.masks),
+        )
+    ]
+    for device in ["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"]:
+        rows += torch_rows(device, emissions, lengths, allowed, parameters, gold)
+
+    print(f"{N_SENTENCES} sentences of {LENGTH} characters, {n_tags} tags")
+    print(f"{'':20}{'device':>8}{'loss + gradient':>18}{'decoding':>12}{'characters/s':>16}")
+    for name, device, loss, decode in rows:
+        loss_ms, decode_ms = milliseconds(loss, device), milliseconds(decode, device)
+        speed = n_characters / decode_ms * 1e3
+        print(f"{name:20}{device:>8}{loss_ms:>15.2f} ms{decode_ms:>9.2f} ms{speed:>16,.0f}")
+
+
+def torch_rows(device, emissions, lengths, allowed, parameters, gold):
+    """Our torch path and pytorch-crf, on the same numbers."""
+    scores, permitted, *weights = (
+        torch.from_numpy(array).to(device) for array in (emissions, allowed, *parameters)
+    )
+    sizes = torch.from_numpy(lengths)
+    peer = CRF(SCHEME.n_tags, batch_first=True).to(device)
+    with torch.no_grad():
+        peer.transitions.copy_(weights[0])
+        peer.start_transitions.copy_(weights[1])
+        peer.end_transitions.copy_(weights[2])
+    padded = scores.view(N_SENTENCES, LENGTH, -1).clone().requires_grad_()
+    tags = torch.from_numpy(gold).long().view(N_SENTENCES, LENGTH).to(device)
+    mask = torch.ones_like(tags, dtype=torch.bool)
+
+    def peer_loss():
+        peer.zero_grad()
+        padded.grad = None
+        (-peer(padded, tags, mask=mask)).backward()
+
+    return [
+        (
+            "spacy_cmner, torch",
+            device,
+            lambda: crf_loss(scores, sizes, permitted, *weights, SCHEME.masks),
+            lambda: crf_decode(scores, sizes, *weights, SCHEME.masks),
+        ),
+        ("pytorch-crf", device, peer_loss, lambda: peer.decode(padded, mask=mask)),
+    ]
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    main()
