@@ -19,7 +19,7 @@ from spacy_cmner.resources.vectors import Vectors
 
 _FLOAT = np.dtype("<f4")
 _HEADER = re.compile(rb"\s*(\d+)[ \t]+(\d+)\s*")
-_NUMBERS = re.compile(rb"[-+.eEnaif\d\s]*")
+_NUMBERS = re.compile(rb"[-+.eEnaif\d\s]+")
 _MAX_WORD_BYTES = 1024
 
 
@@ -57,10 +57,9 @@ def load_word2vec(path: Path, max_words: int | None = None) -> Vectors:
 
 
 def _open(path: Path) -> BinaryIO:
-    file = path.open("rb")
-    is_gzip = file.read(2) == b"\x1f\x8b"
-    file.seek(0)
-    return cast(BinaryIO, gzip.open(file)) if is_gzip else file
+    with path.open("rb") as file:
+        is_gzip = file.read(2) == b"\x1f\x8b"
+    return cast(BinaryIO, gzip.open(path)) if is_gzip else path.open("rb")
 
 
 def _find_rows(path: Path, file: BinaryIO) -> tuple[int, Iterator[tuple[str, bytes]]]:

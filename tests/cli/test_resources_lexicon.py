@@ -1,0 +1,90 @@
+"""The commands that build vectors and lexicons, run as a user runs them."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import spacy_pkuseg
+from typer.testing import CliRunner, Result
+
+from spacy_cmner.cli.resources import resources_cli
+from spacy_cmner.resources import store
+from spacy_cmner.resources.lexicon import Lexicon
+from spacy_cmner.resources.vectors import Vectors
+
+
+@pytest.fixture
+def texts(tmp_path: Path) -> Path:
+    folder = tmp_path / "texts"
+    folder.mkdir()
+    (folder / "a.txt").write_text("患者反复心悸，夜里胸闷。\n" * 8, encoding="utf8")
+    return folder
+
+
+def run(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(resources_cli, list(map(str, arguments)))
+
+
+def test_vectors_of_characters_and_bigrams(texts: Path, tmp_path: Path):
+    chars, bigrams = tmp_path / "chars.npz", tmp_path / "bigrams.npz"
+    assert run("vectors", chars, texts, "--dim", 4, "--epochs", 1).exit_code == 0
+    result = run(
+        "vectors", bigrams, texts, "--unit", "bigram", "--dim", 4, "--max-words", 5, "--half"
+    )
+    assert result.exit_code == 0
+    assert set(Vectors.load(chars).words) == set("患者反复心悸，夜里胸闷。")
+    assert len(Vectors.load(bigrams)) == 5
+    assert {len(word) for word in Vectors.load(bigrams).words} == {2}
+
+
+def test_the_same_command_gives_the_same_bytes(texts: Path, tmp_path: Path):
+    for name in ("first.npz", "second.npz"):
+        assert run("vectors", tmp_path / name, texts, "--dim", 4, "--seed", 7).exit_code == 0
+    assert (tmp_path / "first.npz").read_bytes() == (tmp_path / "second.npz").read_bytes()
+
+
+def test_lexicon_by_jieba_says_so_and_keeps_terms_whole(
+    texts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(spacy_pkuseg.config, "pkuseg_home", str(tmp_path))
+    (tmp_path / "terms.txt").write_text("反复心悸\t5\n", encoding="utf8")
+    output, segmented = tmp_path / "lexicon.npz", tmp_path / "segmented.txt"
+    arguments = ["--user-dict", tmp_path / "terms.txt", "--dim", 4, "--segmented", segmented]
+    with pytest.warns(UserWarning, match="CM226"):
+        result = run("lexicon", output, texts, *arguments, "--note", "written for a test")
+    assert result.exit_code == 0, result.output
+    lexicon = Lexicon.load(output)
+    assert "反复心悸" in lexicon.vectors.words
+    assert "，" not in lexicon.vectors.words
+    assert np.all(lexicon.vectors.counts == 8)
+    assert segmented.read_text(encoding="utf8").splitlines()[0].startswith("患者 反复心悸 ，")
+    _, metadata = store.load(output, "lexicon")
+    assert metadata["note"] == "written for a test"
+    assert metadata["settings"]["segmenter"] == "jieba"
+    assert metadata["settings"]["terms"] == 1
+
+
+def test_import_vectors(tmp_path: Path):
+    source = tmp_path / "some.vec"
+    source.write_text("2 3\n心 1 2 3\n肝 4 5 6\n", encoding="utf8")
+    assert run("import-vectors", tmp_path / "out.npz", source).exit_code == 0
+    vectors = Vectors.load(tmp_path / "out.npz")
+    assert vectors.words == ("心", "肝")
+    np.testing.assert_array_equal(vectors.vectors, [[1, 2, 3], [4, 5, 6]])
+
+
+def test_a_fault_is_a_message_and_an_exit_code(tmp_path: Path):
+    source = tmp_path / "some.vec"
+    source.write_text("2 3\n心 1 2 3\n", encoding="utf8")
+    result = run("import-vectors", tmp_path / "out.npz", source)
+    assert result.exit_code == 1
+    assert "CM231" in result.output
+    assert not (tmp_path / "out.npz").exists()
+
+
+def test_pkuseg_model_refuses_another_archive(tmp_path: Path):
+    archive = tmp_path / "some.tar.gz"
+    archive.write_bytes(b"something")
+    result = run("pkuseg-model", tmp_path / "model", "--archive", archive)
+    assert result.exit_code == 1
+    assert "CM229" in result.output
