@@ -19,6 +19,7 @@ from spacy_cmner.resources.lexicon import build_lexicon
 from spacy_cmner.resources.pkuseg_model import unpack_pkuseg_model
 from spacy_cmner.resources.raw_text import Sentences
 from spacy_cmner.resources.segment import load_segmenter, read_terms, segment_files
+from spacy_cmner.resources.shipped import shipped
 from spacy_cmner.resources.vectors import train_skipgram
 from spacy_cmner.resources.word2vec import load_word2vec
 
@@ -119,7 +120,8 @@ def lexicon_command(
         list[Path] | None,
         typer.Option(
             "--user-dict",
-            help="Terms to keep whole, the first column of each line; may be repeated.",
+            help="Terms to keep whole, the first column of each line; may be repeated. "
+            "Without it, the shipped THUOCL medical terms.",
             exists=True,
             dir_okay=False,
         ),
@@ -157,7 +159,7 @@ def lexicon_command(
         "seed": seed,
     }
     with _errors_shown(), tempfile.TemporaryDirectory() as folder:
-        terms = read_terms(user_dict or [])
+        terms = read_terms(user_dict or [shipped("terms")])
         segmenter = load_segmenter(pkuseg_model, terms)
         target = segmented or Path(folder, "segmented.txt")
         segment_files(texts, segmenter, target, progress=True)

@@ -69,10 +69,12 @@ class Lexicon:
                     slots.append(4 * row + _place(position, len(word)))
                     rows.append(word_row)
         weights = np.asarray(self.vectors.counts, dtype=np.float64)[rows]
-        totals = np.bincount(slots, weights=weights, minlength=4 * len(row_of))
-        sums = np.zeros((4 * len(row_of), self.vectors.dim))
-        np.add.at(sums, slots, weights[:, None] * self.vectors.vectors[rows])
-        means = sums / np.where(totals > 0, totals, 1)[:, None]
+        n_slots = 4 * len(row_of)
+        totals = np.bincount(slots, weights, n_slots)
+        sums = [
+            np.bincount(slots, weights * column[rows], n_slots) for column in self.vectors.vectors.T
+        ]
+        means = np.stack(sums, axis=1) / np.where(totals > 0, totals, 1)[:, None]
         return means.reshape(len(row_of), 4, self.vectors.dim).astype(np.float32)
 
 

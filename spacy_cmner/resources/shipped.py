@@ -6,6 +6,10 @@ from pathlib import Path
 SHIPPED = {
     "glyphs": "glyphs.npz",
     "components": "components.npz",
+    "char_vectors": "char_vectors.npz",
+    "bigram_vectors": "bigram_vectors.npz",
+    "lexicon": "lexicon.npz",
+    "terms": "thuocl_medical.txt",
     "charset": "charset.txt",
     "fonts": "fonts.json",
     "licences": "licences",
