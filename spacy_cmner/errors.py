@@ -62,6 +62,10 @@ class Messages:
         "brat cannot hold {what} {value!r}: {problem}. Rename it, or write JSONL instead."
     )
     CM114 = Message("There is no encoding called {encoding}. Use a name such as utf-8 or gb18030.")
+    CM115 = Message(
+        "The corpus has no path. Give one on the command line, for example --paths.train "
+        "corpus/train.spacy."
+    )
     CM120 = Message("Record {number}: {problem}. Mend the record or leave it out.")
     CM121 = Message("Record {number} has no annotation ({missing}). Gold data must say 'none'.")
     CM122 = Message("Record {number}: {entity} is no entity: {problem}. Mend it.")
@@ -188,7 +192,9 @@ class Messages:
         "The pkuseg model cannot be fetched: {reason}. Download pkuseg-0.0.25.tar.gz from PyPI on "
         "another machine and name it with --archive."
     )
-    CM229 = Message("{path} is not the pkuseg-0.0.25.tar.gz of PyPI (sha256 {expected}). Download it.")
+    CM229 = Message(
+        "{path} is not the pkuseg-0.0.25.tar.gz of PyPI (sha256 {expected}). Download it."
+    )
     CM230 = Message(
         "{path} holds no vectors. Give a word2vec file: a word and its values in each line."
     )
@@ -251,8 +257,8 @@ class Messages:
         "Choose a multiple of 64."
     )
     CM316 = Message(
-        "A document has {tokens} tokens for {characters} characters ({text!r} …), but this layer "
-        "needs one token a character. Set [nlp.tokenizer] "
+        "A document of the batch beginning {text!r} … has tokens of several characters, but this "
+        "layer needs one token a character. Set [nlp.tokenizer] "
         "@tokenizers = \"spacy-cmner.char_tokenizer.v1\"."
     )
 
