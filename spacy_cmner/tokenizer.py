@@ -5,8 +5,11 @@ in the token before it; offsets and tokens then differ, and annotations no longe
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+import numpy as np
+import numpy.typing as npt
+from spacy.attrs import ORTH, SPACY
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.util import DummyTokenizer
@@ -32,6 +35,35 @@ def char_doc(vocab: Vocab, text: str) -> Doc:
     RETURNS (Doc): As many tokens as `text` has characters.
     """
     return Doc(vocab, words=list(replace_surrogates(text)), spaces=[False] * len(text))
+
+
+def code_points(docs: Sequence[Doc]) -> npt.NDArray[np.int64] | None:
+    """The code points of documents that have one token a character, packed end to end.
+
+    Far faster than `doc.text`, which builds a Token for every character.
+
+    docs (Sequence[Doc]): Documents of one vocabulary.
+    RETURNS (Optional[Ints1d]): (N,) code points; None if any token is longer than a character or
+        is followed by a blank that is no token.
+    """
+    marks = [doc.to_array([ORTH, SPACY]) for doc in docs if len(doc)]
+    if not marks:
+        return np.zeros(0, dtype=np.int64)
+    tokens = np.concatenate(marks)
+    if tokens[:, 1].any():
+        return None
+    orths, inverse = np.unique(tokens[:, 0], return_inverse=True)
+    strings = docs[0].vocab.strings
+    words = [strings[orth] for orth in orths]
+    if any(len(word) != 1 for word in words):
+        return None
+    return np.array([ord(word) for word in words])[inverse]
+
+
+def read_text(doc: Doc) -> str:
+    """`doc.text`, fast where one token is one character."""
+    codes = code_points([doc])
+    return doc.text if codes is None else codes.astype("<u4").tobytes().decode("utf-32-le")
 
 
 class CharTokenizer(DummyTokenizer):

@@ -6,9 +6,9 @@ distinct characters among them, B the sequences, T the tags.
 
 from typing import NamedTuple, TypeAlias
 
+from spacy.tokens import Doc
 from thinc.model import Model
 from thinc.types import Floats2d
-from spacy.tokens import Doc
 
 # One row a character, one array a sequence.
 Rows: TypeAlias = list[Floats2d]

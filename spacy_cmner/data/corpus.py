@@ -133,9 +133,10 @@ def write_docbin(
     docbin.to_disk(path)
 
 
-def read_docbin(path: Path, *, spans_key: str = SPANS_KEY) -> Iterator[Record]:
-    """Read the records of a DocBin; the inverse of `write_docbin`.
+def load_docbin(path: Path, *, user_data: bool = True) -> DocBin:
+    """Load a DocBin.
 
+    user_data (bool): Leave it out where it is not needed: unpacking it is slow.
     RAISES (CmnerError): The file is missing or not a DocBin.
     """
     if not path.is_file():
@@ -144,5 +145,14 @@ def read_docbin(path: Path, *, spans_key: str = SPANS_KEY) -> Iterator[Record]:
         docbin = DocBin().from_disk(path)
     except ValueError:
         raise Messages.CM112.error(path=path) from None
-    for doc in docbin.get_docs(Vocab()):
+    docbin.store_user_data = docbin.store_user_data and user_data
+    return docbin
+
+
+def read_docbin(path: Path, *, spans_key: str = SPANS_KEY) -> Iterator[Record]:
+    """Read the records of a DocBin; the inverse of `write_docbin`.
+
+    RAISES (CmnerError): The file is missing or not a DocBin.
+    """
+    for doc in load_docbin(path).get_docs(Vocab()):
         yield doc_to_record(doc, spans_key=spans_key)

@@ -1,7 +1,7 @@
 """Records as spaCy Docs and back, without loss.
 
-A Doc's `ents` cannot overlap, gold entities can. So all of them are in a span group, and a
-choice of them in `ents`, for models that tag.
+A Doc's `ents` cannot overlap, gold entities can. Where they do, all of them are in a span group,
+and a choice of them in `ents`, for models that tag.
 """
 
 import json
@@ -67,7 +67,9 @@ def record_to_doc(
 ) -> Doc:
     """Make a gold Doc with one token a character.
 
-    Its `ents` are always set, also to none, because spaCy takes unset ones for missing gold.
+    Its `ents` are always set, also to none, because spaCy takes unset ones for missing gold. The
+    span group is there only where `ents` cannot hold all entities: unpacking one takes longer
+    than all else in a DocBin.
 
     record (Record): The text and its entities.
     vocab (Vocab): The vocabulary of the Doc.
@@ -79,7 +81,8 @@ def record_to_doc(
     doc = char_doc(vocab, record.text)
     flat, dropped = flatten_entities(record.entities, flatten)
     doc.set_ents([Span(doc, *_fields(e)) for e in flat], default="outside")
-    doc.spans[spans_key] = [Span(doc, *_fields(e)) for e in record.entities]
+    if dropped:
+        doc.spans[spans_key] = [Span(doc, *_fields(e)) for e in record.entities]
     if record.id is not None or record.meta:
         # as JSON, because DocBin's msgpack would make tuples of lists
         doc.user_data[USER_DATA_KEY] = json.dumps({"id": record.id, "meta": record.meta})

@@ -106,7 +106,9 @@ class BiLSTM(nn.Module):
         """
         starts = np.cumsum(lengths) - lengths
         groups = [
-            Group(*(torch.from_numpy(index).to(rows.device) for index in locate(g, lengths, starts)))
+            Group(
+                *(torch.from_numpy(index).to(rows.device) for index in locate(g, lengths, starts))
+            )
             for g in group_by_length(lengths, merge=rows.is_cuda)
         ]
         if not groups:

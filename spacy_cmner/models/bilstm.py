@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 import numpy as np
-from thinc.api import Model
 from thinc.types import ArgsKwargs
 from thinc.util import torch2xp, xp2torch
 

@@ -1,8 +1,8 @@
 """`spacy-cmner.CrfTagger.v1`: emissions over any character encoder, and a linear-chain CRF.
 
 The model's output is the emissions; its transition scores are parameters of the model's node. The
-functions below join both with the CRF of ``layers.crf``: on a CPU as numpy arrays, on a GPU as
-torch tensors.
+functions below join both with the CRF of ``layers.crf``: as numpy arrays, or for large batches on
+a GPU as torch tensors.
 """
 
 from collections.abc import Callable
@@ -18,6 +18,10 @@ from spacy_cmner.layers import crf
 from spacy_cmner.types import Tok2VecModel
 
 TRANSITIONS = ("transitions", "start", "end")
+
+# Below this the copy to the CPU and the compiled CRF there take less time than the GPU needs to
+# start its many small kernels (benchmarks/crf_speed.py).
+GPU_MIN_CHARACTERS = 8192
 
 
 def build_crf_tagger(tok2vec: Tok2VecModel, nO: int | None = None) -> Model[list[Doc], Ragged]:
@@ -130,19 +134,16 @@ def decode(
 
 
 def _crf_arrays(model: Model, emissions: Ragged) -> tuple:
-    params = [model.get_param(name) for name in TRANSITIONS]
-    arrays = (emissions.dataXd, emissions.lengths, *params)
-    if isinstance(emissions.dataXd, np.ndarray):
-        return arrays
-    return tuple(xp2torch(array) for array in arrays)
+    arrays = [emissions.dataXd, *(model.get_param(name) for name in TRANSITIONS)]
+    if len(emissions.dataXd) < GPU_MIN_CHARACTERS:
+        arrays = [model.ops.to_numpy(array) for array in arrays]
+    elif not isinstance(emissions.dataXd, np.ndarray):
+        arrays = [xp2torch(array) for array in arrays]
+    return (arrays[0], model.ops.to_numpy(emissions.lengths), *arrays[1:])
 
 
 def _like(mask: np.ndarray, array: Any) -> Any:
-    if isinstance(array, np.ndarray):
-        return mask
-    import torch
-
-    return torch.from_numpy(mask).to(array.device)
+    return mask if isinstance(array, np.ndarray) else xp2torch(mask, device=array.device)
 
 
 def _to_xp(model: Model, array: Any) -> Any:

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import torch
 from spacy.tokens import Doc
-from thinc.api import Model
 from thinc.types import ArgsKwargs
 from thinc.util import torch2xp, xp2torch
 from torch.nn.functional import interpolate
@@ -15,6 +14,7 @@ from spacy_cmner.errors import Messages
 from spacy_cmner.layers.local_global import Fusion, Integration, LocalGlobal
 from spacy_cmner.models.shim import torch_model
 from spacy_cmner.resources.bundle import Resources
+from spacy_cmner.tokenizer import code_points
 from spacy_cmner.types import EmbedModel, Rows
 
 
@@ -162,16 +162,12 @@ def fill_char2vec(module: LocalGlobal, row: dict[str, int], resources: Resources
 CHAR2VEC_DEVIATION = 0.5
 
 
-def code_points(docs: list[Doc]) -> np.ndarray:
-    """The code points of all characters, (N,) int64. One token must be one character."""
-    texts = []
-    for doc in docs:
-        text = doc.text
-        if len(text) != len(doc):
-            raise Messages.CM316.error(tokens=len(doc), characters=len(text), text=text[:30])
-        texts.append(text)
-    data = "".join(texts).encode("utf-32-le", "surrogatepass")
-    return np.frombuffer(data, dtype="<u4").astype(np.int64)
+def read_codes(docs: list[Doc], device: torch.device) -> torch.Tensor:
+    """The code points (N,) of a batch, whose tokens must be single characters."""
+    codes = code_points(docs)
+    if codes is None:
+        raise Messages.CM316.error(text=docs[0].text[:30])
+    return torch.from_numpy(codes).to(device)
 
 
 def forward(
@@ -179,7 +175,7 @@ def forward(
 ) -> tuple[Rows, Callable[[Rows], list[Doc]]]:
     shim = model.shims[0]
     lengths = np.asarray([len(doc) for doc in docs])
-    codes = torch.from_numpy(code_points(docs)).to(shim.device)
+    codes = read_codes(docs, shim.device)
     (rows, error), backward = shim(ArgsKwargs((codes,), {}), is_train)
 
     def backprop(dY: Rows) -> list[Doc]:

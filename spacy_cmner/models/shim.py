@@ -161,7 +161,9 @@ class TorchShim(PyTorchShim):
     def to_bytes(self) -> bytes:
         state = b""
         if self._model is not None:
-            tensors = {k: v.detach().cpu().contiguous() for k, v in self._model.state_dict().items()}
+            tensors = {
+                k: v.detach().cpu().contiguous() for k, v in self._model.state_dict().items()
+            }
             state = save_tensors(tensors)
         return srsly.msgpack_dumps({"settings": self.cfg, "state": state})
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from spacy.language import Language
 from spacy.pipeline import TrainablePipe
-from spacy.tokens import Doc, Span
+from spacy.tokens import Doc
 from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.util import filter_spans
 from thinc.api import Config, Model, Optimizer, set_dropout_rate
@@ -19,7 +19,7 @@ from spacy_cmner.models.crf_tagger import decode, loss_and_gradient
 from spacy_cmner.pipeline.marks import blocked_spans, read_gold, read_marks
 from spacy_cmner.pipeline.scorer import create_ner_scorer
 from spacy_cmner.pipeline.windows import split_windows
-from spacy_cmner.tokenizer import char_doc
+from spacy_cmner.tokenizer import char_doc, read_text
 from spacy_cmner.types import CharSpan
 
 DEFAULT_CONFIG = """
@@ -302,9 +302,7 @@ class ChineseMedicalNER(TrainablePipe):
         losses[self.name] += float((gradient**2).sum()) * teacher.size
         return losses
 
-    def _windows(
-        self, docs: Sequence[Doc], keep: Sequence[Sequence[CharSpan]]
-    ) -> list[Doc]:
+    def _windows(self, docs: Sequence[Doc], keep: Sequence[Sequence[CharSpan]]) -> list[Doc]:
         """The sentences of all documents in order, as documents of single characters.
 
         Joined, they are the texts of the documents, so positions in the packed batch are
@@ -312,7 +310,7 @@ class ChineseMedicalNER(TrainablePipe):
         """
         windows = []
         for doc, spans in zip(docs, keep, strict=True):
-            text = doc.text
+            text = read_text(doc)
             places = split_windows(
                 text, self.cfg["max_length"], keep=[(span.start, span.end) for span in spans]
             )

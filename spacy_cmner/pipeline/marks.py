@@ -13,6 +13,7 @@ from spacy.training import Example
 
 from spacy_cmner.errors import Messages
 from spacy_cmner.layers.crf import TagScheme
+from spacy_cmner.tokenizer import code_points, read_text
 from spacy_cmner.types import CharSpan
 
 # Values of token.ent_iob that are not names in spaCy's API.
@@ -73,10 +74,9 @@ def read_gold(example: Example) -> Gold:
     RAISES: CM407 if the texts of the example's two documents differ.
     """
     reference = example.reference
-    if example.predicted.text != reference.text:
-        raise Messages.CM407.error(
-            predicted=example.predicted.text[:30], reference=reference.text[:30]
-        )
+    predicted_text, text = read_text(example.predicted), read_text(reference)
+    if predicted_text != text:
+        raise Messages.CM407.error(predicted=predicted_text[:30], reference=text[:30])
     missing = reference.to_array("ENT_IOB") == MISSING
     return Gold(char_spans(reference), _characters(reference, missing))
 
@@ -99,8 +99,7 @@ def _blocked(doc: Doc) -> Bools:
 def _characters(doc: Doc, tokens: Bools) -> Bools:
     """Spread a flag on tokens over the characters of the text; a blank between tokens goes with
     the token before it."""
-    n = len(doc.text)
-    if n == len(doc):
+    if code_points([doc]) is not None:
         return tokens
     sizes = [len(token.text_with_ws) for token in doc]
     return np.repeat(tokens, sizes)

@@ -11,6 +11,7 @@ from typing import IO, Any
 
 import srsly
 from spacy.language import Language
+from spacy.util import ensure_path
 from wasabi import msg
 
 Info = dict[str, Any]
@@ -19,7 +20,7 @@ Log = tuple[Callable[[Info | None], None], Callable[[], None]]
 WIDTH = 10
 
 
-def create_training_log(output_file: Path | None = None) -> Callable[[Language, IO, IO], Log]:
+def create_training_log(output_file: str | Path | None = None) -> Callable[[Language, IO, IO], Log]:
     """Registered as `spacy-cmner.training_log.v1`, for ``[training.logger]``.
 
     output_file (Optional[Path]): also write each line as JSON to this file.
@@ -30,9 +31,10 @@ def create_training_log(output_file: Path | None = None) -> Callable[[Language, 
         weights = nlp.config["training"]["score_weights"]
         scores = [name for name, weight in weights.items() if weight is not None]
         header: list[str] = []
-        if output_file is not None:
-            output_file.parent.mkdir(parents=True, exist_ok=True)
-            output_file.unlink(missing_ok=True)
+        path = ensure_path(output_file)
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.unlink(missing_ok=True)
 
         def write(cells: list[str]) -> None:
             widths = [max(len(name), WIDTH) for name in header]
@@ -60,7 +62,7 @@ def create_training_log(output_file: Path | None = None) -> Callable[[Language, 
                     f"{info['score']:.4f}",
                 ]
             )
-            if output_file is not None:
+            if path is not None:
                 row = {
                     "epoch": info["epoch"],
                     "step": info["step"],
@@ -69,7 +71,7 @@ def create_training_log(output_file: Path | None = None) -> Callable[[Language, 
                     "scores": dict(zip(scores, values, strict=True)),
                     "score": info["score"],
                 }
-                srsly.write_jsonl(output_file, [row], append=True, append_new_line=False)
+                srsly.write_jsonl(path, [row], append=True, append_new_line=False)
 
         msg.info(f"Pipeline: {nlp.pipe_names}")
         return log_step, lambda: None

@@ -17,7 +17,7 @@ from spacy_cmner.resources.vectors import Vectors
 class Resources:
     """Everything known about single characters, each part read from its file when first used.
 
-    glyphs, components, vectors, lexicon (Optional[Path]): files written by
+    glyphs, components, vectors, lexicon, bigrams (Optional[Path]): files written by
         `python -m spacy cmner resources`; None takes the file that ships.
     """
 
@@ -27,11 +27,13 @@ class Resources:
         components: Path | None = None,
         vectors: Path | None = None,
         lexicon: Path | None = None,
+        bigrams: Path | None = None,
     ) -> None:
         self._glyphs = glyphs
         self._components = components
         self._vectors = vectors
         self._lexicon = lexicon
+        self._bigrams = bigrams
 
     @cached_property
     def glyphs(self) -> GlyphTable:
@@ -53,12 +55,18 @@ class Resources:
         """The domain words with their counts and vectors."""
         return Lexicon.load(self._lexicon or shipped("lexicon"))
 
+    @cached_property
+    def bigrams(self) -> Vectors:
+        """Pretrained vectors of two characters in a row."""
+        return Vectors.load(self._bigrams or shipped("bigram_vectors"))
+
 
 def create_resources(
     glyphs: Path | None = None,
     components: Path | None = None,
     vectors: Path | None = None,
     lexicon: Path | None = None,
+    bigrams: Path | None = None,
 ) -> Callable[[], Resources]:
     """Registered as `spacy-cmner.resources.v1`, for ``[initialize.components.cmner.resources]``.
 
@@ -67,6 +75,6 @@ def create_resources(
     """
 
     def load() -> Resources:
-        return Resources(glyphs, components, vectors, lexicon)
+        return Resources(glyphs, components, vectors, lexicon, bigrams)
 
     return load

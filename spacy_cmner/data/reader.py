@@ -1,0 +1,48 @@
+"""The corpus reader of our configs: gold documents from a DocBin, read once."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from spacy.language import Language
+from spacy.tokens import Doc
+from spacy.training import Example
+
+from spacy_cmner.data.corpus import load_docbin
+from spacy_cmner.errors import Messages
+from spacy_cmner.tokenizer import read_text
+
+
+class CorpusReader:
+    """Gives training examples from a .spacy file.
+
+    Unlike `spacy.Corpus.v1` it keeps the documents: `spacy train` asks for the development set at
+    each evaluation, and unpacking it takes longer than predicting it.
+
+    path (Path): A DocBin made by `python -m spacy cmner convert`.
+    limit (int): Read this many documents at most; 0 reads all.
+    """
+
+    def __init__(self, path: Path, limit: int = 0) -> None:
+        self.path = path
+        self.limit = limit
+        self._docs: list[Doc] = []
+
+    def __call__(self, nlp: Language) -> Iterator[Example]:
+        """Each gold document beside a fresh one of the pipeline's tokenizer."""
+        if not self._docs or self._docs[0].vocab is not nlp.vocab:
+            docs = load_docbin(self.path, user_data=False).get_docs(nlp.vocab)
+            self._docs = list(docs)[: self.limit or None]
+        for doc in self._docs:
+            yield Example(nlp.make_doc(read_text(doc)), doc)
+
+
+def create_corpus_reader(
+    path: Path | None, limit: int = 0
+) -> Callable[[Language], Iterator[Example]]:
+    """Registered as the reader `spacy-cmner.corpus.v1`; see `CorpusReader`.
+
+    RAISES (CmnerError): No path was given.
+    """
+    if path is None:
+        raise Messages.CM115.error()
+    return CorpusReader(Path(path), limit)

@@ -1,0 +1,66 @@
+"""`spacy-cmner.BigramEmbed.v1`: character bigrams, to be concatenated with other embeddings."""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from spacy.tokens import Doc
+from thinc.types import ArgsKwargs
+from thinc.util import torch2xp, xp2torch
+
+from spacy_cmner.layers.bigram import Bigrams, bigram_keys
+from spacy_cmner.models.local_global import read_codes
+from spacy_cmner.models.shim import torch_model
+from spacy_cmner.resources.bundle import Resources
+from spacy_cmner.types import EmbedModel, Rows
+
+
+def build_bigram_embed() -> EmbedModel:
+    """Embed each character together with the one that follows it in the sentence.
+
+    The vectors come from the resources at initialisation and are trained further. Use it beside
+    an embedding of characters, under thinc's ``concatenate.v1``.
+    """
+    return torch_model(
+        "bigram_embed",
+        forward,
+        init,
+        Bigrams,
+        dims={"nO": None},
+        attrs={"takes_resources": True},
+    )
+
+
+def init(model: EmbedModel, X: list[Doc] | None = None, Y: Rows | None = None) -> None:
+    resources = model.attrs.pop("resources", None) or Resources()
+    if model.shims[0].is_built:
+        return
+    vectors = resources.bigrams
+    settings = {"n_bigrams": len(vectors) + 1, "width": vectors.dim}
+    module = Bigrams(**settings)
+    left, right = (torch.tensor([ord(word[i]) for word in vectors.words]) for i in (0, 1))
+    keys, order = bigram_keys(left, right).sort()
+    module.keys[1:] = keys
+    scaled = torch.from_numpy(vectors.vectors.astype("float32"))[order]
+    with torch.no_grad():
+        module.embedding.weight[1:] = scaled * (0.5 / scaled.std())
+        module.embedding.weight[0] = 0.0
+    model.shims[0].set_module(settings, module)
+    model.set_dim("nO", vectors.dim)
+
+
+def forward(
+    model: EmbedModel, docs: list[Doc], is_train: bool
+) -> tuple[Rows, Callable[[Rows], list[Doc]]]:
+    shim = model.shims[0]
+    lengths = np.asarray([len(doc) for doc in docs])
+    ends = (np.cumsum(lengths) - 1)[lengths > 0]
+    inputs = (read_codes(docs, shim.device), torch.from_numpy(ends).to(shim.device))
+    rows, backward = shim(ArgsKwargs(inputs, {}), is_train)
+
+    def backprop(dY: Rows) -> list[Doc]:
+        gradient = xp2torch(model.ops.flatten(dY), device=shim.device)
+        backward(ArgsKwargs(((rows,),), {"grad_tensors": (gradient,)}))
+        return []
+
+    return model.ops.unflatten(torch2xp(rows.detach()), lengths), backprop
