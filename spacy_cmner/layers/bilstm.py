@@ -112,7 +112,8 @@ class BiLSTM(nn.Module):
             for g in group_by_length(lengths, merge=rows.is_cuda)
         ]
         if not groups:
-            return rows.new_zeros((0, 2 * self.forwards[0].hidden_size))
+            # The sum keeps the result in the graph, so that backward() works as ever.
+            return rows.new_zeros((0, 2 * self.forwards[0].hidden_size)) + rows.sum()
         unsort = torch.cat([group.rows for group in groups]).argsort()
         for forward_lstm, backward_lstm in zip(self.forwards, self.backwards, strict=True):
             rows = drop(rows, dropout, training=self.training)

@@ -16,10 +16,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import adaptive_max_pool2d, mse_loss, relu
 
+from spacy_cmner.layers.lookup import find_rows
+
 Fusion = Literal["autoencoder", "concat", "sum", "projection"]
 Integration = Literal["gated_concat", "gated_add", "concat", "add"]
-
-UNKNOWN = 0  # row of the characters that no table knows
 
 
 class SpatialEncoder(nn.Module):
@@ -109,8 +109,8 @@ class LocalFusion(nn.Module):
             return self.encode(joined), error
         hidden = torch.tanh(self.encode(joined))
         # The target is held fixed: otherwise the encoders could lower the error by saying less.
-        error = mse_loss(self.decode(hidden), joined.detach()).reshape(1)
-        return hidden, error
+        error = mse_loss(self.decode(hidden), joined.detach(), reduction="sum")
+        return hidden, error.reshape(1) / max(joined.numel(), 1)  # a batch may hold no characters
 
 
 class GatedIntegration(nn.Module):
@@ -214,8 +214,7 @@ class LocalGlobal(nn.Module):
 
     def find_rows(self, codes: Tensor) -> Tensor:
         """codes (U,) code points, to their table rows (U,)."""
-        rows = torch.searchsorted(self.code_points, codes).clamp(max=len(self.code_points) - 1)
-        return torch.where(self.code_points[rows] == codes, rows, UNKNOWN)
+        return find_rows(self.code_points, codes)
 
     def encode_types(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """rows (U,) of the tables, to representations (U, width) and the reconstruction error

@@ -49,6 +49,7 @@ class TorchShim(PyTorchShim):
         self._adam: torch.optim.Optimizer | None = None
         self._adam_of: Optimizer | None = None
         self._averages: dict[str, torch.Tensor] = {}
+        self.is_half = False
 
     @property
     def module(self) -> nn.Module:
@@ -94,11 +95,15 @@ class TorchShim(PyTorchShim):
         params = {n: p for n, p in self.module.named_parameters() if p.grad is not None}
         if not params:
             return
-        if optimizer.grad_clip:
-            nn.utils.clip_grad_norm_(params.values(), optimizer.grad_clip)
-        self._step(optimizer)
+        if isinstance(optimizer, Optimizer):
+            if optimizer.grad_clip:
+                nn.utils.clip_grad_norm_(params.values(), optimizer.grad_clip)
+            self._step(optimizer)
+            self._update_averages(optimizer)
+        else:  # Language.rehearse collects the gradients and steps by itself
+            for name, param in params.items():
+                optimizer(self._key(name), torch2xp(param.detach()), torch2xp(param.grad))
         self.module.zero_grad(set_to_none=True)
-        self._update_averages(optimizer)
 
     def _step(self, optimizer: Optimizer) -> None:
         if optimizer.use_radam or not (optimizer.b1 and optimizer.b2):
@@ -121,7 +126,7 @@ class TorchShim(PyTorchShim):
         if averages is None:
             return
         for name, param in self.module.named_parameters():
-            key = self._average_key(name)
+            key = self._key(name)
             if name not in self._averages or key not in averages:
                 self._averages[name] = torch.zeros_like(param)
                 averages[key] = torch2xp(self._averages[name])
@@ -131,7 +136,7 @@ class TorchShim(PyTorchShim):
             decay = min((1.0 + t) / (10.0 + t), 0.9999)
             self._averages[name].lerp_(param.detach(), 1.0 - decay)
 
-    def _average_key(self, name: str) -> tuple[int, str]:
+    def _key(self, name: str) -> tuple[int, str]:
         # thinc numbers shims and models apart: the prefix keeps their keys apart as well.
         return (self.id, f"torch.{name}")
 
@@ -144,9 +149,9 @@ class TorchShim(PyTorchShim):
         backup = {}
         with torch.no_grad():
             for name, param in self.module.named_parameters():
-                if self._average_key(name) in params:
+                if self._key(name) in params:
                     backup[param] = param.detach().clone()
-                    param.copy_(xp2torch(params[self._average_key(name)], device=param.device))
+                    param.copy_(xp2torch(params[self._key(name)], device=param.device))
         try:
             yield
         finally:
@@ -158,12 +163,22 @@ class TorchShim(PyTorchShim):
         if self._model is not None:
             self._model.to("cpu" if device_type == "cpu" else torch.device("cuda", device_id))
 
+    def store_half(self) -> None:
+        """Round the weights to float16, in which they are saved from now on. They are held and
+        computed with in float32."""
+        self.is_half = True
+        with torch.no_grad():
+            for tensor in self.module.state_dict().values():
+                tensor.copy_(self._stored(tensor))
+
+    def _stored(self, tensor: torch.Tensor) -> torch.Tensor:
+        return tensor.half() if self.is_half and tensor.is_floating_point() else tensor
+
     def to_bytes(self) -> bytes:
         state = b""
         if self._model is not None:
-            tensors = {
-                k: v.detach().cpu().contiguous() for k, v in self._model.state_dict().items()
-            }
+            weights = self._model.state_dict().items()
+            tensors = {k: self._stored(v.detach()).cpu().contiguous() for k, v in weights}
             state = save_tensors(tensors)
         return srsly.msgpack_dumps({"settings": self.cfg, "state": state})
 
@@ -171,17 +186,15 @@ class TorchShim(PyTorchShim):
         try:
             message = srsly.msgpack_loads(bytes_data)
             settings, state = message["settings"], message["state"]
-            tensors = load_tensors(state) if state else None
-        except (ValueError, KeyError, TypeError, SafetensorError) as error:
-            raise Messages.CM313.error(name=self.build.__name__, reason=error) from error
-        if tensors is None:
-            return self
-        module = self.build(**settings)
-        try:
+            if not state:
+                return self
+            tensors = load_tensors(state)
+            module = self.build(**settings)
             module.load_state_dict(tensors)
-        except RuntimeError as error:
+        except (ValueError, LookupError, TypeError, RuntimeError, SafetensorError) as error:
             raise Messages.CM313.error(name=self.build.__name__, reason=error) from error
         self.set_module(settings, module)
+        self.is_half = any(tensor.dtype == torch.float16 for tensor in tensors.values())
         return self
 
     def __getstate__(self) -> dict:

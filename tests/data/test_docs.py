@@ -70,7 +70,13 @@ def test_no_entities_is_an_annotation():
     doc = record_to_doc(Record("无痰"), VOCAB)
     assert doc.has_annotation("ENT_IOB")
     assert [token.ent_iob_ for token in doc] == ["O", "O"]
-    assert len(doc.spans["cmner"]) == 0
+    assert not doc.spans
+
+
+def test_entities_that_ents_can_hold_need_no_group():
+    doc = record_to_doc(Record("肺炎", (Entity(0, 1, "bod"), Entity(1, 2, "dis"))), VOCAB)
+    assert [(e.start, e.end, e.label_) for e in doc.ents] == [(0, 1, "bod"), (1, 2, "dis")]
+    assert not doc.spans
 
 
 def test_all_entities_are_in_the_group():

@@ -1,0 +1,84 @@
+import pytest
+import spacy
+import tiny
+from spacy.tokens import DocBin
+from spacy.vocab import Vocab
+
+from spacy_cmner.data.corpus import write_docbin
+from spacy_cmner.data.reader import create_corpus_reader
+from spacy_cmner.data.records import Entity, Record
+from spacy_cmner.errors import CmnerError
+from spacy_cmner.tokenizer import char_doc
+
+RECORDS = [
+    Record("右肺 疼痛", (Entity(0, 2, "bod"), Entity(0, 5, "sym")), id="a", meta={"ward": 3}),
+    Record("", ()),
+    Record("无\r\n痰😀", ()),
+]
+
+
+@pytest.fixture
+def path(tmp_path):
+    path = tmp_path / "gold.spacy"
+    write_docbin(RECORDS, path)
+    return path
+
+
+@pytest.fixture
+def nlp():
+    return spacy.blank("zh", config=tiny.CHARACTERS)
+
+
+def test_gives_gold_beside_a_fresh_document(nlp, path):
+    examples = list(create_corpus_reader(path)(nlp))
+    assert [eg.reference.text for eg in examples] == [record.text for record in RECORDS]
+    assert [eg.predicted.text for eg in examples] == [record.text for record in RECORDS]
+    assert tiny.entities(examples[0].reference) == [(0, 5, "sym")]
+    group = examples[0].reference.spans["cmner"]
+    assert [(s.start_char, s.end_char, s.label_) for s in group] == [(0, 2, "bod"), (0, 5, "sym")]
+    assert not examples[0].predicted.ents
+    assert examples[2].reference.has_annotation("ENT_IOB")
+
+
+def test_reads_the_file_once_but_predicts_on_new_documents(nlp, path):
+    reader = create_corpus_reader(path)
+    first = list(reader(nlp))
+    path.unlink()
+    second = list(reader(nlp))
+    assert [eg.reference for eg in second] == [eg.reference for eg in first]
+    assert all(a.predicted is not b.predicted for a, b in zip(first, second, strict=True))
+
+
+def test_another_pipeline_gets_documents_of_its_own_vocabulary(nlp, path):
+    reader = create_corpus_reader(path)
+    list(reader(nlp))
+    other = spacy.blank("zh", config=tiny.CHARACTERS)
+    assert all(eg.reference.vocab is other.vocab for eg in reader(other))
+
+
+@pytest.mark.parametrize("limit, count", [(0, 3), (1, 1), (9, 3)])
+def test_limit(nlp, path, limit, count):
+    assert len(list(create_corpus_reader(path, limit)(nlp))) == count
+
+
+def test_the_pipeline_may_have_another_tokenizer(path):
+    [example, *_] = create_corpus_reader(path)(spacy.blank("zh"))
+    assert [token.text_with_ws for token in example.predicted] == ["右", "肺 ", "疼", "痛"]
+
+
+def test_a_docbin_of_others_is_read(nlp, tmp_path):
+    doc = char_doc(Vocab(), "肺炎")
+    doc.set_ents([doc.char_span(0, 2, label="dis")])
+    DocBin(docs=[doc]).to_disk(tmp_path / "plain.spacy")
+    [example] = create_corpus_reader(tmp_path / "plain.spacy")(nlp)
+    assert tiny.entities(example.reference) == [(0, 2, "dis")]
+
+
+def test_no_path():
+    with pytest.raises(CmnerError, match="CM115.*--paths.train"):
+        create_corpus_reader(None)
+
+
+def test_missing_file(nlp, tmp_path):
+    with pytest.raises(CmnerError, match="CM101.*none"):
+        list(create_corpus_reader(tmp_path / "none.spacy")(nlp))

@@ -1,0 +1,315 @@
+"""The shim against thinc's own arithmetic, on a linear layer that both can train."""
+
+import copy
+import pickle
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+import srsly
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from safetensors.torch import load
+from thinc.api import Adam, Linear, Model, Optimizer
+from thinc.types import ArgsKwargs
+from thinc.util import torch2xp, xp2torch
+from torch import nn
+
+from spacy_cmner.errors import CmnerError
+from spacy_cmner.models.shim import TorchShim, torch_model
+
+WIDTH_IN, WIDTH_OUT = 5, 3
+
+
+class Affine(nn.Module):
+    def __init__(self, width_in: int, width_out: int, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.linear = nn.Linear(width_in, width_out)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, rows: torch.Tensor) -> torch.Tensor:
+        return self.dropout(self.linear(rows))
+
+
+def forward(model, X, is_train):
+    output, backward = model.shims[0](ArgsKwargs((xp2torch(X),), {}), is_train)
+
+    def backprop(dY):
+        backward(ArgsKwargs(((output,),), {"grad_tensors": (xp2torch(dY),)}))
+        return X
+
+    return torch2xp(output.detach()), backprop
+
+
+def init(model, X=None, Y=None):
+    pass
+
+
+def build(**settings) -> Model:
+    model = torch_model("affine", forward, init, Affine, dims={}, attrs={})
+    settings = {"width_in": WIDTH_IN, "width_out": WIDTH_OUT, **settings}
+    torch.manual_seed(0)
+    model.shims[0].set_module(settings, Affine(**settings))
+    return model
+
+
+def twin(model: Model) -> Model:
+    """thinc's linear layer with the weights of the module."""
+    linear = Linear(nO=WIDTH_OUT, nI=WIDTH_IN).initialize()
+    for name, value in weights(model).items():
+        linear.set_param({"linear.weight": "W", "linear.bias": "b"}[name], value.copy())
+    return linear
+
+
+def weights(model: Model) -> dict[str, np.ndarray]:
+    return {n: p.detach().numpy().copy() for n, p in model.shims[0].module.named_parameters()}
+
+
+def inputs(seed: int = 0, n: int = 7) -> np.ndarray:
+    return np.random.default_rng(seed).normal(size=(n, WIDTH_IN)).astype("float32")
+
+
+def step(model: Model, optimizer: Optimizer, seed: int = 0) -> None:
+    X = inputs(seed)
+    Y, backprop = model.begin_update(X)
+    backprop(Y - np.roll(Y, 1, axis=0) + 0.3)
+    model.finish_update(optimizer)
+
+
+def assert_same(ours: dict[str, np.ndarray], linear: Model) -> None:
+    np.testing.assert_allclose(ours["linear.weight"], linear.get_param("W"), atol=1e-6)
+    np.testing.assert_allclose(ours["linear.bias"], linear.get_param("b"), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"L2": 0.01},
+        {"L2": 0.1, "L2_is_weight_decay": False},
+        {"beta1": 0.5, "beta2": 0.9, "eps": 1e-6},
+    ],
+)
+def test_a_step_is_thincs_adam(settings):
+    ours = build()
+    theirs = twin(ours)
+    optimizers = [Adam(0.001, grad_clip=0.0, **{"L2": 0.0, **settings}) for _ in range(2)]
+    for seed in range(20):
+        for model, optimizer in zip((ours, theirs), optimizers, strict=True):
+            step(model, optimizer, seed)
+            optimizer.step_schedules()
+        assert_same(weights(ours), theirs)
+
+
+def test_a_schedule_reaches_the_module():
+    model, optimizer = build(), Adam(0.01)
+    optimizer.learn_rate = 0.0
+    before = weights(model)
+    step(model, optimizer)
+    np.testing.assert_array_equal(weights(model)["linear.weight"], before["linear.weight"])
+
+
+def test_averages_are_thincs_averages():
+    ours = build()
+    theirs = twin(ours)
+    optimizers = [Adam(0.001, grad_clip=0.0, L2=0.0, use_averages=True) for _ in range(2)]
+    for seed in range(30):
+        for model, optimizer in zip((ours, theirs), optimizers, strict=True):
+            step(model, optimizer, seed)
+    current = weights(ours)
+    with ours.use_params(optimizers[0].averages), theirs.use_params(optimizers[1].averages):
+        averaged = weights(ours)
+        assert_same(averaged, theirs)
+    assert not np.allclose(averaged["linear.weight"], current["linear.weight"], atol=1e-3)
+    for name, value in weights(ours).items():
+        np.testing.assert_array_equal(value, current[name])
+
+
+def test_use_params_restores_after_an_error():
+    model, optimizer = build(), Adam(0.01, use_averages=True)
+    step(model, optimizer)
+    before = weights(model)
+    with pytest.raises(KeyError), model.use_params(optimizer.averages):
+        raise KeyError
+    np.testing.assert_array_equal(weights(model)["linear.weight"], before["linear.weight"])
+
+
+def test_without_averages_none_are_kept():
+    model, optimizer = build(), Adam(0.01, use_averages=False)
+    step(model, optimizer)
+    assert optimizer.averages is None
+
+
+def test_the_gradient_is_clipped_by_its_norm_over_the_module():
+    model = build()
+    Y, backprop = model.begin_update(inputs())
+    backprop(np.full_like(Y, 100.0))
+    seen = {}
+
+    class Recorder(torch.optim.Optimizer):
+        def __init__(self):
+            super().__init__(model.shims[0].module.parameters(), {})
+
+        def step(self):
+            for name, parameter in model.shims[0].module.named_parameters():
+                seen[name] = parameter.grad.clone()
+
+    raw = {n: p.grad.clone() for n, p in model.shims[0].module.named_parameters()}
+    optimizer = Adam(0.01, grad_clip=2.0)
+    model.shims[0]._adam, model.shims[0]._adam_of = Recorder(), optimizer
+    model.finish_update(optimizer)
+    assert torch.cat([g.ravel() for g in seen.values()]).norm().item() == pytest.approx(2.0)
+    ratios = torch.cat([(seen[name] / raw[name]).ravel() for name in raw])
+    torch.testing.assert_close(ratios, ratios[:1].expand(len(ratios)))
+
+
+def test_gradients_accumulate_over_passes_until_the_step():
+    once, twice = build(), build()
+    Y, backprop = once.begin_update(inputs())
+    backprop(np.concatenate([Y[:3], Y[3:]]))
+    for part in (inputs()[:3], inputs()[3:]):
+        Y, backprop = twice.begin_update(part)
+        backprop(Y)
+    for model in (once, twice):
+        model.finish_update(Adam(0.01))
+        assert all(p.grad is None for p in model.shims[0].module.parameters())
+    np.testing.assert_allclose(*(weights(m)["linear.weight"] for m in (once, twice)), rtol=1e-5)
+
+
+def test_a_step_without_gradients_changes_nothing():
+    model = build()
+    before = weights(model)
+    model.finish_update(Adam(0.01, L2=0.1))
+    np.testing.assert_array_equal(weights(model)["linear.weight"], before["linear.weight"])
+
+
+@pytest.mark.parametrize("settings", [{"beta1": 0.0}, {"beta2": 0.0}, {"use_radam": True}])
+def test_only_adam(settings):
+    with pytest.raises(CmnerError, match="CM312"):
+        step(build(), Optimizer(0.01, **{"beta1": 0.9, "beta2": 0.999, **settings}))
+
+
+def test_a_function_may_collect_the_gradients():
+    """What ``Language.rehearse`` passes in the place of an optimizer."""
+    model = build()
+    Y, backprop = model.begin_update(inputs())
+    backprop(np.ones_like(Y))
+    collected = {}
+
+    def collect(key, value, gradient):
+        collected[key] = (value, gradient)
+        return value, gradient
+
+    model.finish_update(collect)
+    optimizer = Adam(0.01)
+    before = weights(model)
+    for key, (value, gradient) in collected.items():
+        assert gradient.any()
+        optimizer(key, value, gradient)
+    assert len(collected) == 2
+    assert not np.allclose(weights(model)["linear.weight"], before["linear.weight"])
+
+
+def test_threads_share_a_module_with_dropout():
+    model = build(dropout=0.5)
+    X = inputs(n=64)
+    expected = model.predict(X)
+    with ThreadPoolExecutor(8) as pool:
+        for result in pool.map(lambda _: model.predict(X), range(400)):
+            np.testing.assert_array_equal(result, expected)
+
+
+def test_dropout_works_in_updates_only():
+    model = build(dropout=0.5)
+    Y, _ = model.begin_update(inputs(n=64))
+    assert (Y == 0).any()
+    assert (model.predict(inputs(n=64)) != 0).all()
+
+
+def restored(data: bytes) -> Model:
+    model = torch_model("affine", forward, init, Affine, dims={}, attrs={})
+    model.shims[0].from_bytes(data)
+    return model
+
+
+@pytest.mark.parametrize(
+    "clone",
+    [
+        lambda model: restored(model.shims[0].to_bytes()),
+        lambda model: pickle.loads(pickle.dumps(model)),
+        lambda model: model.copy(),
+        copy.deepcopy,
+    ],
+    ids=["bytes", "pickle", "copy", "deepcopy"],
+)
+def test_clones_are_equal_but_not_the_same(clone):
+    model, optimizer = build(), Adam(0.01, use_averages=True)
+    step(model, optimizer)
+    other = clone(model)
+    expected = model.predict(inputs())
+    np.testing.assert_array_equal(other.predict(inputs()), expected)
+    step(other, Adam(0.01, use_averages=True))
+    assert not np.array_equal(other.predict(inputs()), expected)
+    np.testing.assert_array_equal(model.predict(inputs()), expected)
+
+
+def test_what_is_not_initialised_survives_bytes_and_says_so():
+    shim = TorchShim(Affine)
+    other = TorchShim(Affine).from_bytes(shim.to_bytes())
+    assert not other.is_built
+    with pytest.raises(CmnerError, match="CM311.*Affine"):
+        other.predict(ArgsKwargs((inputs(),), {}))
+
+
+def test_weights_are_safetensors():
+    model = build()
+    message = srsly.msgpack_loads(model.shims[0].to_bytes())
+    assert message["settings"] == {"width_in": WIDTH_IN, "width_out": WIDTH_OUT}
+    tensors = load(message["state"])
+    assert {name: tuple(t.shape) for name, t in tensors.items()} == {
+        "linear.weight": (WIDTH_OUT, WIDTH_IN),
+        "linear.bias": (WIDTH_OUT,),
+    }
+
+
+SAVED = build().shims[0].to_bytes()
+
+
+@given(st.integers(0, len(SAVED) - 1))
+def test_truncated_weights(length):
+    with pytest.raises(CmnerError, match="CM313.*Affine"):
+        TorchShim(Affine).from_bytes(SAVED[:length])
+
+
+@given(st.integers(0, len(SAVED) - 1), st.integers(0, 255))
+def test_a_damaged_byte_is_named_or_harmless(place, value):
+    shim = TorchShim(Affine)
+    try:
+        shim.from_bytes(SAVED[:place] + bytes([value]) + SAVED[place + 1 :])
+    except CmnerError as error:
+        assert "CM313" in str(error)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"width_in": WIDTH_IN + 1, "width_out": WIDTH_OUT},
+        {"width_in": WIDTH_IN},
+        {"width_in": "wide", "width_out": WIDTH_OUT},
+        {"width_in": WIDTH_IN, "width_out": WIDTH_OUT, "depth": 2},
+        [],
+    ],
+)
+def test_weights_of_another_module(settings):
+    message = {**srsly.msgpack_loads(SAVED), "settings": settings}
+    with pytest.raises(CmnerError, match="CM313"):
+        TorchShim(Affine).from_bytes(srsly.msgpack_dumps(message))
+
+
+def test_a_failed_load_leaves_the_module_as_it_was():
+    model = build()
+    expected = model.predict(inputs())
+    with pytest.raises(CmnerError, match="CM313"):
+        model.shims[0].from_bytes(SAVED[:-1])
+    np.testing.assert_array_equal(model.predict(inputs()), expected)

@@ -1,0 +1,82 @@
+"""A pipeline small enough to train in a test, and the texts it learns from."""
+
+from pathlib import Path
+from typing import Any
+
+import spacy
+from spacy.language import Language
+from spacy.tokens import Doc
+from spacy.training import Example
+from spacy.util import fix_random_seed
+
+SENTENCES = [
+    ("患者右肺疼痛三天。", [(2, 4, "bod"), (4, 6, "sym")]),
+    ("服用阿莫西林后咳嗽减轻。", [(2, 6, "dru"), (7, 9, "sym")]),
+    ("心脏无杂音，肝脏不大。", [(0, 2, "bod"), (6, 8, "bod")]),
+    ("给予布洛芬退热，头晕好转！", [(2, 5, "dru"), (8, 10, "sym")]),
+    ("无发热，无咳嗽。", [(1, 3, "sym"), (5, 7, "sym")]),
+    ("复查，一切正常。", []),
+]
+LABELS = ("bod", "dru", "sym")
+FILES = ("glyphs", "components", "vectors", "lexicon", "bigrams")
+
+EMBED: dict[str, Any] = {
+    "@architectures": "spacy-cmner.LocalGlobalEmbed.v1",
+    "local_width": 16,
+    "image_size": 8,
+    "channels": 64,
+    "stride": 2,
+    "n_components": 3,
+    "component_width": 6,
+}
+MODEL: dict[str, Any] = {
+    "@architectures": "spacy-cmner.CrfTagger.v1",
+    "tok2vec": {
+        "@architectures": "spacy.Tok2Vec.v2",
+        "embed": EMBED,
+        "encode": {"@architectures": "spacy-cmner.BiLSTMEncoder.v1", "hidden_width": 16},
+    },
+}
+CHARACTERS = {"nlp": {"tokenizer": {"@tokenizers": "spacy-cmner.char_tokenizer.v1"}}}
+
+
+def resource_paths(folder: Path) -> dict[str, Path]:
+    return {name: folder / f"{name}.npz" for name in FILES}
+
+
+def blank(config: dict[str, Any] = CHARACTERS, **settings: Any) -> Language:
+    """An untrained tiny pipeline; ``settings`` go to the component."""
+    nlp = spacy.blank("zh", config=config)
+    nlp.add_pipe("cmner", config={"model": MODEL, **settings})
+    return nlp
+
+
+def examples(nlp: Language, sentences: list = SENTENCES) -> list[Example]:
+    return [
+        Example.from_dict(nlp.make_doc(text), {"entities": [*entities]})
+        for text, entities in sentences
+    ]
+
+
+def initialize(nlp: Language, folder: Path, sentences: list = SENTENCES) -> Any:
+    """Initialise with the small resources; returns the optimizer."""
+    fix_random_seed(0)
+    nlp.config["initialize"]["components"]["cmner"] = {
+        "resources": {
+            "@misc": "spacy-cmner.resources.v1",
+            **{name: str(path) for name, path in resource_paths(folder).items()},
+        }
+    }
+    optimizer = nlp.initialize(lambda: examples(nlp, sentences))
+    optimizer.learn_rate = 0.02
+    return optimizer
+
+
+def learn(nlp: Language, optimizer: Any, steps: int = 40, sentences: list = SENTENCES) -> None:
+    batch = examples(nlp, sentences)
+    for _ in range(steps):
+        nlp.update(batch, sgd=optimizer)
+
+
+def entities(doc: Doc) -> list[tuple[int, int, str]]:
+    return [(ent.start_char, ent.end_char, ent.label_) for ent in doc.ents]
