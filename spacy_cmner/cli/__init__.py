@@ -17,5 +17,6 @@ app.add_typer(cmner_cli)
 # isort: off
 # (command modules, imported for their registration)
 from spacy_cmner.cli import convert  # noqa: E402,F401
+from spacy_cmner.cli import demo  # noqa: E402,F401
 from spacy_cmner.cli import resources  # noqa: E402,F401
 from spacy_cmner.cli import resources_lexicon  # noqa: E402,F401

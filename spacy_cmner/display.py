@@ -1,0 +1,118 @@
+"""Entities to look at: on the terminal, and as a page for the browser."""
+
+from collections.abc import Iterable, Sequence
+from html import escape
+from pathlib import Path
+from string import Template
+
+import wasabi
+from spacy import displacy
+from spacy.tokens import Doc
+
+# Also spaCy's own colours of these types, by the entry point group `spacy_displacy_colors`.
+COLORS = {
+    "dis": "#ffa8a8",
+    "sym": "#ffd8a8",
+    "bod": "#a5d8ff",
+    "pro": "#b2f2bb",
+    "dru": "#d0bfff",
+    "ite": "#99e9f2",
+    "equ": "#ced4da",
+    "mic": "#ffec99",
+    "dep": "#e5c9a8",
+    "Symptom": "#ffd8a8",
+    "Drug": "#d0bfff",
+    "Drug_Category": "#eebefa",
+    "Medical_Examination": "#b2f2bb",
+    "Operation": "#99e9f2",
+}
+DEFAULT_COLOR = "#e9ecef"
+NAMES = {
+    "dis": "疾病 disease",
+    "sym": "症状 symptom, sign",
+    "bod": "部位 body part",
+    "pro": "医疗程序 procedure",
+    "dru": "药物 drug",
+    "ite": "检验项目 test item",
+    "equ": "医疗设备 equipment",
+    "mic": "微生物 microbe",
+    "dep": "科室 department",
+    "Symptom": "症状 symptom",
+    "Drug": "药品 drug",
+    "Drug_Category": "药物类别 class of drugs",
+    "Medical_Examination": "检查 examination",
+    "Operation": "操作 operation",
+}
+
+PAGE = Path(__file__).parent / "assets" / "page.html"
+ENTITY = '<mark style="background: {bg}">{text}<span>{label}</span></mark>'
+BLACK = 16  # of the 256 colours of a terminal, where 16 to 231 are a cube of 6 × 6 × 6
+
+
+def to_page(docs: Iterable[Doc], title: str) -> str:
+    """Show documents with their entities as an HTML page with a legend.
+
+    It needs no other file and no network.
+
+    docs (Iterable[Doc]): With `doc.ents`.
+    title (str): The page's heading.
+    RETURNS (str): HTML.
+    """
+    docs = list(docs)
+    parsed = [
+        {
+            "text": doc.text,
+            "ents": [
+                {"start": ent.start_char, "end": ent.end_char, "label": escape(ent.label_)}
+                for ent in doc.ents
+            ],
+        }
+        for doc in docs
+    ]
+    options = {"colors": COLORS, "template": ENTITY}
+    body = displacy.render(parsed, manual=True, style="ent", jupyter=False, options=options)
+    legend = "".join(
+        f'<li><mark style="background: {_color(label)}">{escape(label)}</mark>'
+        f"{escape(NAMES.get(label, ''))}</li>"
+        for label in _labels(docs)
+    )
+    page = Template(PAGE.read_text(encoding="utf-8"))
+    return page.substitute(title=escape(title), legend=legend, body=body)
+
+
+def to_terminal(doc: Doc) -> str:
+    """Show a document with its entities in brackets and colours.
+
+    doc (Doc): With `doc.ents`.
+    RETURNS (str): The text with each entity as `[entity type]`, and a table of the entities.
+        `typer.echo` leaves the colours out where there is no terminal.
+    """
+    text, position = "", 0
+    for ent in doc.ents:
+        text += doc.text[position : ent.start_char]
+        marked = f"[{ent.text} {ent.label_}]"
+        text += wasabi.color(marked, fg=BLACK, bg=_ansi(_color(ent.label_)))
+        position = ent.end_char
+    text += doc.text[position:]
+    rows = [(ent.start_char, ent.end_char, ent.label_, ent.text) for ent in doc.ents]
+    if not rows:
+        return text
+    header = ("start", "end", "type", "entity")
+    return text + "\n" + wasabi.table(rows, header=header, aligns=("r", "r", "l", "l"))
+
+
+def _labels(docs: Sequence[Doc]) -> list[str]:
+    """The types that occur, those we know first and in our order."""
+    found = {ent.label_ for doc in docs for ent in doc.ents}
+    known = [label for label in COLORS if label in found]
+    return known + sorted(found.difference(known))
+
+
+def _color(label: str) -> str:
+    return COLORS.get(label, DEFAULT_COLOR)
+
+
+def _ansi(color: str) -> int:
+    """The nearest of a terminal's colours to `#rrggbb`."""
+    red, green, blue = (round(int(color[i : i + 2], 16) / 51) for i in (1, 3, 5))
+    return BLACK + 36 * red + 6 * green + blue

@@ -1,0 +1,59 @@
+import re
+
+import click
+import pytest
+import spacy
+from spacy import displacy
+from spacy.tokens import Doc
+
+from spacy_cmner.cli.demo import SENTENCES
+from spacy_cmner.display import COLORS, NAMES, to_page, to_terminal
+from spacy_cmner.tokenizer import char_doc
+
+
+def make(text: str, *entities: tuple[int, int, str]) -> Doc:
+    doc = char_doc(spacy.blank("zh").vocab, text)
+    doc.ents = [doc.char_span(*entity) for entity in entities]
+    return doc
+
+
+def test_page_marks_the_entities_and_explains_their_types():
+    page = to_page([make("见肺炎。", (1, 3, "dis"))], "第一页")
+    assert '<meta charset="utf-8">' in page
+    assert "<title>第一页</title>" in page
+    assert re.search(rf'见<mark style="background: {COLORS["dis"]}">肺炎<span>dis</span>', page)
+    assert NAMES["dis"] in page
+    assert NAMES["sym"] not in page
+
+
+def test_page_escapes_text_label_and_title():
+    page = to_page([make("<b>肺炎", (3, 5, "<i>"))], "<u>")
+    assert not re.search("<[biu]>", page)
+
+
+def test_page_of_documents_without_entities():
+    assert "一切正常" in to_page([make("一切正常。"), make("")], "无")
+
+
+def test_terminal_keeps_the_text_and_names_the_offsets():
+    doc = make("见肺炎，咳嗽。", (1, 3, "dis"), (4, 6, "sym"))
+    text, *table = click.unstyle(to_terminal(doc)).splitlines()
+    assert text == "见[肺炎 dis]，[咳嗽 sym]。"
+    assert [line.split() for line in table if line][-1] == ["4", "6", "sym", "咳嗽"]
+
+
+@pytest.mark.parametrize("text", ["", "一切正常。"])
+def test_terminal_without_entities(text):
+    assert to_terminal(make(text)) == text
+
+
+def test_displacy_has_our_colours():
+    html = displacy.render(make("见肺炎。", (1, 3, "dis")), style="ent", jupyter=False)
+    assert COLORS["dis"] in html
+
+
+def test_sentences_are_not_of_the_shipped_corpus(request):
+    corpus = request.config.rootpath / "assets" / "corpus"
+    texts = "".join(path.read_text(encoding="utf-8") for path in corpus.glob("*.jsonl"))
+    for sentence in SENTENCES:
+        assert not any(sentence[i : i + 10] in texts for i in range(len(sentence) - 9))
