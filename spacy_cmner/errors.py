@@ -261,6 +261,14 @@ class Messages:
         "layer needs one token a character. Set [nlp.tokenizer] "
         "@tokenizers = \"spacy-cmner.char_tokenizer.v1\"."
     )
+    CM317 = Message(
+        "CharTableEmbed is made from a trained layer, not initialised. Train the pipeline with "
+        "spacy-cmner.LocalGlobalEmbed.v1 and run `python -m spacy cmner compile`."
+    )
+    CM318 = Message(
+        "There is nothing to compile: no component of the pipeline holds {architectures}. "
+        "A pipeline that is compiled already can be used as it is."
+    )
 
     # CM4xx: pipeline
     CM401 = Message("alignment_mode = {value!r} is not possible. Choose one of: {allowed}.")
@@ -282,6 +290,11 @@ class Messages:
         "The texts of an example differ: {predicted!r} … is predicted on, {reference!r} … is "
         "annotated. Make both from one text."
     )
+    CM410 = Message("{path} is no term list. Give a file that ends in one of: {endings}.")
+    CM411 = Message("{path}, line {line}: expected {expected}. Mend or remove the line.")
+    CM412 = Message("There is no segmenter '{tool}'. Choose one of: {tools}.")
+    CM413 = Message("match = {value!r} is not possible. Choose one of: {allowed}.")
+    CM414 = Message("{value!r} is no term. Give text that is not only white space.")
 
     # CM5xx: command line
     pass

@@ -7,7 +7,8 @@ Segmentation; used beside characters by Zhang and Yang (2018), Chinese NER Using
 import torch
 from torch import Tensor, nn
 
-UNKNOWN = 0  # row of the bigrams that the table does not know
+from spacy_cmner.layers.lookup import find_rows
+
 CODE_POINT_BITS = 21
 
 
@@ -37,5 +38,4 @@ class Bigrams(nn.Module):
         following[:-1] = codes[1:]
         keys = bigram_keys(codes, following)
         keys[ends] = -1
-        rows = torch.searchsorted(self.keys, keys).clamp(max=len(self.keys) - 1)
-        return self.embedding(torch.where(self.keys[rows] == keys, rows, UNKNOWN))
+        return self.embedding(find_rows(self.keys, keys))

@@ -1,0 +1,60 @@
+"""`python -m spacy cmner compile`: a trained pipeline, made small and fast for use."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from spacy.language import Language
+from spacy.tokens import Doc, DocBin
+from spacy.training import Example
+from spacy.util import load_model
+from wasabi import msg
+
+from spacy_cmner.cli import cmner_cli
+from spacy_cmner.errors import CmnerError
+from spacy_cmner.models.compile import compile_pipeline
+from spacy_cmner.pipeline.scorer import create_ner_scorer, triples
+
+
+@cmner_cli.command("compile")
+def compile_command(
+    source: Annotated[Path, typer.Argument(help="Trained pipeline.", exists=True)],
+    out: Annotated[Path, typer.Argument(help="Folder to write the compiled pipeline to.")],
+    half: Annotated[
+        bool, typer.Option("--half", help="Store the weights as float16, half the size.")
+    ] = False,
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Annotated DocBin on which to compare both pipelines.", exists=True),
+    ] = None,
+) -> None:
+    """Turn character representations into tables, and say what it gained and cost."""
+    nlp = load_model(source)
+    try:
+        compiled = compile_pipeline(nlp, half=half)
+    except CmnerError as error:
+        msg.fail(str(error), exits=1)
+    compiled.to_disk(out)
+    msg.good(f"{out}: {folder_size(out):.1f} MB, {source} has {folder_size(source):.1f} MB")
+    if data is not None:
+        gold = list(DocBin().from_disk(data).get_docs(nlp.vocab))
+        before, after = predict(nlp, gold), predict(load_model(out), gold)
+        different = sum(
+            triples(first.predicted.ents) != triples(second.predicted.ents)
+            for first, second in zip(before, after, strict=True)
+        )
+        msg.info(f"Documents with other entities: {different} of {len(gold)}")
+        score = create_ner_scorer()
+        f_before, f_after = score(before)["ents_f"], score(after)["ents_f"]
+        msg.info(f"F1: {f_before:.4f} → {f_after:.4f} ({f_after - f_before:+.4f})")
+
+
+def folder_size(folder: Path) -> float:
+    """Megabytes (10⁶ bytes) of all files in a folder."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
+
+
+def predict(nlp: Language, gold: list[Doc]) -> list[Example]:
+    """Annotated documents beside what a pipeline finds in their texts."""
+    found = nlp.pipe(doc.text for doc in gold)
+    return [Example(doc, reference) for doc, reference in zip(found, gold, strict=True)]

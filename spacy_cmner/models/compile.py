@@ -1,0 +1,97 @@
+"""Compile a trained pipeline for use: smaller, faster, the same entities.
+
+Compiling is an explicit step that makes a new pipeline. Nothing is cached behind the user's back,
+where a cache could go stale as the weights change.
+"""
+
+from typing import Any
+
+import torch
+from spacy.language import Language
+from spacy.util import load_model_from_config
+from thinc.api import Model
+
+from spacy_cmner.errors import Messages
+from spacy_cmner.layers.char_table import CharTable
+from spacy_cmner.layers.local_global import LocalGlobal
+from spacy_cmner.models.char_table import build_char_table_embed
+from spacy_cmner.models.shim import TorchShim
+from spacy_cmner.types import EmbedModel
+
+COMPILED = {"spacy-cmner.LocalGlobalEmbed.v1": "spacy-cmner.CharTableEmbed.v1"}
+
+# Characters encoded at a time: their images pass through a convolution.
+BATCH = 512
+
+
+def compile_pipeline(nlp: Language, *, half: bool = False) -> Language:
+    """Make a pipeline whose local and global character representations are tables.
+
+    Every ``spacy-cmner.LocalGlobalEmbed.v1`` in any component, however deep in its model, becomes a
+    ``spacy-cmner.CharTableEmbed.v1``, in the config too. All else stays as it is.
+
+    nlp (Language): a trained pipeline; it is not changed.
+    half (bool): store the weights of the components concerned as float16, half the size. They are
+        rounded at once and computed with in float32.
+    RETURNS (Language): the new pipeline.
+    RAISES: CM318 if no component holds a layer to compile.
+    """
+    names = [name for name, pipe in nlp.components if find_compilable(pipe)]
+    if not names:
+        raise Messages.CM318.error(architectures=", ".join(COMPILED))
+    config = nlp.config.copy()
+    for name in names:
+        config["components"][name]["model"] = compile_config(config["components"][name]["model"])
+    compiled = load_model_from_config(config)
+    compiled.from_bytes(nlp.to_bytes(exclude=names))
+    for name in names:
+        trained, pipe = nlp.get_pipe(name), compiled.get_pipe(name)
+        pipe.from_bytes(trained.to_bytes(exclude=["model"]), exclude=["model"])
+        pipe.model.from_bytes(compile_model(trained.model, half=half).to_bytes())
+    return compiled
+
+
+def find_compilable(pipe: Any) -> list[EmbedModel]:
+    """The layers of a component that can be compiled."""
+    model = getattr(pipe, "model", None)
+    if not isinstance(model, Model):
+        return []
+    return [node for node in model.walk() if node.name == "local_global_embed"]
+
+
+def compile_config(config: Any) -> Any:
+    """Name the compiled architectures in the config of a model. They have no settings."""
+    if not isinstance(config, dict):
+        return config
+    if config.get("@architectures") in COMPILED:
+        return {"@architectures": COMPILED[config["@architectures"]]}
+    return {key: compile_config(value) for key, value in config.items()}
+
+
+def compile_model(model: Model, *, half: bool = False) -> Model:
+    """A copy of a trained model, with a table in the place of each layer that can be one."""
+    compiled = model.copy()
+    for node in list(compiled.walk()):
+        if node.name == "local_global_embed":
+            compiled.replace_node(node, compile_embed(node))
+    for node in compiled.walk():
+        for shim in node.shims:
+            if half and isinstance(shim, TorchShim):
+                shim.store_half()
+    return compiled
+
+
+def compile_embed(model: EmbedModel) -> EmbedModel:
+    """Run a ``LocalGlobalEmbed`` over every character it knows, and the unknown one."""
+    module: LocalGlobal = model.shims[0].module
+    settings = {"n_chars": len(module.code_points), "width": module.width}
+    table = CharTable(**settings)
+    table.code_points = module.code_points.cpu()
+    with torch.inference_mode():
+        for rows in torch.arange(len(module.code_points)).split(BATCH):
+            encoded, _ = module.encode_types(rows.to(module.code_points.device))
+            table.vectors[rows] = encoded.cpu()
+    embed = build_char_table_embed()
+    embed.shims[0].set_module(settings, table)
+    embed.set_dim("nO", module.width)
+    return embed
