@@ -297,4 +297,25 @@ class Messages:
     CM414 = Message("{value!r} is no term. Give text that is not only white space.")
 
     # CM5xx: command line
-    pass
+    CM501 = Message(
+        "{path} is neither .spacy nor .jsonl. Turn it into one with `python -m spacy cmner "
+        "convert`."
+    )
+    CM502 = Message(
+        "{path} holds predictions for {found} texts, but {expected} have gold annotation. Predict "
+        "on the same file with `python -m spacy cmner evaluate --predictions`."
+    )
+    CM503 = Message(
+        "{path}, record {number}: the text {found!r} … is not the gold file's {expected!r} …. "
+        "Predict on the same file with `python -m spacy cmner evaluate --predictions`."
+    )
+    CM504 = Message(
+        "{path}: {count} records or entities are at fault, which would falsify the scores. The "
+        "first: {first}"
+    )
+    CM505 = Message(
+        "{model} is no pipeline that can be loaded ({reason}). Give the folder that `spacy train` "
+        "has written, such as model-best, or the name of an installed package."
+    )
+    CM506 = Message("{path} holds no annotated text. Give gold data; 'no entity' is annotation too.")
+    CM507 = Message("{path} has the wrong ending for a report. Give one of: {endings}.")

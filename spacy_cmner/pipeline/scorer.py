@@ -1,21 +1,18 @@
-"""Scores of recognised entities: exact boundaries and type, flat and against all gold.
+"""Scores of recognised entities in training: exact boundaries and type, flat and against all gold.
 
-``doc.ents`` cannot hold nested entities. Where the reference keeps all of them in
-``doc.spans[spans_key]``, the recogniser is scored against those too, which is the official metric
-of CMeEE: every gold entity counts, whether or not a flat recogniser could find it.
+The counting itself is that of ``analysis``, which the command `cmner evaluate` uses too.
 """
 
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from spacy.scorer import PRFScore, get_ner_prf
-from spacy.tokens import Doc
 from spacy.training import Example
 
-SPANS_KEY = "cmner"
+from spacy_cmner.analysis.gold import Gold, entities_of
+from spacy_cmner.analysis.scores import TypeCounts
+from spacy_cmner.data.docs import SPANS_KEY
 
 Scores = dict[str, Any]
-Triples = set[tuple[int, int, str]]
 
 
 def create_ner_scorer(spans_key: str = SPANS_KEY) -> Callable[[Iterable[Example]], Scores]:
@@ -29,49 +26,28 @@ def create_ner_scorer(spans_key: str = SPANS_KEY) -> Callable[[Iterable[Example]
 
 class NerScorer:
     """Scores examples: ``ents_p/r/f`` as spaCy's own ``ner`` (flat), ``ents_all_p/r/f`` against
-    all gold, each with its figures per type."""
+    all gold, each with its figures per type; None where there is nothing to score."""
 
     def __init__(self, spans_key: str) -> None:
         self.spans_key = spans_key
 
     def __call__(self, examples: Iterable[Example], **kwargs: Any) -> Scores:
-        examples = list(examples)
-        scores: Scores = dict(get_ner_prf(examples))
-        total, per_type = self._score_all(examples)
-        scores["ents_all_p"] = total.precision if total else None
-        scores["ents_all_r"] = total.recall if total else None
-        scores["ents_all_f"] = total.fscore if total else None
-        scores["ents_all_per_type"] = {k: v.to_dict() for k, v in sorted(per_type.items())}
-        return scores
-
-    def _score_all(self, examples: list[Example]) -> tuple[PRFScore | None, dict[str, PRFScore]]:
-        total = PRFScore()
-        per_type: dict[str, PRFScore] = {}
-        is_annotated = False
+        flat, everything = TypeCounts(), TypeCounts()
         for example in examples:
-            gold = self.gold(example.reference)
+            gold = Gold.from_doc(example.reference, self.spans_key)
             if gold is None:
                 continue
-            is_annotated = True
-            found = triples(example.predicted.ents)
-            total.score_set(found, gold)
-            for label in {span[2] for span in found | gold}:
-                score = per_type.setdefault(label, PRFScore())
-                score.score_set(
-                    {span for span in found if span[2] == label},
-                    {span for span in gold if span[2] == label},
-                )
-        return (total if is_annotated else None), per_type
-
-    def gold(self, reference: Doc) -> Triples | None:
-        """All gold entities of a document, None where it was never annotated."""
-        if self.spans_key in reference.spans:
-            return triples(reference.spans[self.spans_key])
-        if reference.has_annotation("ENT_IOB"):
-            return triples(reference.ents)
-        return None
+            predicted = gold.judged(entities_of(example.predicted.ents))
+            everything.add(gold.entities, predicted)
+            if gold.flat is not None:
+                flat.add(gold.flat, predicted)
+        return {**_scores("ents", flat), **_scores("ents_all", everything)}
 
 
-def triples(spans: Iterable) -> Triples:
-    """Spans as (first character, last character + 1, label)."""
-    return {(span.start_char, span.end_char, span.label_) for span in spans}
+def _scores(name: str, counts: TypeCounts) -> Scores:
+    per_type = {label: score.ratios() for label, score in counts.per_type.items()}
+    ratios = counts.total.ratios() if per_type else dict.fromkeys("prf")
+    return {
+        **{f"{name}_{key}": ratio for key, ratio in ratios.items()},
+        f"{name}_per_type": per_type or None,
+    }

@@ -1,0 +1,131 @@
+"""What predictions are held against: the gold entities of a text, and predictions as sets.
+
+``doc.ents`` cannot hold nested entities. Where a gold document keeps all of them in
+``doc.spans[spans_key]``, a recogniser is scored against those too, which is the official metric
+of CMeEE: every gold entity counts, whether or not a flat recogniser could find it.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from spacy.tokens import Doc, Span
+from spacy.vocab import Vocab
+
+from spacy_cmner.data.corpus import load_docbin
+from spacy_cmner.data.docs import SPANS_KEY, doc_to_record, record_to_doc
+from spacy_cmner.data.jsonl import read_jsonl
+from spacy_cmner.data.records import Entity, Record
+from spacy_cmner.data.report import Report
+from spacy_cmner.errors import Messages
+
+Entities = frozenset[Entity]
+
+
+@dataclass(frozen=True)
+class Gold:
+    """The annotation of a document, over the characters of its text.
+
+    entities (Entities): all of them; they may nest and cross.
+    flat (Optional[Entities]): those of ``doc.ents``, which do not overlap; None if ``doc.ents`` was
+        never annotated, only the span group.
+    missing (FrozenSet[int]): the characters of which the annotator said nothing.
+    """
+
+    entities: Entities
+    flat: Entities | None
+    missing: frozenset[int] = frozenset()
+
+    @classmethod
+    def from_doc(cls, doc: Doc, spans_key: str = SPANS_KEY) -> "Gold | None":
+        """Read a gold document; None if it was never annotated."""
+        group = entities_of(doc.spans[spans_key]) if spans_key in doc.spans else None
+        if not doc.has_annotation("ENT_IOB"):
+            return None if group is None else cls(group, None)
+        flat = entities_of(doc.ents)
+        return cls(flat if group is None else group, flat, _missing(doc))
+
+    def judged(self, predicted: Iterable[Entity]) -> Entities:
+        """The predictions that are right or wrong. One that touches a character without
+        annotation is neither, as in spaCy's own scoring."""
+        if not self.missing:
+            return frozenset(predicted)
+        return frozenset(
+            entity
+            for entity in predicted
+            if self.missing.isdisjoint(range(entity.start, entity.end))
+        )
+
+
+@dataclass(frozen=True)
+class GoldText:
+    """A gold document apart from spaCy.
+
+    id (Optional[str]): the name that its source gives it.
+    """
+
+    text: str
+    gold: Gold
+    id: str | None = None
+
+
+def entities_of(spans: Iterable[Span]) -> Entities:
+    """Spans of any tokenization as entities over characters."""
+    return frozenset(Entity(span.start_char, span.end_char, span.label_) for span in spans)
+
+
+def load_gold(path: Path) -> list[GoldText]:
+    """Read the annotated texts of a .spacy or .jsonl file; texts without annotation are left out.
+
+    RAISES: CM101, CM112 if the file is missing or damaged, CM501 if it is of another kind, CM504
+        if a record of it is faulty, CM506 if it holds no annotated text.
+    """
+    vocab = Vocab()
+    if path.suffix == ".jsonl":
+        docs = [record_to_doc(record, vocab) for record in _read_records(path)]
+    elif path.suffix == ".spacy":
+        docs = list(load_docbin(path).get_docs(vocab))
+    else:
+        raise Messages.CM501.error(path=path)
+    texts = []
+    for doc in docs:
+        gold = Gold.from_doc(doc)
+        if gold is not None:
+            record = doc_to_record(doc)
+            texts.append(GoldText(record.text, gold, record.id))
+    if not texts:
+        raise Messages.CM506.error(path=path)
+    return texts
+
+
+def load_predictions(path: Path, texts: Sequence[GoldText]) -> list[Entities]:
+    """Read what `cmner evaluate --predictions` has written for these texts.
+
+    RAISES: CM101 if the file is missing, CM502 and CM503 if it was made for other texts, CM504 if
+        a record of it is faulty.
+    """
+    records = _read_records(path)
+    if len(records) != len(texts):
+        raise Messages.CM502.error(path=path, found=len(records), expected=len(texts))
+    for record, text in zip(records, texts, strict=True):
+        if record.text != text.text:
+            raise Messages.CM503.error(
+                path=path, number=record.number, found=record.text[:30], expected=text.text[:30]
+            )
+    return [frozenset(record.entities) for record in records]
+
+
+def _read_records(path: Path) -> list[Record]:
+    report = Report(path)
+    records = list(read_jsonl(path, report))
+    if report.problems:
+        first = report.problems[0].text
+        raise Messages.CM504.error(path=path, count=len(report.problems), first=first)
+    return records
+
+
+def _missing(doc: Doc) -> frozenset[int]:
+    if doc.has_annotation("ENT_IOB", require_complete=True):
+        return frozenset()
+    unsaid = [token for token in doc if not token.ent_iob]
+    return frozenset(i for token in unsaid for i in range(token.idx, token.idx + len(token)))
