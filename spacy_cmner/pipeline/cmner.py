@@ -1,6 +1,5 @@
 """The recogniser as a spaCy component: ``nlp.add_pipe("cmner")``."""
 
-import warnings
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -9,15 +8,21 @@ from spacy.language import Language
 from spacy.pipeline import TrainablePipe
 from spacy.tokens import Doc
 from spacy.training import Example, validate_examples, validate_get_examples
-from spacy.util import filter_spans
 from thinc.api import Config, Model, Optimizer, set_dropout_rate
 from thinc.types import Ragged
 
-from spacy_cmner.errors import CmnerWarning, Messages
+from spacy_cmner.errors import Messages
 from spacy_cmner.layers.crf import TagScheme
 from spacy_cmner.models.crf_tagger import decode, loss_and_gradient
-from spacy_cmner.pipeline.marks import blocked_spans, read_gold, read_marks
+from spacy_cmner.pipeline.annotate import (
+    add_entities,
+    align,
+    check_alignment_mode,
+    warn_misaligned,
+)
+from spacy_cmner.pipeline.marks import read_gold, read_marks
 from spacy_cmner.pipeline.scorer import create_ner_scorer
+from spacy_cmner.pipeline.source import MODEL, add_source
 from spacy_cmner.pipeline.windows import split_windows
 from spacy_cmner.tokenizer import char_doc, read_text
 from spacy_cmner.types import CharSpan
@@ -38,7 +43,6 @@ hidden_width = 256
 """
 
 DEFAULT_MODEL = Config().from_str(DEFAULT_CONFIG)["model"]
-ALIGNMENT_MODES = ("strict", "contract", "expand")
 
 
 @Language.factory(
@@ -108,8 +112,7 @@ class ChineseMedicalNER(TrainablePipe):
         max_length: int = 512,
         scorer: Callable | None = None,
     ) -> None:
-        if alignment_mode not in ALIGNMENT_MODES:
-            raise Messages.CM401.error(value=alignment_mode, allowed=", ".join(ALIGNMENT_MODES))
+        check_alignment_mode(alignment_mode)
         if max_length < 1:
             raise Messages.CM402.error(value=max_length)
         self.vocab = vocab
@@ -210,25 +213,16 @@ class ChineseMedicalNER(TrainablePipe):
 
     def set_annotations(self, docs: Iterable[Doc], scores: list[list[CharSpan]]) -> None:
         """Add the entities to ``doc.ents``; those that were there stay as they are."""
+        mode = self.cfg["alignment_mode"]
         misaligned: list[str] = []
         for doc, spans in zip(docs, scores, strict=True):
-            kept = list(doc.ents)
-            taken = {(ent.start_char, ent.end_char) for ent in kept}
-            added = []
-            for start, end, label in spans:
-                if (start, end) in taken:
-                    continue
-                mode = self.cfg["alignment_mode"]
-                span = doc.char_span(start, end, label=label, alignment_mode=mode)
-                if span is None:
-                    misaligned.append(doc.text[start:end])
-                else:
-                    added.append(span)
-            doc.set_ents(filter_spans(kept + added), blocked=blocked_spans(doc))
-        if misaligned:
-            mode, examples = self.cfg["alignment_mode"], ", ".join(misaligned[:5])
-            message = Messages.CM406.format(n=len(misaligned), examples=examples, mode=mode)
-            warnings.warn(message, CmnerWarning, stacklevel=2)
+            known = {(ent.start_char, ent.end_char) for ent in doc.ents}
+            new = [span for span in spans if (span.start, span.end) not in known]
+            aligned, dropped = align(doc, new, mode)
+            misaligned += [doc.text[span.start : span.end] for span in dropped]
+            for entity in add_entities(doc, aligned):
+                add_source(entity, MODEL)
+        warn_misaligned(misaligned, mode)
 
     def update(
         self,

@@ -105,7 +105,7 @@ def load_segmenter(model_dir: Path | None = None, terms: Iterable[str] = ()) -> 
     if model_dir:
         raise Messages.CM225.error(path=model_dir)
     warnings.warn(Messages.CM226.format(home=home), CmnerWarning, stacklevel=2)
-    return Segmenter("jieba", _load_jieba(), split_terms)
+    return Segmenter("jieba", load_jieba(), split_terms)
 
 
 def import_pkuseg() -> ModuleType:
@@ -128,7 +128,8 @@ def _load_pkuseg(model_dir: Path) -> Callable[[str], list[str]]:
     return segmenter.cut
 
 
-def _load_jieba() -> Callable[[str], list[str]]:
+def load_jieba() -> Callable[[str], list[str]]:
+    """Load jieba, whose dictionary is part of it. RAISES: CM205 if it is not installed."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # its source holds invalid escapes

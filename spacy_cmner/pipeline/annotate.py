@@ -1,0 +1,121 @@
+"""Putting what was found in the characters of a text on the tokens of its document.
+
+All components, the recogniser and the rules alike, find character spans; here these become
+``doc.ents`` or a span group.
+"""
+
+import warnings
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from spacy.tokens import Doc, Span
+from spacy.util import filter_spans
+
+from spacy_cmner.errors import CmnerWarning, Messages
+from spacy_cmner.pipeline.marks import blocked_spans
+from spacy_cmner.pipeline.source import add_source
+from spacy_cmner.types import CharSpan
+
+ALIGNMENT_MODES = ("strict", "contract", "expand")
+ENTS = "ents"
+
+
+def check_alignment_mode(mode: str) -> None:
+    """RAISES: CM401 if there is no such mode."""
+    if mode not in ALIGNMENT_MODES:
+        raise Messages.CM401.error(value=mode, allowed=", ".join(ALIGNMENT_MODES))
+
+
+def align(
+    doc: Doc, found: Iterable[CharSpan], alignment_mode: str
+) -> tuple[list[Span], list[CharSpan]]:
+    """Character spans as spans of tokens.
+
+    alignment_mode (str): what becomes of a span whose boundary lies inside a token: strict drops
+        it, contract and expand move the boundary, as in ``Doc.char_span``.
+    RETURNS (Tuple[List[Span], List[CharSpan]]): the spans, and those that had to be dropped.
+    """
+    spans, dropped = [], []
+    for char_span in found:
+        start, end, label = char_span
+        span = doc.char_span(start, end, label=label, alignment_mode=alignment_mode)
+        if span is None:
+            dropped.append(char_span)
+        else:
+            spans.append(span)
+    return spans, dropped
+
+
+def warn_misaligned(surfaces: Sequence[str], alignment_mode: str) -> None:
+    """Warn (CM406) of entities that the tokens could not hold, if there are any."""
+    if surfaces:
+        message = Messages.CM406.format(
+            n=len(surfaces), examples=", ".join(surfaces[:5]), mode=alignment_mode
+        )
+        warnings.warn(message, CmnerWarning, stacklevel=3)
+
+
+def add_entities(doc: Doc, spans: Iterable[Span], *, overwrite: bool = False) -> list[Span]:
+    """Add entities to ``doc.ents``, the longest first where they overlap, never on tokens blocked
+    for entities.
+
+    overwrite (bool): whether they replace the entities they overlap instead of yielding to them.
+    RETURNS (List[Span]): those that are new.
+    """
+    blocked = blocked_spans(doc)
+    kept = list(doc.ents)
+    taken = _tokens(doc, blocked if overwrite else blocked + kept)
+    added = filter_spans(span for span in spans if not taken[span.start : span.end].any())
+    if overwrite:
+        replaced = _tokens(doc, added)
+        kept = [ent for ent in kept if not replaced[ent.start : ent.end].any()]
+    doc.set_ents(kept + added, blocked=blocked)
+    return added
+
+
+def annotate(
+    doc: Doc,
+    found: Iterable[CharSpan],
+    *,
+    target: str,
+    overwrite: bool,
+    alignment_mode: str,
+    source: str,
+) -> None:
+    """Write what a rule found, with its source, to the entities or to a span group.
+
+    An entity that the document already has gets the rule as a further source.
+
+    doc (Doc): changed in place.
+    found (Iterable[CharSpan]): may overlap.
+    target (str): "ents" for ``doc.ents``, where spans cannot overlap, or a key of
+        ``doc.spans``, which takes them all.
+    overwrite (bool): whether entities that are there yield, or a span group is emptied first.
+    alignment_mode (str): see ``align``.
+    source (str): see ``pipeline.source``.
+    """
+    spans, dropped = align(doc, found, alignment_mode)
+    warn_misaligned([doc.text[start:end] for start, end, _ in dropped], alignment_mode)
+    if target == ENTS:
+        known = {_identity(ent) for ent in doc.ents}
+        agreed = [span for span in spans if _identity(span) in known]
+        added = add_entities(doc, spans, overwrite=overwrite)
+    else:
+        group = [] if overwrite else list(doc.spans.get(target, ()))
+        known = {_identity(span) for span in group}
+        agreed = [span for span in spans if _identity(span) in known]
+        added = [span for span in spans if _identity(span) not in known]
+        doc.spans[target] = group + added
+    for span in agreed + added:
+        add_source(span, source)
+
+
+def _identity(span: Span) -> tuple[int, int, int]:
+    return span.start, span.end, span.label
+
+
+def _tokens(doc: Doc, spans: Iterable[Span]) -> np.ndarray:
+    taken = np.zeros(len(doc), dtype=np.bool_)
+    for span in spans:
+        taken[span.start : span.end] = True
+    return taken

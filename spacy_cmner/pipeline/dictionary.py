@@ -1,0 +1,204 @@
+"""Term lists as a spaCy component: ``nlp.add_pipe("cmner_dictionary")``."""
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import srsly
+from spacy.language import Language
+from spacy.pipeline import Pipe
+from spacy.tokens import Doc
+from spacy.training import Example
+from spacy.util import SimpleFrozenList, ensure_path
+from thinc.api import Config
+
+from spacy_cmner.pipeline.annotate import annotate, check_alignment_mode
+from spacy_cmner.pipeline.boundaries import FindBoundaries
+from spacy_cmner.pipeline.term_lists import read_terms, write_terms
+from spacy_cmner.pipeline.term_matcher import TermMatcher
+from spacy_cmner.tokenizer import read_text
+
+DEFAULT_CONFIG = """
+[dictionary]
+match = "longest"
+target = "ents"
+overwrite = false
+fold_width = true
+fold_case = true
+whole_words = true
+boundaries = null
+alignment_mode = "strict"
+source = "dictionary"
+"""
+
+DEFAULTS = Config().from_str(DEFAULT_CONFIG)["dictionary"]
+
+
+@Language.factory(
+    "cmner_dictionary", default_config=Config().from_str(DEFAULT_CONFIG)["dictionary"]
+)
+def make_cmner_dictionary(
+    nlp: Language,
+    name: str,
+    match: str,
+    target: str,
+    overwrite: bool,
+    fold_width: bool,
+    fold_case: bool,
+    whole_words: bool,
+    boundaries: FindBoundaries | None,
+    alignment_mode: str,
+    source: str,
+) -> "Dictionary":
+    """Construct the dictionary; see ``Dictionary``."""
+    matcher = TermMatcher(
+        match=match,
+        fold_width=fold_width,
+        fold_case=fold_case,
+        whole_words=whole_words,
+        boundaries=boundaries,
+    )
+    return Dictionary(
+        matcher,
+        name,
+        target=target,
+        overwrite=overwrite,
+        alignment_mode=alignment_mode,
+        source=source,
+    )
+
+
+class Dictionary(Pipe):
+    """Finds the terms of typed lists, whatever the pipeline's tokenizer is.
+
+    Before the recogniser, its entities are constraints that the recogniser keeps to; after it,
+    they fill in what the recogniser left out, or go to a span group that ``cmner_merge`` weighs
+    against it. Where a term has several types, ``doc.ents`` gets the one that was added first and
+    a span group gets them all.
+
+    matcher (TermMatcher): the terms and how they are matched.
+    name (str): the component's name.
+    target (str): "ents" for ``doc.ents``, or a key of ``doc.spans``.
+    overwrite (bool): whether entities that are there yield, or the span group is emptied first.
+    alignment_mode (str): what becomes of a term whose boundary lies inside a token: strict drops
+        it with a warning, contract and expand move the boundary.
+    source (str): ``span._.cmner_source`` of what it finds.
+    RAISES: CM401 for another alignment mode.
+    """
+
+    def __init__(
+        self,
+        matcher: TermMatcher,
+        name: str = "cmner_dictionary",
+        *,
+        target: str = "ents",
+        overwrite: bool = False,
+        alignment_mode: str = "strict",
+        source: str = "dictionary",
+    ) -> None:
+        check_alignment_mode(alignment_mode)
+        self.matcher = matcher
+        self.name = name
+        self.target = target
+        self.overwrite = overwrite
+        self.alignment_mode = alignment_mode
+        self.source = source
+
+    def __len__(self) -> int:
+        """The number of terms."""
+        return len(self.matcher)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The types of the terms."""
+        return tuple(sorted({label for _, labels in self.matcher for label in labels}))
+
+    def add_terms(self, terms: Iterable[tuple[str, str]]) -> int:
+        """Add terms, each with a type, such as ``read_terms`` gives.
+
+        RETURNS (int): how many were new.
+        RAISES: CM414 for a term that is not text or empty, CM403 for such a type.
+        """
+        return self.matcher.add(terms)
+
+    def remove_terms(self, terms: Iterable[str], label: str | None = None) -> int:
+        """Remove terms, or only one type of theirs. RETURNS (int): how many were removed."""
+        return self.matcher.remove(terms, label)
+
+    def add_stop_terms(self, terms: Iterable[str]) -> None:
+        """Never find these terms, though they are in a list. RAISES: CM414 as ``add_terms``."""
+        self.matcher.stop(terms)
+
+    def remove_stop_terms(self, terms: Iterable[str]) -> None:
+        """Find these terms again."""
+        self.matcher.unstop(terms)
+
+    def initialize(
+        self,
+        get_examples: Callable[[], Iterable[Example]],
+        *,
+        nlp: Language | None = None,
+        terms: Iterable[tuple[str, str]] = (),
+        from_lists: Sequence[str | Path] = (),
+        stop_terms: Iterable[str] = (),
+    ) -> None:
+        """Take the terms from ``[initialize.components.cmner_dictionary]`` instead of those it has.
+
+        get_examples (Callable): not used: nothing is learnt.
+        nlp (Optional[Language]): not used.
+        terms (Iterable[Tuple[str, str]]): terms with a type, for example from
+            ``{"@readers": "spacy-cmner.read_terms.v1", "path": "drugs.csv"}``.
+        from_lists (Sequence[Path]): further term lists, see ``pipeline.term_lists``.
+        stop_terms (Iterable[str]): terms that are never found.
+        RAISES: as ``read_terms`` and ``add_terms``.
+        """
+        self.matcher.clear()
+        self.matcher.add(terms)
+        for path in from_lists:
+            self.matcher.add(read_terms(path))
+        self.matcher.stop(stop_terms)
+
+    def __call__(self, doc: Doc) -> Doc:
+        """Annotate a document."""
+        annotate(
+            doc,
+            self.matcher(read_text(doc)),
+            target=self.target,
+            overwrite=self.overwrite,
+            alignment_mode=self.alignment_mode,
+            source=self.source,
+        )
+        return doc
+
+    def to_bytes(self, *, exclude: Iterable[str] = SimpleFrozenList()) -> bytes:
+        """The terms and stop terms. All else is in the config."""
+        return srsly.msgpack_dumps(
+            {"terms": list(self.matcher), "stop_terms": self.matcher.stop_terms}
+        )
+
+    def from_bytes(
+        self, bytes_data: bytes, *, exclude: Iterable[str] = SimpleFrozenList()
+    ) -> "Dictionary":
+        """Take the terms and stop terms of ``to_bytes`` instead of those it has."""
+        data: dict[str, Any] = srsly.msgpack_loads(bytes_data)
+        self.matcher.clear()
+        self.matcher.add((term, label) for term, labels in data["terms"] for label in labels)
+        self.matcher.stop(data["stop_terms"])
+        return self
+
+    def to_disk(self, path: str | Path, *, exclude: Iterable[str] = SimpleFrozenList()) -> None:
+        """Write ``terms.jsonl``, itself a term list, and ``stop_terms.json`` to a folder."""
+        folder = ensure_path(path)
+        folder.mkdir(parents=True, exist_ok=True)
+        write_terms(folder / "terms.jsonl", self.matcher)
+        srsly.write_json(folder / "stop_terms.json", self.matcher.stop_terms)
+
+    def from_disk(
+        self, path: str | Path, *, exclude: Iterable[str] = SimpleFrozenList()
+    ) -> "Dictionary":
+        """Take the terms and stop terms of ``to_disk`` instead of those it has."""
+        folder = ensure_path(path)
+        self.matcher.clear()
+        self.matcher.add(read_terms(folder / "terms.jsonl"))
+        self.matcher.stop(srsly.read_json(folder / "stop_terms.json"))
+        return self

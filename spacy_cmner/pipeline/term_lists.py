@@ -1,0 +1,98 @@
+"""Reading typed term lists.
+
+| Ending | A line is | Type |
+|---|---|---|
+| ``.txt`` | a term; what follows a tab is ignored | given, or the name of the file: ``dru.txt`` |
+| ``.csv`` | term, type; further columns are ignored | second column, or the one headed "type" |
+| ``.jsonl`` | ``{"term": "青霉素", "type": "dru"}`` | a string or a list of strings |
+
+A term of several types stands in several lines, or in one JSON line with a list.
+"""
+
+import csv
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from spacy_cmner.data.files import read_lines
+from spacy_cmner.errors import Messages
+
+HEADER = ["term", "type"]
+
+
+class Term(NamedTuple):
+    """A term and one of its types."""
+
+    text: str
+    label: str
+
+
+def read_terms(path: str | Path, label: str | None = None) -> list[Term]:
+    """Registered as the reader `spacy-cmner.read_terms.v1`.
+
+    path (Path): a UTF-8 file that ends in .txt, .csv or .jsonl, see above.
+    label (Optional[str]): the type of all terms, instead of that in the list.
+    RETURNS (List[Term]): in the order of the file.
+    RAISES: CM101 and CM102 for a file that cannot be read, CM410 for another ending, CM411 for a
+        line that holds no term or no type.
+    """
+    path = Path(path)
+    try:
+        read = READERS[path.suffix.lower()]
+    except KeyError:
+        raise Messages.CM410.error(path=path, endings=", ".join(READERS)) from None
+    terms: list[Term] = []
+    for number, term in read(path, read_lines(path)):
+        term = Term(term.text.strip(), (term.label if label is None else label).strip())
+        if not all(term):
+            raise Messages.CM411.error(path=path, line=number, expected="a term and a type")
+        terms.append(term)
+    return terms
+
+
+def write_terms(path: Path, terms: Iterable[tuple[str, Iterable[str]]]) -> None:
+    """Write terms with their types as a JSONL list."""
+    lines = (
+        json.dumps({"term": term, "type": [*labels]}, ensure_ascii=False) for term, labels in terms
+    )
+    path.write_text("".join(line + "\n" for line in lines), encoding="utf8")
+
+
+def _read_txt(path: Path, lines: list[str]) -> Iterator[tuple[int, Term]]:
+    for number, line in enumerate(lines, start=1):
+        if line.strip():
+            yield number, Term(line.split("\t")[0], path.stem)
+
+
+def _read_csv(path: Path, lines: list[str]) -> Iterator[tuple[int, Term]]:
+    rows = csv.reader(lines)
+    columns = (0, 1)
+    for row in rows:
+        if rows.line_num == 1 and set(HEADER) <= {cell.strip().lower() for cell in row}:
+            names = [cell.strip().lower() for cell in row]
+            columns = (names.index("term"), names.index("type"))
+        elif row:
+            if len(row) <= max(columns):
+                raise Messages.CM411.error(path=path, line=rows.line_num, expected="term,type")
+            yield rows.line_num, Term(row[columns[0]], row[columns[1]])
+
+
+def _read_jsonl(path: Path, lines: list[str]) -> Iterator[tuple[int, Term]]:
+    expected = '{"term": …, "type": …}'
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            entry = json.loads(line)
+            term, types = entry["term"], entry["type"]
+        except (json.JSONDecodeError, TypeError, KeyError):
+            raise Messages.CM411.error(path=path, line=number, expected=expected) from None
+        labels = types if isinstance(types, list) else [types]
+        if not labels or not all(isinstance(value, str) for value in (term, *labels)):
+            raise Messages.CM411.error(path=path, line=number, expected=expected)
+        for label in labels:
+            yield number, Term(term, label)
+
+
+READERS = {".txt": _read_txt, ".csv": _read_csv, ".jsonl": _read_jsonl}

@@ -1,0 +1,197 @@
+"""Typed terms found in the characters of a text."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from spacy_cmner.automaton import Automaton, Ints, Matches
+from spacy_cmner.errors import Messages
+from spacy_cmner.pipeline.boundaries import FindBoundaries
+from spacy_cmner.pipeline.folding import Folding
+from spacy_cmner.tokenizer import replace_surrogates
+from spacy_cmner.types import CharSpan
+
+MATCH_MODES = ("longest", "all")
+
+Bools = npt.NDArray[np.bool_]
+
+
+class TermMatcher:
+    """Finds terms; they can be added and removed at any time.
+
+    match (str): "longest" finds terms that do not overlap, longer ones before shorter ones and
+        then from left to right; "all" finds every term everywhere.
+    fold_width, fold_case (bool): what ``Folding`` makes equal in terms and texts.
+    whole_words (bool): a term with a Latin letter or a digit at its edge is not found where
+        another one follows there: no CT in ACTH, no 维生素B in 维生素B12.
+    boundaries (Optional[FindBoundaries]): terms are found only between word boundaries.
+    RAISES: CM413 for another way to match.
+    """
+
+    def __init__(
+        self,
+        *,
+        match: str = "longest",
+        fold_width: bool = True,
+        fold_case: bool = True,
+        whole_words: bool = True,
+        boundaries: FindBoundaries | None = None,
+    ) -> None:
+        if match not in MATCH_MODES:
+            raise Messages.CM413.error(value=match, allowed=", ".join(MATCH_MODES))
+        self.match = match
+        self.whole_words = whole_words
+        self.boundaries = boundaries
+        self._folding = Folding(fold_width, fold_case)
+        # Folded term → the term as it was first given, and its labels in the order given.
+        self._terms: dict[str, tuple[str, list[str]]] = {}
+        self._stop_terms: dict[str, str] = {}
+        self._automaton: Automaton | None = None
+        self._labels: list[list[str]] = []
+
+    def __len__(self) -> int:
+        """The number of terms."""
+        return len(self._terms)
+
+    def __iter__(self) -> Iterator[tuple[str, tuple[str, ...]]]:
+        """The terms with their labels."""
+        for term, labels in self._terms.values():
+            yield term, tuple(labels)
+
+    @property
+    def stop_terms(self) -> list[str]:
+        """The terms that are never found."""
+        return list(self._stop_terms.values())
+
+    def add(self, terms: Iterable[tuple[str, str]]) -> int:
+        """Add terms, each with a label.
+
+        RETURNS (int): how many of them were new.
+        RAISES: CM414 for a term that is not text or empty, CM403 for such a label; no term is
+            added then.
+        """
+        checked = [(self._check(term), _check_label(label)) for term, label in terms]
+        added = 0
+        for term, label in checked:
+            _, labels = self._terms.setdefault(self.fold(term), (term, []))
+            if label not in labels:
+                labels.append(label)
+                added += 1
+        self._automaton = None
+        return added
+
+    def remove(self, terms: Iterable[str], label: str | None = None) -> int:
+        """Remove terms.
+
+        label (Optional[str]): remove only this type of theirs.
+        RETURNS (int): how many pairs of term and label were removed.
+        """
+        removed = 0
+        for key in dict.fromkeys(map(self.fold, terms)):
+            term, labels = self._terms.pop(key, (key, []))
+            kept = [] if label is None else [other for other in labels if other != label]
+            removed += len(labels) - len(kept)
+            if kept:
+                self._terms[key] = (term, kept)
+        self._automaton = None
+        return removed
+
+    def stop(self, terms: Iterable[str]) -> None:
+        """Never find these terms, whether or not they are in a list. RAISES: CM414, as ``add``."""
+        checked = [self._check(term) for term in terms]
+        self._stop_terms.update((self.fold(term), term) for term in checked)
+        self._automaton = None
+
+    def unstop(self, terms: Iterable[str]) -> None:
+        """Find these terms again."""
+        for term in terms:
+            self._stop_terms.pop(self.fold(term), None)
+        self._automaton = None
+
+    def clear(self) -> None:
+        """Forget all terms and stop terms."""
+        self._terms.clear()
+        self._stop_terms.clear()
+        self._automaton = None
+
+    def fold(self, text: str) -> str:
+        """A text as it is compared; its length stays the same."""
+        return replace_surrogates(text).translate(self._folding)
+
+    def __call__(self, text: str) -> list[CharSpan]:
+        """The terms in a text, one span for each of their labels, in the order of the text."""
+        if self._automaton is None:
+            self._build()
+        folded = self.fold(text)
+        matches = self._automaton([folded])
+        matches = _take(matches, self._accept(text, folded, matches))
+        if self.match == "longest":
+            matches = _take(matches, _longest(matches, len(text)))
+        order = np.lexsort((-matches.ends, matches.starts))
+        words, starts, ends = (column[order].tolist() for column in matches)
+        return [
+            CharSpan(start, end, label)
+            for word, start, end in zip(words, starts, ends, strict=True)
+            for label in self._labels[word]
+        ]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_automaton": None}
+
+    def _build(self) -> None:
+        terms = [term for term in self._terms if term not in self._stop_terms]
+        self._labels = [self._terms[term][1] for term in terms]
+        self._automaton = Automaton(terms)
+
+    def _accept(self, text: str, folded: str, matches: Matches) -> Bools:
+        accepted = np.ones(len(matches.words), dtype=np.bool_)
+        if self.whole_words and accepted.any():
+            latin = _latin_or_digit(folded)
+            for places in (matches.starts, matches.ends):
+                accepted &= ~(latin[places] & latin[places + 1])
+        if self.boundaries is not None and accepted.any():
+            boundaries = self.boundaries(text)
+            accepted &= boundaries[matches.starts] & boundaries[matches.ends]
+        return accepted
+
+    @staticmethod
+    def _check(term: str) -> str:
+        if not isinstance(term, str) or not term.strip():
+            raise Messages.CM414.error(value=term)
+        return replace_surrogates(term.strip())
+
+
+def _check_label(label: str) -> str:
+    if not isinstance(label, str) or not label.strip():
+        raise Messages.CM403.error(value=label)
+    return replace_surrogates(label.strip())
+
+
+def _take(matches: Matches, rows: Bools | Ints) -> Matches:
+    return Matches(*(column[rows] for column in matches))
+
+
+def _latin_or_digit(text: str) -> Bools:
+    """(length + 2,) whether a character is an ASCII letter or digit; nothing lies around them."""
+    codes = np.frombuffer(f"\0{text}\0".encode("utf-32-le"), dtype="<u4")
+    digit = (codes >= ord("0")) & (codes <= ord("9"))
+    lower = codes | 0x20
+    return digit | ((lower >= ord("a")) & (lower <= ord("z")))
+
+
+def _longest(matches: Matches, length: int) -> Ints:
+    """The matches that stay if the longest are taken first. As none placed is shorter than the
+    next one, that one is free if both of its ends are."""
+    sizes = matches.ends - matches.starts
+    order = np.lexsort((matches.starts, -sizes))
+    starts, ends = matches.starts.tolist(), matches.ends.tolist()
+    taken = bytearray(length)
+    kept = []
+    for match in order.tolist():
+        start, end = starts[match], ends[match]
+        if not (taken[start] or taken[end - 1]):
+            taken[start:end] = b"\1" * (end - start)
+            kept.append(match)
+    return np.array(kept, dtype=np.int64)

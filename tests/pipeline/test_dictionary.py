@@ -1,0 +1,194 @@
+import pickle
+import warnings
+
+import pytest
+import spacy
+from spacy.tokens import Doc, DocBin, Span
+from tiny import CHARACTERS, entities
+
+from spacy_cmner.errors import CmnerError, CmnerWarning
+from spacy_cmner.pipeline.dictionary import Dictionary
+from spacy_cmner.pipeline.term_matcher import TermMatcher
+
+TERMS = [("肺", "bod"), ("肺炎", "dis"), ("CT", "pro"), ("黄连", "dru"), ("黄连", "ite")]
+TEXT = "肺炎，肺ＣＴ，黄连。"
+FOUND = [(0, 2, "dis"), (3, 4, "bod"), (4, 6, "pro"), (7, 9, "dru")]
+
+
+def pipeline(terms=TERMS, config=CHARACTERS, **settings):
+    nlp = spacy.blank("zh", config=config)
+    nlp.add_pipe("cmner_dictionary", config=settings).add_terms(terms)
+    return nlp
+
+
+def group(doc, key="terms"):
+    return [(span.start_char, span.end_char, span.label_) for span in doc.spans[key]]
+
+
+def test_finds_entities_and_says_whence():
+    doc = pipeline()(TEXT)
+    assert entities(doc) == FOUND
+    assert {ent._.cmner_source for ent in doc.ents} == {"dictionary"}
+
+
+def test_finds_all_types_for_a_span_group():
+    doc = pipeline(target="terms", match="all", source="icd")(TEXT)
+    assert group(doc) == [
+        (0, 2, "dis"),
+        (0, 1, "bod"),
+        *FOUND[1:],
+        (7, 9, "ite"),
+    ]
+    assert not doc.ents
+    assert {span._.cmner_source for span in doc.spans["terms"]} == {"icd"}
+
+
+def test_a_group_grows_without_doubles_or_is_replaced():
+    nlp = pipeline(target="terms")
+    doc = nlp(nlp("肺炎"))
+    assert group(doc) == [(0, 2, "dis")]
+    doc.spans["terms"] = [Span(doc, 1, 2, "X")]
+    assert group(nlp(doc)) == [(1, 2, "X"), (0, 2, "dis")]
+    nlp.get_pipe("cmner_dictionary").overwrite = True
+    assert group(nlp(doc)) == [(0, 2, "dis")]
+
+
+@pytest.mark.parametrize(
+    ("overwrite", "expected"),
+    [(False, [(1, 3, "X"), (4, 5, "bod")]), (True, [(0, 2, "dis"), (4, 5, "bod")])],
+)
+def test_entities_that_are_there(overwrite, expected):
+    nlp = pipeline(overwrite=overwrite)
+    doc = nlp.make_doc("肺炎症，肺，肺")
+    doc.set_ents([Span(doc, 1, 3, "X")], blocked=[doc[6:7]])
+    nlp(doc)
+    assert entities(doc) == expected
+    assert doc.to_array("ENT_IOB")[6] == 3
+
+
+def test_what_others_found_too_has_two_sources():
+    nlp = pipeline()
+    doc = nlp.make_doc(TEXT)
+    doc.ents = [Span(doc, 0, 2, "dis"), Span(doc, 3, 4, "X")]
+    assert [ent._.cmner_source for ent in doc.ents] == ["other", "other"]
+    doc.ents[0]._.cmner_source = "model"
+    sources = [ent._.cmner_source for ent in nlp(doc).ents]
+    assert sources == ["model+dictionary", "other", "dictionary", "dictionary"]
+
+
+def test_sources_are_kept_with_the_document():
+    nlp = pipeline()
+    doc = nlp(TEXT)
+    copies = [
+        Doc(nlp.vocab).from_bytes(doc.to_bytes()),
+        next(DocBin(store_user_data=True, docs=[doc]).get_docs(nlp.vocab)),
+        Doc.from_docs([nlp.make_doc("咳"), doc]),
+        doc[3:9].as_doc(copy_user_data=True),
+    ]
+    for copy in copies:
+        assert copy.ents
+        assert {ent._.cmner_source for ent in copy.ents} == {"dictionary"}
+
+
+def test_terms_come_and_go_in_a_live_pipeline():
+    nlp = pipeline()
+    dictionary = nlp.get_pipe("cmner_dictionary")
+    assert len(dictionary) == 4
+    assert dictionary.labels == ("bod", "dis", "dru", "ite", "pro")
+    assert dictionary.add_terms([("黄连素", "dru"), ("肺", "bod")]) == 1
+    assert dictionary.remove_terms(["肺炎"]) == 1
+    dictionary.add_stop_terms(["肺"])
+    assert entities(nlp("肺炎用黄连素")) == [(3, 6, "dru")]
+    dictionary.remove_stop_terms(["肺"])
+    assert entities(nlp("肺炎")) == [(0, 1, "bod")]
+
+
+def test_any_tokenizer():
+    words = spacy.util.registry.tokenizers.get("spacy.Tokenizer.v1")
+    nlp = spacy.blank("zh")
+    nlp.tokenizer = words()(spacy.blank("en"))
+    dictionary = nlp.add_pipe("cmner_dictionary")
+    dictionary.add_terms([("ct", "pro"), ("肺", "bod"), ("肺 炎", "dis")])
+    with pytest.warns(CmnerWarning, match="CM406"):
+        assert entities(nlp("行 CT 肺 炎 肺部")) == [(2, 4, "pro"), (5, 8, "dis")]
+    dictionary.alignment_mode = "expand"
+    assert entities(nlp("行 CT 肺 炎 肺部"))[-1] == (9, 11, "bod")
+
+
+def test_another_alignment_mode_is_refused():
+    with pytest.raises(CmnerError, match="CM401"):
+        Dictionary(TermMatcher(), alignment_mode="near")
+
+
+def test_initialize_reads_the_config(tmp_path):
+    (tmp_path / "dru.txt").write_text("黄连\n", encoding="utf8")
+    (tmp_path / "more.csv").write_text("CT,pro\n", encoding="utf8")
+    nlp = pipeline([("旧词", "X")])
+    nlp.config["initialize"]["components"]["cmner_dictionary"] = {
+        "terms": {
+            "@readers": "spacy-cmner.read_terms.v1",
+            "path": str(tmp_path / "dru.txt"),
+            "label": "ite",
+        },
+        "from_lists": [str(tmp_path / "dru.txt"), str(tmp_path / "more.csv")],
+        "stop_terms": ["肺"],
+    }
+    nlp.initialize()
+    assert dict(nlp.get_pipe("cmner_dictionary").matcher) == {
+        "黄连": ("ite", "dru"),
+        "CT": ("pro",),
+    }
+    assert nlp.get_pipe("cmner_dictionary").matcher.stop_terms == ["肺"]
+
+
+@pytest.mark.parametrize("way", ["disk", "bytes", "pickle"])
+def test_saving_keeps_terms_and_stop_terms(way, tmp_path):
+    boundaries = {"@misc": "spacy-cmner.word_boundaries.v1", "tool": "jieba"}
+    nlp = pipeline(boundaries=boundaries)
+    nlp.get_pipe("cmner_dictionary").add_stop_terms(["肺"])
+    expected = [FOUND[0], *FOUND[2:]]
+    assert entities(nlp(TEXT)) == expected
+    if way == "disk":
+        nlp.to_disk(tmp_path)
+        copy = spacy.load(tmp_path)
+    elif way == "bytes":
+        copy = pipeline([("旧词", "X")], boundaries=boundaries).from_bytes(nlp.to_bytes())
+    else:
+        copy = pickle.loads(pickle.dumps(nlp))
+    assert entities(copy(TEXT)) == expected
+    assert list(copy.get_pipe("cmner_dictionary").matcher) == list(
+        nlp.get_pipe("cmner_dictionary").matcher
+    )
+
+
+def test_many_documents_and_processes():
+    nlp = pipeline()
+    texts = [TEXT, "", "无", "肺", "\0肺\ud800😀\ufeffCT\n"]
+    expected = [entities(nlp(text)) for text in texts]
+    assert expected[-1] == [(1, 2, "bod"), (5, 7, "pro")]
+    assert [entities(doc) for doc in nlp.pipe(texts)] == expected
+    texts = texts[:-1]
+    docs = list(nlp.pipe(texts, n_process=2, batch_size=2))
+    assert [entities(doc) for doc in docs] == expected[:-1]
+    assert docs[0].ents[0]._.cmner_source == "dictionary"
+
+
+def test_the_recogniser_keeps_to_the_dictionary(fresh):
+    text = "患者右肺疼痛三天。"
+    assert entities(fresh(text)) == [(2, 4, "bod"), (4, 6, "sym")]
+    fresh.add_pipe("cmner_dictionary", before="cmner").add_terms([("右肺疼痛", "sym")])
+    doc = fresh(text)
+    assert entities(doc) == [(2, 6, "sym")]
+    assert doc.ents[0]._.cmner_source == "dictionary"
+
+
+def test_the_dictionary_fills_in_after_the_recogniser(fresh):
+    fresh.add_pipe("cmner_dictionary").add_terms(
+        [("右肺疼痛", "sym"), ("疼痛", "sym"), ("天", "X")]
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        doc = fresh("患者右肺疼痛三天。")
+    assert entities(doc) == [(2, 4, "bod"), (4, 6, "sym"), (7, 8, "X")]
+    sources = [ent._.cmner_source for ent in doc.ents]
+    assert sources == ["model", "model", "dictionary"]

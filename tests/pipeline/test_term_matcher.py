@@ -1,0 +1,171 @@
+import pickle
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spacy_cmner.errors import CmnerError
+from spacy_cmner.pipeline.boundaries import WordBoundaries
+from spacy_cmner.pipeline.term_matcher import TermMatcher
+
+TERMS = [("肺", "bod"), ("肺炎", "dis"), ("支气管肺炎", "dis"), ("炎症反应", "sym"), ("CT", "pro")]
+
+
+def matcher(terms=TERMS, **settings):
+    made = TermMatcher(**settings)
+    made.add(terms)
+    return made
+
+
+def found(text, made):
+    return [(text[start:end], label) for start, end, label in made(text)]
+
+
+def test_longest():
+    assert found("支气管肺炎，肺CT", matcher()) == [
+        ("支气管肺炎", "dis"),
+        ("肺", "bod"),
+        ("CT", "pro"),
+    ]
+
+
+def test_longest_goes_before_leftmost():
+    assert found("肺炎症反应", matcher()) == [("肺", "bod"), ("炎症反应", "sym")]
+
+
+def test_all():
+    assert found("支气管肺炎", matcher(match="all")) == [
+        ("支气管肺炎", "dis"),
+        ("肺炎", "dis"),
+        ("肺", "bod"),
+    ]
+
+
+def test_several_types_in_the_order_given():
+    terms = [("黄连", "ite"), ("黄连", "dru"), ("黄连", "ite")]
+    assert found("黄连", matcher(terms)) == [("黄连", "ite"), ("黄连", "dru")]
+
+
+@pytest.mark.parametrize("text", ["ＣＴ", "ct", "Ct", "CＴ"])
+def test_folding(text):
+    assert found(text, matcher()) == [(text, "pro")]
+    assert found(text, matcher(fold_width=False, fold_case=False)) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("行CT检查", 1),
+        ("ACTH", 0),
+        ("CTA", 0),
+        ("ＣＴＡ", 0),
+        ("CT2", 0),
+        ("3CT", 0),
+        ("CT", 1),
+        ("CT-CT", 2),
+    ],
+)
+def test_whole_words(text, expected):
+    assert len(matcher()(text)) == expected
+
+
+def test_parts_of_words_on_request():
+    assert found("ACTH", matcher(whole_words=False)) == [("CT", "pro")]
+
+
+def test_boundaries_of_words():
+    terms = [("学生", "X"), ("医院", "Y")]
+    assert found("大学生医院", matcher(terms)) == [("学生", "X"), ("医院", "Y")]
+    made = matcher(terms, boundaries=WordBoundaries("jieba"))
+    assert found("大学生医院", made) == [("医院", "Y")]
+
+
+def test_stop_terms_are_never_found():
+    made = matcher()
+    made.stop(["ＣT", "支气管肺炎"])
+    assert found("支气管肺炎CT", made) == [("肺炎", "dis")]
+    made.add([("ct", "pro")])
+    assert found("CT", made) == []
+    made.unstop(["ct"])
+    assert found("CT", made) == [("CT", "pro")]
+
+
+def test_terms_come_and_go():
+    made = matcher([("肺", "bod")])
+    assert found("肺炎", made) == [("肺", "bod")]
+    assert made.add([("肺炎", "dis"), ("肺炎", "sym"), ("肺炎", "dis")]) == 2
+    assert found("肺炎", made) == [("肺炎", "dis"), ("肺炎", "sym")]
+    assert made.remove(["肺炎"], label="dis") == 1
+    assert found("肺炎", made) == [("肺炎", "sym")]
+    assert made.remove(["肺炎", "胃"]) == 1
+    assert found("肺炎", made) == [("肺", "bod")]
+    made.clear()
+    assert found("肺炎", made) == []
+    assert len(made) == 0
+
+
+@pytest.mark.parametrize("term", ["", "  ", None, 3])
+def test_a_faulty_term_is_refused_and_none_added(term):
+    made = matcher([])
+    with pytest.raises(CmnerError, match="CM414"):
+        made.add([("肺", "bod"), (term, "bod")])
+    assert len(made) == 0
+
+
+@pytest.mark.parametrize("label", ["", " ", None])
+def test_a_faulty_type_is_refused(label):
+    with pytest.raises(CmnerError, match="CM403"):
+        matcher([("肺", label)])
+
+
+def test_another_way_to_match_is_refused():
+    with pytest.raises(CmnerError, match=r"CM413.*shortest"):
+        TermMatcher(match="shortest")
+
+
+def test_pickles():
+    made = matcher()
+    made.stop(["CT"])
+    made("肺")
+    assert found("支气管肺炎CT", pickle.loads(pickle.dumps(made))) == [("支气管肺炎", "dis")]
+
+
+ALPHABET = "肺炎aＡ1 \0\ud800𠮷"
+
+
+@given(
+    st.lists(st.text(ALPHABET, min_size=1, max_size=3).filter(str.strip)),
+    st.text(ALPHABET, max_size=15),
+    st.booleans(),
+)
+def test_finds_what_a_search_at_every_place_finds(terms, text, whole_words):
+    made = matcher([(term, "X") for term in terms], match="all", whole_words=whole_words)
+    folded = made.fold(text)
+    keys = {made.fold(term.strip()) for term in terms}
+
+    def stands_free(place):
+        edge = folded[max(place - 1, 0) : place + 1]
+        return len(edge) < 2 or place == 0 or not (edge.isascii() and edge.isalnum())
+
+    expected = {
+        (start, start + len(key))
+        for key in keys
+        for start in range(len(folded))
+        if folded.startswith(key, start)
+        and (not whole_words or (stands_free(start) and stands_free(start + len(key))))
+    }
+    spans = made(text)
+    assert {(start, end) for start, end, _ in spans} == expected
+    assert spans == sorted(spans, key=lambda span: (span.start, -span.end))
+
+
+@given(st.lists(st.text("ab", min_size=1, max_size=4), max_size=5), st.text("ab", max_size=15))
+def test_longest_is_all_less_what_overlaps_a_longer_one(terms, text):
+    pairs = [(term, "X") for term in terms]
+    left = matcher(pairs, match="all", whole_words=False)(text)
+    expected = []
+    while left:
+        best = min(left, key=lambda span: (span.start - span.end, span.start))
+        expected.append(best)
+        left = [span for span in left if span.end <= best.start or span.start >= best.end]
+    assert matcher(pairs, whole_words=False)(text) == sorted(expected)
