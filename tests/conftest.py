@@ -44,7 +44,7 @@ def cut(vectors: Vectors, chars: set[str], dim: int) -> Vectors:
 
 @pytest.fixture(scope="session")
 def resources(resource_dir) -> Resources:
-    return Resources(**tiny.resource_paths(resource_dir))
+    return tiny.bundle(resource_dir)
 
 
 @pytest.fixture(scope="session")

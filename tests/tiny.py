@@ -9,6 +9,8 @@ from spacy.tokens import Doc
 from spacy.training import Example
 from spacy.util import fix_random_seed
 
+from spacy_cmner.resources.bundle import Resources
+
 SENTENCES = [
     ("患者右肺疼痛三天。", [(2, 4, "bod"), (4, 6, "sym")]),
     ("服用阿莫西林后咳嗽减轻。", [(2, 6, "dru"), (7, 9, "sym")]),
@@ -42,6 +44,10 @@ CHARACTERS = {"nlp": {"tokenizer": {"@tokenizers": "spacy-cmner.char_tokenizer.v
 
 def resource_paths(folder: Path) -> dict[str, Path]:
     return {name: folder / f"{name}.npz" for name in FILES}
+
+
+def bundle(folder: Path) -> Resources:
+    return Resources(**resource_paths(folder))
 
 
 def blank(config: dict[str, Any] = CHARACTERS, **settings: Any) -> Language:

@@ -1,8 +1,8 @@
 """`spacy-cmner.CrfTagger.v1`: emissions over any character encoder, and a linear-chain CRF.
 
-The model's output is the emissions; its transition scores are parameters of the model's node. The
-functions below join both with the CRF of ``layers.crf``: as numpy arrays, or for large batches on
-a GPU as torch tensors.
+The model's output is the emissions; the transition scores are parameters of a node of their own.
+The functions below join both with the CRF of ``layers.crf``: as numpy arrays, or for large batches
+on a GPU as torch tensors.
 """
 
 from collections.abc import Callable
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from spacy.tokens import Doc
 from thinc.api import Linear, Model
+from thinc.layers.resizable import resize_linear_weighted
 from thinc.types import Floats2d, Ragged
 from thinc.util import torch2xp, xp2torch
 
@@ -23,6 +24,10 @@ TRANSITIONS = ("transitions", "start", "end")
 # start its many small kernels (benchmarks/crf_speed.py).
 GPU_MIN_CHARACTERS = 8192
 
+# The score that a tag added after training starts from: too low to change what is predicted, but
+# not too low to be learnt.
+NEW_TAG = -10.0
+
 
 def build_crf_tagger(tok2vec: Tok2VecModel, nO: int | None = None) -> Model[list[Doc], Ragged]:
     """Tag characters: emissions from any ``tok2vec``, decoded by a CRF over BIOES tags.
@@ -34,21 +39,47 @@ def build_crf_tagger(tok2vec: Tok2VecModel, nO: int | None = None) -> Model[list
     Source: the paper, Methodology (tags output); Lafferty et al. (2001).
     """
     output: Model[Floats2d, Floats2d] = Linear(nO=nO)
-    model: Model[list[Doc], Ragged] = Model(
+    transitions = build_transitions(nO)
+    return Model(
         "crf_tagger",
         forward,
         init=init,
-        layers=[tok2vec, output],
+        layers=[tok2vec, output, transitions],
         dims={"nO": nO},
-        params=dict.fromkeys(TRANSITIONS),
-        refs={"tok2vec": tok2vec, "output_layer": output},
+        refs={"tok2vec": tok2vec, "output_layer": output, "transitions": transitions},
         attrs={"resize_output": resize_output},
     )
-    return model
+
+
+def build_transitions(nO: int | None) -> Model[Ragged, Ragged]:
+    """The scores of the CRF: of moves between tags, (T, T), of the first and the last tag, (T,).
+
+    Emissions pass it unchanged, as moves count in the loss and in decoding only.
+    """
+    return Model(
+        "crf_transitions",
+        forward_transitions,
+        init=init_transitions,
+        dims={"nO": nO},
+        params=dict.fromkeys(TRANSITIONS),
+    )
+
+
+def forward_transitions(
+    model: Model, emissions: Ragged, is_train: bool
+) -> tuple[Ragged, Callable[[Ragged], Ragged]]:
+    return emissions, lambda d_emissions: d_emissions
+
+
+def init_transitions(model: Model, X: Ragged | None = None, Y: Any = None) -> None:
+    n_tags = model.get_dim("nO")
+    model.set_param("transitions", model.ops.alloc2f(n_tags, n_tags))
+    model.set_param("start", model.ops.alloc1f(n_tags))
+    model.set_param("end", model.ops.alloc1f(n_tags))
 
 
 def init(model: Model, X: list[Doc] | None = None, Y: Any = None) -> None:
-    tok2vec, output = model.layers
+    tok2vec, output, transitions = model.layers
     tok2vec.initialize(X=X)
     width = tok2vec.maybe_get_dim("nO")
     if width is None and X is not None:
@@ -57,42 +88,38 @@ def init(model: Model, X: list[Doc] | None = None, Y: Any = None) -> None:
         output.set_dim("nI", width)
     if output.has_dim("nI") and output.has_dim("nO"):
         output.initialize()
-    _allocate(model, model.get_dim("nO"))
-
-
-def _allocate(model: Model, nO: int) -> None:
-    model.set_param("transitions", model.ops.alloc2f(nO, nO))
-    model.set_param("start", model.ops.alloc1f(nO))
-    model.set_param("end", model.ops.alloc1f(nO))
+    transitions.initialize()
 
 
 def resize_output(model: Model, nO: int) -> Model:
-    """Make room for more tags at the end; the weights of the present ones are kept."""
-    output = model.get_ref("output_layer")
-    if not output.has_param("W"):
-        for node in (model, output):
-            node.set_dim("nO", nO, force=True)
-        return model
-    old = {name: output.get_param(name) for name in ("W", "b")}
-    old_crf = {name: model.get_param(name) for name in TRANSITIONS}
-    known = output.get_dim("nO")
-    for node in (model, output):
-        node.set_dim("nO", nO, force=True)
-    output.set_param("W", model.ops.alloc2f(nO, output.get_dim("nI")))
-    output.set_param("b", model.ops.alloc1f(nO))
-    _allocate(model, nO)
-    for name, value in old.items():
-        output.get_param(name)[:known] = value
-    model.get_param("transitions")[:known, :known] = old_crf["transitions"]
-    for name in ("start", "end"):
-        model.get_param(name)[:known] = old_crf[name]
+    """Make room for more tags at the end; the weights of the present ones are kept.
+
+    The layers are replaced by new ones, since optimizers keep moments of a fixed shape for each.
+    """
+    output, transitions = model.layers[1:]
+    model.layers[1] = resize_linear_weighted(output, nO, fill_defaults={"b": NEW_TAG})
+    model.layers[2] = resize_transitions(transitions, nO)
+    model.set_ref("output_layer", model.layers[1])
+    model.set_ref("transitions", model.layers[2])
+    model.set_dim("nO", nO, force=True)
     return model
+
+
+def resize_transitions(old: Model[Ragged, Ragged], nO: int) -> Model[Ragged, Ragged]:
+    new = build_transitions(nO)
+    if old.has_param("transitions"):
+        new.initialize()
+        for name in TRANSITIONS:
+            scores: Any = new.get_param(name)
+            known: Any = old.get_param(name)
+            scores[tuple(map(slice, known.shape))] = known
+    return new
 
 
 def forward(
     model: Model, docs: list[Doc], is_train: bool
 ) -> tuple[Ragged, Callable[[Ragged], list[Doc]]]:
-    tok2vec, output = model.layers
+    tok2vec, output, _ = model.layers
     encoded, backprop_tok2vec = tok2vec(docs, is_train)
     lengths = model.ops.asarray1i([len(rows) for rows in encoded])
     emissions, backprop_output = output(model.ops.flatten(encoded), is_train)
@@ -119,7 +146,7 @@ def loss_and_gradient(
         *arrays[:2], _like(allowed, arrays[0]), *arrays[2:], scheme.masks
     )
     for name, gradient in zip(TRANSITIONS, d_transitions, strict=True):
-        model.inc_grad(name, _to_xp(model, gradient) / n)
+        model.get_ref("transitions").inc_grad(name, _to_xp(model, gradient) / n)
     return float(loss.sum()) / n, Ragged(_to_xp(model, d_emissions) / n, emissions.lengths)
 
 
@@ -134,7 +161,8 @@ def decode(
 
 
 def _crf_arrays(model: Model, emissions: Ragged) -> tuple:
-    arrays = [emissions.dataXd, *(model.get_param(name) for name in TRANSITIONS)]
+    transitions = model.get_ref("transitions")
+    arrays = [emissions.dataXd, *(transitions.get_param(name) for name in TRANSITIONS)]
     if len(emissions.dataXd) < GPU_MIN_CHARACTERS:
         arrays = [model.ops.to_numpy(array) for array in arrays]
     elif not isinstance(emissions.dataXd, np.ndarray):

@@ -84,8 +84,6 @@ def build_local_global_embed(
 
 def init(model: EmbedModel, X: list[Doc] | None = None, Y: Rows | None = None) -> None:
     """Build the tables from the resources the component has set, else from those that ship."""
-    if model.shims[0].is_built:
-        return
     resources = model.attrs.pop("resources", None) or Resources()
     module, settings = build_module(model.attrs, resources)
     model.shims[0].set_module(settings, module)

@@ -75,10 +75,10 @@ def test_a_docbin_of_others_is_read(nlp, tmp_path):
 
 
 def test_no_path():
-    with pytest.raises(CmnerError, match="CM115.*--paths.train"):
+    with pytest.raises(CmnerError, match=r"CM115.*--paths.train"):
         create_corpus_reader(None)
 
 
 def test_missing_file(nlp, tmp_path):
-    with pytest.raises(CmnerError, match="CM101.*none"):
+    with pytest.raises(CmnerError, match=r"CM101.*none"):
         list(create_corpus_reader(tmp_path / "none.spacy")(nlp))

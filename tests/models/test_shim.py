@@ -32,17 +32,17 @@ class Affine(nn.Module):
         return self.dropout(self.linear(rows))
 
 
-def forward(model, X, is_train):
-    output, backward = model.shims[0](ArgsKwargs((xp2torch(X),), {}), is_train)
+def forward(model, rows, is_train):
+    output, backward = model.shims[0](ArgsKwargs((xp2torch(rows),), {}), is_train)
 
-    def backprop(dY):
-        backward(ArgsKwargs(((output,),), {"grad_tensors": (xp2torch(dY),)}))
-        return X
+    def backprop(gradient):
+        backward(ArgsKwargs(((output,),), {"grad_tensors": (xp2torch(gradient),)}))
+        return rows
 
     return torch2xp(output.detach()), backprop
 
 
-def init(model, X=None, Y=None):
+def init(model, X=None, Y=None):  # noqa: N803
     pass
 
 
@@ -71,9 +71,9 @@ def inputs(seed: int = 0, n: int = 7) -> np.ndarray:
 
 
 def step(model: Model, optimizer: Optimizer, seed: int = 0) -> None:
-    X = inputs(seed)
-    Y, backprop = model.begin_update(X)
-    backprop(Y - np.roll(Y, 1, axis=0) + 0.3)
+    rows = inputs(seed)
+    output, backprop = model.begin_update(rows)
+    backprop(output - np.roll(output, 1, axis=0) + 0.3)
     model.finish_update(optimizer)
 
 
@@ -143,8 +143,8 @@ def test_without_averages_none_are_kept():
 
 def test_the_gradient_is_clipped_by_its_norm_over_the_module():
     model = build()
-    Y, backprop = model.begin_update(inputs())
-    backprop(np.full_like(Y, 100.0))
+    output, backprop = model.begin_update(inputs())
+    backprop(np.full_like(output, 100.0))
     seen = {}
 
     class Recorder(torch.optim.Optimizer):
@@ -166,11 +166,11 @@ def test_the_gradient_is_clipped_by_its_norm_over_the_module():
 
 def test_gradients_accumulate_over_passes_until_the_step():
     once, twice = build(), build()
-    Y, backprop = once.begin_update(inputs())
-    backprop(np.concatenate([Y[:3], Y[3:]]))
+    output, backprop = once.begin_update(inputs())
+    backprop(np.concatenate([output[:3], output[3:]]))
     for part in (inputs()[:3], inputs()[3:]):
-        Y, backprop = twice.begin_update(part)
-        backprop(Y)
+        output, backprop = twice.begin_update(part)
+        backprop(output)
     for model in (once, twice):
         model.finish_update(Adam(0.01))
         assert all(p.grad is None for p in model.shims[0].module.parameters())
@@ -186,15 +186,15 @@ def test_a_step_without_gradients_changes_nothing():
 
 @pytest.mark.parametrize("settings", [{"beta1": 0.0}, {"beta2": 0.0}, {"use_radam": True}])
 def test_only_adam(settings):
-    with pytest.raises(CmnerError, match="CM312"):
+    with pytest.raises(CmnerError, match=r"CM312"):
         step(build(), Optimizer(0.01, **{"beta1": 0.9, "beta2": 0.999, **settings}))
 
 
 def test_a_function_may_collect_the_gradients():
     """What ``Language.rehearse`` passes in the place of an optimizer."""
     model = build()
-    Y, backprop = model.begin_update(inputs())
-    backprop(np.ones_like(Y))
+    output, backprop = model.begin_update(inputs())
+    backprop(np.ones_like(output))
     collected = {}
 
     def collect(key, value, gradient):
@@ -213,17 +213,17 @@ def test_a_function_may_collect_the_gradients():
 
 def test_threads_share_a_module_with_dropout():
     model = build(dropout=0.5)
-    X = inputs(n=64)
-    expected = model.predict(X)
+    rows = inputs(n=64)
+    expected = model.predict(rows)
     with ThreadPoolExecutor(8) as pool:
-        for result in pool.map(lambda _: model.predict(X), range(400)):
+        for result in pool.map(lambda _: model.predict(rows), range(400)):
             np.testing.assert_array_equal(result, expected)
 
 
 def test_dropout_works_in_updates_only():
     model = build(dropout=0.5)
-    Y, _ = model.begin_update(inputs(n=64))
-    assert (Y == 0).any()
+    output, _ = model.begin_update(inputs(n=64))
+    assert (output == 0).any()
     assert (model.predict(inputs(n=64)) != 0).all()
 
 
@@ -258,7 +258,7 @@ def test_what_is_not_initialised_survives_bytes_and_says_so():
     shim = TorchShim(Affine)
     other = TorchShim(Affine).from_bytes(shim.to_bytes())
     assert not other.is_built
-    with pytest.raises(CmnerError, match="CM311.*Affine"):
+    with pytest.raises(CmnerError, match=r"CM311.*Affine"):
         other.predict(ArgsKwargs((inputs(),), {}))
 
 
@@ -278,7 +278,7 @@ SAVED = build().shims[0].to_bytes()
 
 @given(st.integers(0, len(SAVED) - 1))
 def test_truncated_weights(length):
-    with pytest.raises(CmnerError, match="CM313.*Affine"):
+    with pytest.raises(CmnerError, match=r"CM313.*Affine"):
         TorchShim(Affine).from_bytes(SAVED[:length])
 
 
@@ -303,13 +303,13 @@ def test_a_damaged_byte_is_named_or_harmless(place, value):
 )
 def test_weights_of_another_module(settings):
     message = {**srsly.msgpack_loads(SAVED), "settings": settings}
-    with pytest.raises(CmnerError, match="CM313"):
+    with pytest.raises(CmnerError, match=r"CM313"):
         TorchShim(Affine).from_bytes(srsly.msgpack_dumps(message))
 
 
 def test_a_failed_load_leaves_the_module_as_it_was():
     model = build()
     expected = model.predict(inputs())
-    with pytest.raises(CmnerError, match="CM313"):
+    with pytest.raises(CmnerError, match=r"CM313"):
         model.shims[0].from_bytes(SAVED[:-1])
     np.testing.assert_array_equal(model.predict(inputs()), expected)
