@@ -35,11 +35,18 @@ DEFAULT_CONFIG = """
 @architectures = "spacy.Tok2Vec.v2"
 
 [model.tok2vec.embed]
+@architectures = "spacy-cmner.ContextualEmbed.v1"
+
+[model.tok2vec.embed.characters]
 @architectures = "spacy-cmner.LocalGlobalEmbed.v1"
+fusion = "concat"
+integration = "concat"
+channels = 64
 
 [model.tok2vec.encode]
 @architectures = "spacy-cmner.BiLSTMEncoder.v1"
 hidden_width = 256
+depth = 2
 """
 
 DEFAULT_MODEL = Config().from_str(DEFAULT_CONFIG)["model"]
