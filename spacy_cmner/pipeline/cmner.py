@@ -126,11 +126,10 @@ class ChineseMedicalNER(TrainablePipe):
         self.model = model
         self.name = name
         self.scorer = create_ner_scorer() if scorer is None else scorer
-        self.cfg: dict[str, Any] = {
-            "labels": [],
-            "alignment_mode": alignment_mode,
-            "max_length": max_length,
-        }
+        # Settings come from the config, so that spacy.load can override them; labels are learnt.
+        self.alignment_mode = alignment_mode
+        self.max_length = max_length
+        self.cfg: dict[str, Any] = {"labels": []}
         self._rehearsal_model: Model[list[Doc], Ragged] | None = None
 
     @property
@@ -220,7 +219,7 @@ class ChineseMedicalNER(TrainablePipe):
 
     def set_annotations(self, docs: Iterable[Doc], scores: list[list[CharSpan]]) -> None:
         """Add the entities to ``doc.ents``; those that were there stay as they are."""
-        mode = self.cfg["alignment_mode"]
+        mode = self.alignment_mode
         misaligned: list[str] = []
         for doc, spans in zip(docs, scores, strict=True):
             known = {(ent.start_char, ent.end_char) for ent in doc.ents}
@@ -313,7 +312,7 @@ class ChineseMedicalNER(TrainablePipe):
         for doc, spans in zip(docs, keep, strict=True):
             text = read_text(doc)
             places = split_windows(
-                text, self.cfg["max_length"], keep=[(span.start, span.end) for span in spans]
+                text, self.max_length, keep=[(span.start, span.end) for span in spans]
             )
             if len(places) == 1 and len(doc) == len(text):
                 windows.append(doc)
