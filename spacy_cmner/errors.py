@@ -290,11 +290,16 @@ class Messages:
         "The texts of an example differ: {predicted!r} … is predicted on, {reference!r} … is "
         "annotated. Make both from one text."
     )
+    CM408 = Message("threshold = {value} is not possible. Give a probability, from 0 to 1.")
+    CM409 = Message(
+        "batch_characters = {value} is not possible. Give a number of characters above 0."
+    )
     CM410 = Message("{path} is no term list. Give a file that ends in one of: {endings}.")
     CM411 = Message("{path}, line {line}: expected {expected}. Mend or remove the line.")
     CM412 = Message("There is no segmenter '{tool}'. Choose one of: {tools}.")
     CM413 = Message("match = {value!r} is not possible. Choose one of: {allowed}.")
     CM414 = Message("{value!r} is no term. Give text that is not only white space.")
+    CM415 = Message("There is no policy '{value}'. Choose one of: {allowed}.")
 
     # CM5xx: command line
     CM501 = Message(

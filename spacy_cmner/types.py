@@ -23,3 +23,20 @@ class CharSpan(NamedTuple):
     start: int
     end: int
     label: str
+
+
+class ScoredSpan(NamedTuple):
+    """A recognised entity, with the probability that the text contains it (0–1); None where it
+    was not asked for."""
+
+    start: int
+    end: int
+    label: str
+    score: float | None = None
+
+
+class TextRange(NamedTuple):
+    """Part of a text: ``text[start:end]``."""
+
+    start: int
+    end: int

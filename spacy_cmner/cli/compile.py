@@ -5,15 +5,17 @@ from typing import Annotated
 
 import typer
 from spacy.language import Language
-from spacy.tokens import Doc, DocBin
+from spacy.tokens import Doc
 from spacy.training import Example
 from spacy.util import load_model
 from wasabi import msg
 
+from spacy_cmner.analysis.gold import entities_of
 from spacy_cmner.cli import cmner_cli
+from spacy_cmner.data.corpus import load_docbin
 from spacy_cmner.errors import CmnerError
 from spacy_cmner.models.compile import compile_pipeline
-from spacy_cmner.pipeline.scorer import create_ner_scorer, triples
+from spacy_cmner.pipeline.scorer import create_ner_scorer
 
 
 @cmner_cli.command("compile")
@@ -37,10 +39,10 @@ def compile_command(
     compiled.to_disk(out)
     msg.good(f"{out}: {folder_size(out):.1f} MB, {source} has {folder_size(source):.1f} MB")
     if data is not None:
-        gold = list(DocBin().from_disk(data).get_docs(nlp.vocab))
+        gold = list(load_docbin(data).get_docs(nlp.vocab))
         before, after = predict(nlp, gold), predict(load_model(out), gold)
         different = sum(
-            triples(first.predicted.ents) != triples(second.predicted.ents)
+            entities_of(first.predicted.ents) != entities_of(second.predicted.ents)
             for first, second in zip(before, after, strict=True)
         )
         msg.info(f"Documents with other entities: {different} of {len(gold)}")

@@ -5,7 +5,7 @@ The functions below join both with the CRF of ``layers.crf``: as numpy arrays, o
 on a GPU as torch tensors.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -160,14 +160,52 @@ def decode(
     return tags if isinstance(tags, np.ndarray) else tags.cpu().numpy()
 
 
+def score_spans(
+    model: Model,
+    emissions: Ragged,
+    scheme: crf.TagScheme,
+    spans: Sequence[crf.Span],
+    allowed: np.ndarray | None = None,
+) -> list[float]:
+    """The exact probability of each entity, as ``decode`` finds them in the packed batch."""
+    arrays = _crf_arrays(model, emissions)
+    mask = None if allowed is None else _like(allowed, arrays[0])
+    return crf.crf_span_scores(*arrays, scheme, spans, allowed=mask).tolist()
+
+
+def decode_kbest(
+    model: Model,
+    emissions: Ragged,
+    scheme: crf.TagScheme,
+    k: int,
+    allowed: np.ndarray | None = None,
+) -> list[list[tuple[np.ndarray, float]]]:
+    """For each sequence its k best legal tag sequences with their log-probabilities, best first;
+    fewer where there are fewer."""
+    arrays = _host_arrays(model, emissions)
+    log_z = crf.crf_log_partition(*arrays, scheme.masks, allowed=allowed)
+    found = crf.crf_kbest(*arrays, scheme.masks, k, allowed=allowed)
+    return [
+        [(tags, float(score - total)) for tags, score in zip(*paths, strict=True)]
+        for paths, total in zip(found, log_z, strict=True)
+    ]
+
+
 def _crf_arrays(model: Model, emissions: Ragged) -> tuple:
-    transitions = model.get_ref("transitions")
-    arrays = [emissions.dataXd, *(transitions.get_param(name) for name in TRANSITIONS)]
-    if len(emissions.dataXd) < GPU_MIN_CHARACTERS:
-        arrays = [model.ops.to_numpy(array) for array in arrays]
-    elif not isinstance(emissions.dataXd, np.ndarray):
-        arrays = [xp2torch(array) for array in arrays]
-    return (arrays[0], model.ops.to_numpy(emissions.lengths), *arrays[1:])
+    """Emissions, lengths and the scores of moves, on the device where the CRF is faster."""
+    if isinstance(emissions.dataXd, np.ndarray) or len(emissions.dataXd) < GPU_MIN_CHARACTERS:
+        return _host_arrays(model, emissions)
+    scores = [xp2torch(array) for array in (emissions.dataXd, *_transitions(model))]
+    return (scores[0], model.ops.to_numpy(emissions.lengths), *scores[1:])
+
+
+def _host_arrays(model: Model, emissions: Ragged) -> tuple:
+    arrays = (emissions.dataXd, emissions.lengths, *_transitions(model))
+    return tuple(model.ops.to_numpy(array) for array in arrays)
+
+
+def _transitions(model: Model) -> list:
+    return [model.get_ref("transitions").get_param(name) for name in TRANSITIONS]
 
 
 def _like(mask: np.ndarray, array: Any) -> Any:

@@ -6,26 +6,29 @@ from typing import Any
 import numpy as np
 from spacy.language import Language
 from spacy.pipeline import TrainablePipe
-from spacy.tokens import Doc
+from spacy.tokens import Doc, Span
 from spacy.training import Example, validate_examples, validate_get_examples
 from thinc.api import Config, Model, Optimizer, set_dropout_rate
 from thinc.types import Ragged
 
 from spacy_cmner.errors import Messages
 from spacy_cmner.layers.crf import TagScheme
-from spacy_cmner.models.crf_tagger import decode, loss_and_gradient
+from spacy_cmner.models.crf_tagger import decode, decode_kbest, loss_and_gradient, score_spans
 from spacy_cmner.pipeline.annotate import (
     add_entities,
     align,
     check_alignment_mode,
     warn_misaligned,
 )
-from spacy_cmner.pipeline.marks import read_gold, read_marks
+from spacy_cmner.pipeline.confidence import write_scores
+from spacy_cmner.pipeline.marks import Marks, read_gold, read_marks
+from spacy_cmner.pipeline.reading import Window, chunk, read_windows
+from spacy_cmner.pipeline.readings import Reading, combine_readings
 from spacy_cmner.pipeline.scorer import create_ner_scorer
 from spacy_cmner.pipeline.source import MODEL, add_source
-from spacy_cmner.pipeline.windows import split_windows
-from spacy_cmner.tokenizer import char_doc, read_text
-from spacy_cmner.types import CharSpan
+from spacy_cmner.pipeline.windows import join_windows
+from spacy_cmner.tokenizer import char_doc
+from spacy_cmner.types import CharSpan, ScoredSpan, TextRange
 
 DEFAULT_CONFIG = """
 [model]
@@ -59,6 +62,9 @@ DEFAULT_MODEL = Config().from_str(DEFAULT_CONFIG)["model"]
         "model": DEFAULT_MODEL,
         "alignment_mode": "strict",
         "max_length": 512,
+        "batch_characters": 16384,
+        "scores": False,
+        "threshold": 0.0,
         "scorer": {"@scorers": "spacy-cmner.ner_scorer.v1"},
     },
     default_score_weights={
@@ -78,6 +84,9 @@ def make_cmner(
     model: Model[list[Doc], Ragged],
     alignment_mode: str,
     max_length: int,
+    batch_characters: int,
+    scores: bool,
+    threshold: float,
     scorer: Callable | None,
 ) -> "ChineseMedicalNER":
     """Construct the recogniser; see ``ChineseMedicalNER``."""
@@ -87,6 +96,9 @@ def make_cmner(
         name,
         alignment_mode=alignment_mode,
         max_length=max_length,
+        batch_characters=batch_characters,
+        scores=scores,
+        threshold=threshold,
         scorer=scorer,
     )
 
@@ -105,7 +117,12 @@ class ChineseMedicalNER(TrainablePipe):
     alignment_mode (str): what becomes of an entity whose boundary lies inside a token: strict
         drops it with a warning, contract and expand move the boundary, as in
         ``Doc.char_span``.
-    max_length (int): a longer sentence is cut, in characters.
+    max_length (int): a sentence of more characters is read in windows that overlap.
+    batch_characters (int): the most characters that the model reads at a time, which bounds the
+        memory however long the documents are.
+    scores (bool): whether entities get their probability, as ``span._.cmner_score`` and in
+        ``doc.spans["cmner"].attrs["scores"]``.
+    threshold (float): entities of a lower probability are left out.
     scorer (Optional[Callable]): the scoring method.
     """
 
@@ -117,11 +134,18 @@ class ChineseMedicalNER(TrainablePipe):
         *,
         alignment_mode: str = "strict",
         max_length: int = 512,
+        batch_characters: int = 16384,
+        scores: bool = False,
+        threshold: float = 0.0,
         scorer: Callable | None = None,
     ) -> None:
         check_alignment_mode(alignment_mode)
         if max_length < 1:
             raise Messages.CM402.error(value=max_length)
+        if batch_characters < 1:
+            raise Messages.CM409.error(value=batch_characters)
+        if not 0 <= threshold <= 1:
+            raise Messages.CM408.error(value=threshold)
         self.vocab = vocab
         self.model = model
         self.name = name
@@ -129,6 +153,9 @@ class ChineseMedicalNER(TrainablePipe):
         # Settings come from the config, so that spacy.load can override them; labels are learnt.
         self.alignment_mode = alignment_mode
         self.max_length = max_length
+        self.batch_characters = batch_characters
+        self.scores = scores
+        self.threshold = threshold
         self.cfg: dict[str, Any] = {"labels": []}
         self._rehearsal_model: Model[list[Doc], Ragged] | None = None
 
@@ -193,7 +220,7 @@ class ChineseMedicalNER(TrainablePipe):
                     node.attrs["resources"] = bundle
         self.model.initialize(X=sample or [char_doc(self.vocab, "症状")])
 
-    def predict(self, docs: Iterable[Doc]) -> list[list[CharSpan]]:
+    def predict(self, docs: Iterable[Doc]) -> list[list[ScoredSpan]]:
         """Find the entities of each document, as spans over the characters of its text.
 
         Entities that the documents already have are among them.
@@ -201,34 +228,87 @@ class ChineseMedicalNER(TrainablePipe):
         docs = list(docs)
         if not self.labels:
             raise Messages.CM405.error(name=self.name)
-        found: list[list[CharSpan]] = [[] for _ in docs]
         marks = [read_marks(doc) for doc in docs]
-        windows = self._windows(docs, [mark.spans for mark in marks])
-        if not windows:
-            return found
+        places: list[list[TextRange]] = [[] for _ in docs]
+        found: list[list[list[ScoredSpan]]] = [[] for _ in docs]
+        windows = read_windows(self.vocab, docs, [mark.spans for mark in marks], self.max_length)
+        for batch in chunk(windows, self.batch_characters):
+            for window, spans in zip(batch, self._recognise(batch, marks), strict=True):
+                places[window.number].append(window.place)
+                found[window.number].append(spans)
+        return [join_windows(*windows) for windows in zip(places, found, strict=True)]
+
+    def _recognise(self, batch: list[Window], marks: list[Marks]) -> list[list[ScoredSpan]]:
+        """The entities of each window, in positions of its document."""
         scheme = self.scheme
-        allowed = None
-        if any(mark.spans or mark.blocked.any() for mark in marks):
-            allowed = np.concatenate([mark.constrain(scheme) for mark in marks])
-        tags = decode(self.model, self.model.predict(windows), scheme, allowed)
-        starts = np.cumsum([0, *(len(mark.blocked) for mark in marks)])
-        for start, end, label in scheme.decode(tags):
-            i = int(np.searchsorted(starts, start, side="right")) - 1
-            found[i].append(CharSpan(start - int(starts[i]), end - int(starts[i]), label))
+        emissions, allowed = self._read(batch, marks, scheme)
+        spans = scheme.decode(decode(self.model, emissions, scheme, allowed))
+        scores: Sequence[float | None] = [None] * len(spans)
+        if self.scores or self.threshold:
+            scores = score_spans(self.model, emissions, scheme, spans, allowed)
+        starts = np.cumsum([0, *(len(window.doc) for window in batch[:-1])])
+        owners = np.searchsorted(starts, [span[0] for span in spans], side="right") - 1
+        found: list[list[ScoredSpan]] = [[] for _ in batch]
+        for i, (start, end, label), score in zip(owners.tolist(), spans, scores, strict=True):
+            if score is None or score >= self.threshold:
+                shift = batch[i].place.start - int(starts[i])
+                found[i].append(ScoredSpan(start + shift, end + shift, label, score))
         return found
 
-    def set_annotations(self, docs: Iterable[Doc], scores: list[list[CharSpan]]) -> None:
+    def _read(
+        self, batch: list[Window], marks: list[Marks], scheme: TagScheme
+    ) -> tuple[Ragged, np.ndarray | None]:
+        """The emissions over some windows, and the tags that the marks leave open (None: all)."""
+        emissions = self.model.predict([window.doc for window in batch])
+        if not any(marks[window.number] for window in batch):
+            return emissions, None
+        parts = [marks[window.number].part(window.place) for window in batch]
+        return emissions, np.concatenate([part.constrain(scheme) for part in parts])
+
+    def kbest(self, doc: Doc, k: int) -> list[Reading]:
+        """The k most probable sets of entities of a document, the most probable first.
+
+        Entities that the document already has are in all of them. A sentence is read whole here,
+        however long it is, and ``threshold`` does not count.
+
+        k (int): above 0.
+        RETURNS (List[Reading]): fewer if there are fewer.
+        """
+        marks = [read_marks(doc)]
+        scheme = self.scheme
+        sentences = []
+        windows = read_windows(self.vocab, [doc], [marks[0].spans], max(len(doc.text), 1))
+        for batch in chunk(windows, self.batch_characters):
+            emissions, allowed = self._read(batch, marks, scheme)
+            paths = decode_kbest(self.model, emissions, scheme, k, allowed)
+            for window, best in zip(batch, paths, strict=True):
+                sentences.append(
+                    [
+                        Reading(_shift(scheme.decode(tags), window.place.start), log_probability)
+                        for tags, log_probability in best
+                    ]
+                )
+        return combine_readings(sentences, k)
+
+    def set_annotations(self, docs: Iterable[Doc], scores: list[list[ScoredSpan]]) -> None:
         """Add the entities to ``doc.ents``; those that were there stay as they are."""
-        mode = self.alignment_mode
         misaligned: list[str] = []
-        for doc, spans in zip(docs, scores, strict=True):
+        for doc, found in zip(docs, scores, strict=True):
             known = {(ent.start_char, ent.end_char) for ent in doc.ents}
-            new = [span for span in spans if (span.start, span.end) not in known]
-            aligned, dropped = align(doc, new, mode)
-            misaligned += [doc.text[span.start : span.end] for span in dropped]
-            for entity in add_entities(doc, aligned):
+            probabilities: dict[Span, float | None] = {}
+            for start, end, label, score in found:
+                if (start, end) not in known:
+                    aligned, dropped = align(
+                        doc, [CharSpan(start, end, label)], self.alignment_mode
+                    )
+                    probabilities.update(dict.fromkeys(aligned, score))
+                    misaligned += [doc.text[span.start : span.end] for span in dropped]
+            added = add_entities(doc, probabilities)
+            for entity in added:
                 add_source(entity, MODEL)
-        warn_misaligned(misaligned, mode)
+            if self.scores:
+                write_scores(doc, added, [probabilities[entity] for entity in added])
+        warn_misaligned(misaligned, self.alignment_mode)
 
     def update(
         self,
@@ -248,12 +328,10 @@ class ChineseMedicalNER(TrainablePipe):
         losses.setdefault(self.name, 0.0)
         examples = list(examples)
         validate_examples(examples, "ChineseMedicalNER.update")
-        targets = [read_gold(example) for example in examples]
-        windows = self._windows([eg.reference for eg in examples], [t.spans for t in targets])
+        windows, allowed = self._read_gold(examples)
         if not windows:
             return losses
         scheme = self.scheme
-        allowed = np.concatenate([target.encode(scheme) for target in targets])
         set_dropout_rate(self.model, drop)
         emissions, backprop = self.model.begin_update(windows)
         loss, d_emissions = loss_and_gradient(self.model, emissions, scheme, allowed)
@@ -270,8 +348,7 @@ class ChineseMedicalNER(TrainablePipe):
 
     def get_loss(self, examples: Iterable[Example], scores: Ragged) -> tuple[float, Ragged]:
         """The loss of emissions and its gradient; ``scores`` are over the reference's windows."""
-        targets = [read_gold(example) for example in examples]
-        allowed = np.concatenate([target.encode(self.scheme) for target in targets])
+        _, allowed = self._read_gold(list(examples))
         return loss_and_gradient(self.model, scores, self.scheme, allowed)
 
     def rehearse(
@@ -287,7 +364,8 @@ class ChineseMedicalNER(TrainablePipe):
         losses = {} if losses is None else losses
         losses.setdefault(self.name, 0.0)
         docs = [example.predicted for example in examples]
-        windows = self._windows(docs, [[] for _ in docs])
+        keep: list[list[CharSpan]] = [[] for _ in docs]
+        windows = [window.doc for window in read_windows(self.vocab, docs, keep, self.max_length)]
         if self._rehearsal_model is None or not windows:
             return losses
         set_dropout_rate(self.model, drop)
@@ -302,20 +380,19 @@ class ChineseMedicalNER(TrainablePipe):
         losses[self.name] += float((gradient**2).sum()) * teacher.size
         return losses
 
-    def _windows(self, docs: Sequence[Doc], keep: Sequence[Sequence[CharSpan]]) -> list[Doc]:
-        """The sentences of all documents in order, as documents of single characters.
+    def _read_gold(self, examples: list[Example]) -> tuple[list[Doc], np.ndarray]:
+        """The windows of annotated documents, and the tags (N, T) that the annotation leaves open
+        in them."""
+        scheme = self.scheme
+        targets = [read_gold(example) for example in examples]
+        allowed = [target.encode(scheme) for target in targets]
+        references = [example.reference for example in examples]
+        spans = [target.spans for target in targets]
+        windows = list(read_windows(self.vocab, references, spans, self.max_length))
+        parts = [allowed[window.number][slice(*window.place)] for window in windows]
+        empty = np.zeros((0, scheme.n_tags), dtype=np.bool_)
+        return [window.doc for window in windows], np.concatenate([empty, *parts])
 
-        Joined, they are the texts of the documents, so positions in the packed batch are
-        positions in the joined texts.
-        """
-        windows = []
-        for doc, spans in zip(docs, keep, strict=True):
-            text = read_text(doc)
-            places = split_windows(
-                text, self.max_length, keep=[(span.start, span.end) for span in spans]
-            )
-            if len(places) == 1 and len(doc) == len(text):
-                windows.append(doc)
-            else:
-                windows.extend(char_doc(self.vocab, text[start:end]) for start, end in places)
-        return windows
+
+def _shift(spans: Iterable[tuple[int, int, str]], by: int) -> list[CharSpan]:
+    return [CharSpan(start + by, end + by, label) for start, end, label in spans]

@@ -4,7 +4,9 @@ In prediction these are constraints (entities that are already there, tokens blo
 in training the annotation, which may be missing in part.
 """
 
+from bisect import bisect_left
 from dataclasses import dataclass
+from operator import attrgetter
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +16,7 @@ from spacy.training import Example
 from spacy_cmner.errors import Messages
 from spacy_cmner.layers.crf import TagScheme
 from spacy_cmner.tokenizer import code_points, read_text
-from spacy_cmner.types import CharSpan
+from spacy_cmner.types import CharSpan, TextRange
 
 # Values of token.ent_iob that are not names in spaCy's API.
 MISSING, BEGIN = 0, 3
@@ -26,12 +28,24 @@ Bools = npt.NDArray[np.bool_]
 class Marks:
     """Entities on a document before the recogniser runs.
 
-    spans (List[CharSpan]): they do not overlap.
+    spans (List[CharSpan]): they do not overlap and are in the order of the text.
     blocked (Bools): one per character, True where no entity may be.
     """
 
     spans: list[CharSpan]
     blocked: Bools
+
+    def __bool__(self) -> bool:
+        """Whether there is anything that a prediction must agree with."""
+        return bool(self.spans) or bool(self.blocked.any())
+
+    def part(self, place: TextRange) -> "Marks":
+        """The marks on a part of the text, which cuts no entity."""
+        first = bisect_left(self.spans, place.start, key=attrgetter("start"))
+        last = bisect_left(self.spans, place.end, key=attrgetter("start"))
+        shift = place.start
+        spans = [CharSpan(a - shift, b - shift, label) for a, b, label in self.spans[first:last]]
+        return Marks(spans, self.blocked[place.start : place.end])
 
     def constrain(self, scheme: TagScheme) -> Bools:
         """The tags (length, T) that agree. An entity of a type that the recogniser does not know

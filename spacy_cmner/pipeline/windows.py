@@ -1,68 +1,116 @@
-"""Where a long text may be cut: the model reads one sentence at a time.
+"""How a text of any length is read: one sentence at a time.
 
 Since no sentence sees its neighbours, it gets the same entities alone, inside a long document
-and in any batch, and the time for a document grows with its length only.
+and in any batch, and the time for a document grows with its length only. A sentence that is too
+long itself is read in windows that overlap, and what is found in them is joined so that no entity
+is cut.
 """
 
 import re
-from collections.abc import Iterable
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+
+import numpy as np
+
+from spacy_cmner.types import ScoredSpan, TextRange
 
 SENTENCE_END = re.compile(r"[。！？!?\n\r\u2028\u2029]+[”’」』】）)\]\s]*")
-SOFT_END = re.compile(r"[；;，,、：:\s）)]")
+
+# Part of a window that the next one reads again.
+OVERLAP = 0.25
 
 
 def split_windows(
     text: str, max_length: int, keep: Iterable[tuple[int, int]] = ()
-) -> list[tuple[int, int]]:
-    """Cut a text into windows that together are the text.
+) -> list[TextRange]:
+    """Say which pieces of a text are read.
 
     text (str): the text.
-    max_length (int): a sentence with more characters than this is cut after a comma or the like,
-        or where none is near, at this length.
+    max_length (int): a sentence with more characters than this becomes several windows of this
+        length, each of which begins in the last quarter of the one before. All other windows are
+        sentences.
     keep (Iterable[Tuple[int, int]]): character spans that must not be cut, such as the entities
-        of an annotated text. They win over ``max_length``.
-    RETURNS (List[Tuple[int, int]]): start and end of each window, in order; empty for an empty
-        text.
+        of an annotated text. They do not overlap, and win over ``max_length``.
+    RETURNS (List[TextRange]): start and end of each window, in order; empty for an empty text.
     """
-    cuts = [match.end() for match in SENTENCE_END.finditer(text)]
-    if not cuts or cuts[-1] < len(text):
-        cuts.append(len(text))
-    windows: list[tuple[int, int]] = []
-    start = 0
-    for cut in cuts:
-        while cut - start > max_length:
-            end = _soft_cut(text, start, start + max_length)
-            windows.append((start, end))
-            start = end
-        if cut > start:
-            windows.append((start, cut))
-        start = cut
-    return _merge_over(windows, keep)
+    kept = _Kept(keep)
+    ends = [match.end() for match in SENTENCE_END.finditer(text)]
+    cuts = [0, *(end for end in ends if end < len(text) and kept.left(end) == end), len(text)]
+    windows: list[TextRange] = []
+    for start, end in pairwise(cuts):
+        while end - start > max_length:
+            stop = kept.right(start + max_length)
+            windows.append(TextRange(start, stop))
+            again = kept.left(stop - int(OVERLAP * max_length))
+            start = again if again > start else stop
+        if start < end:
+            windows.append(TextRange(start, end))
+    return windows
 
 
-def _soft_cut(text: str, start: int, end: int) -> int:
-    for position in range(end, start + (end - start) // 2, -1):
-        if SOFT_END.match(text[position - 1]):
-            return position
-    return end
+def join_windows(
+    windows: Sequence[TextRange], found: Sequence[Sequence[ScoredSpan]]
+) -> list[ScoredSpan]:
+    """The entities of a text from those of its windows.
+
+    Two windows that overlap meet at a seam: entities on its left are those of the left window,
+    entities on its right those of the right one. The seam is the position in the overlap, the
+    nearest to its middle, at which neither window has an entity lying across. Where there is none,
+    no entity of the left window lies across, and one of the right window that does is left out.
+
+    windows (Sequence[TextRange]): as ``split_windows`` gives them.
+    found (Sequence[Sequence[ScoredSpan]]): the entities of each window, in positions of the text;
+        those of one window do not overlap.
+    RETURNS (List[ScoredSpan]): in the order of the text, without overlaps.
+    """
+    joined: list[ScoredSpan] = []
+    seam = 0
+    for i, (window, spans) in enumerate(zip(windows, found, strict=True)):
+        start, seam = seam, window.end
+        if i + 1 < len(windows) and windows[i + 1].start < window.end:
+            overlap = TextRange(max(start, windows[i + 1].start), window.end)
+            seam = _find_seam(overlap, spans, found[i + 1])
+        joined.extend(span for span in spans if start <= span.start and span.end <= seam)
+    return joined
 
 
-def _merge_over(
-    windows: list[tuple[int, int]], keep: Iterable[tuple[int, int]]
-) -> list[tuple[int, int]]:
-    """Join neighbouring windows that a span to keep lies across."""
-    spans = sorted(keep)
-    if not spans:
-        return windows
-    merged: list[tuple[int, int]] = []
-    reach = 0
-    position = 0
-    for start, end in windows:
-        if merged and start < reach:
-            merged[-1] = (merged[-1][0], end)
-        else:
-            merged.append((start, end))
-        while position < len(spans) and spans[position][0] < end:
-            reach = max(reach, spans[position][1])
-            position += 1
-    return merged
+def _find_seam(overlap: TextRange, left: Sequence[ScoredSpan], right: Sequence[ScoredSpan]) -> int:
+    positions = np.arange(overlap.start, overlap.end + 1)
+    distance = abs(2 * positions - overlap.start - overlap.end)
+    order = positions[np.argsort(distance, kind="stable")]
+    crossed = [_crossed(overlap, spans)[order - overlap.start] for spans in (left, right)]
+    free = order[~(crossed[0] | crossed[1])]
+    return int(free[0] if len(free) else order[~crossed[0]][0])
+
+
+def _crossed(overlap: TextRange, spans: Sequence[ScoredSpan]) -> np.ndarray:
+    """For each position of the overlap whether a span begins before and ends after it."""
+    crossed = np.zeros(overlap.end - overlap.start + 1, dtype=np.bool_)
+    for span in spans:
+        first, last = span.start + 1 - overlap.start, span.end - overlap.start
+        crossed[max(first, 0) : max(last, 0)] = True
+    return crossed
+
+
+class _Kept:
+    """Spans that must not be cut."""
+
+    def __init__(self, spans: Iterable[tuple[int, int]]) -> None:
+        self.spans = sorted(spans)
+        self.ends = [end for _, end in self.spans]
+
+    def left(self, position: int) -> int:
+        """The position, or where the span that it would cut begins."""
+        return min(position, self._span_at(position)[0])
+
+    def right(self, position: int) -> int:
+        """The position, or where the span that it would cut ends."""
+        start, end = self._span_at(position)
+        return end if start < position else position
+
+    def _span_at(self, position: int) -> tuple[int, int]:
+        """The first span that ends behind the position, which begins at it or later unless the
+        position would cut it."""
+        i = bisect_left(self.ends, position + 1)
+        return self.spans[i] if i < len(self.spans) else (position, position)

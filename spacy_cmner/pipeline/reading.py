@@ -1,0 +1,59 @@
+"""Documents as the model reads them: windows of single characters, a bounded number at a time."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from spacy.tokens import Doc
+from spacy.vocab import Vocab
+
+from spacy_cmner.pipeline.windows import split_windows
+from spacy_cmner.tokenizer import char_doc, read_text
+from spacy_cmner.types import CharSpan, TextRange
+
+
+class Window(NamedTuple):
+    """A piece of a document.
+
+    number (int): of the document in its batch.
+    place (TextRange): the characters of the document's text.
+    doc (Doc): these characters, one a token.
+    """
+
+    number: int
+    place: TextRange
+    doc: Doc
+
+
+def read_windows(
+    vocab: Vocab, docs: Sequence[Doc], keep: Sequence[Sequence[CharSpan]], max_length: int
+) -> Iterator[Window]:
+    """The windows of a batch in order, each made when it is asked for.
+
+    vocab (Vocab): of the windows.
+    docs (Sequence[Doc]): of any tokenization.
+    keep (Sequence[Sequence[CharSpan]]): for each document the spans that no window may cut.
+    max_length (int): see ``split_windows``.
+    """
+    for number, (doc, spans) in enumerate(zip(docs, keep, strict=True)):
+        text = read_text(doc)
+        places = split_windows(text, max_length, keep=[(span.start, span.end) for span in spans])
+        if len(places) == 1 and len(doc) == len(text):
+            yield Window(number, places[0], doc)
+        else:
+            for place in places:
+                yield Window(number, place, char_doc(vocab, text[place.start : place.end]))
+
+
+def chunk(windows: Iterable[Window], max_characters: int) -> Iterator[list[Window]]:
+    """Group windows so that no group of several has more than ``max_characters`` characters."""
+    group: list[Window] = []
+    size = 0
+    for window in windows:
+        length = window.place.end - window.place.start
+        if group and size + length > max_characters:
+            yield group
+            group, size = [], 0
+        group.append(window)
+        size += length
+    if group:
+        yield group
