@@ -5,7 +5,7 @@ its own affair.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import srsly
@@ -50,6 +50,17 @@ class WordMatcher:
     def __call__(self, docs: Sequence[Doc]) -> Matches:
         """All occurrences in the documents, whose characters count as packed end to end."""
         return self._automaton([read_text(doc) for doc in docs])
+
+
+def read_words(matcher: WordMatcher, docs: Sequence[Doc], device: Any) -> tuple[Ints, ...]:
+    """The words of two characters or more, as ``Matches``, and the lengths of the documents.
+
+    A word of one character says nothing to these models that its character does not.
+    """
+    found = matcher(docs)
+    is_long = found.ends - found.starts > 1
+    lengths = np.array([len(doc) for doc in docs], dtype=np.int64)
+    return found.words[is_long], found.starts[is_long], found.ends[is_long], lengths
 
 
 def places(matches: Matches) -> Places:
