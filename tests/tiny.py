@@ -64,14 +64,15 @@ def examples(nlp: Language, sentences: list = SENTENCES) -> list[Example]:
     ]
 
 
-def initialize(nlp: Language, folder: Path, sentences: list = SENTENCES) -> Any:
-    """Initialise with the small resources; returns the optimizer."""
+def initialize(nlp: Language, folder: Path, sentences: list = SENTENCES, **settings: Any) -> Any:
+    """Initialise with the small resources and ``settings``; returns the optimizer."""
     fix_random_seed(0)
     nlp.config["initialize"]["components"]["cmner"] = {
         "resources": {
             "@misc": "spacy-cmner.resources.v1",
             **{name: str(path) for name, path in resource_paths(folder).items()},
-        }
+        },
+        **settings,
     }
     optimizer = nlp.initialize(lambda: examples(nlp, sentences))
     optimizer.learn_rate = 0.02

@@ -1,0 +1,258 @@
+"""What the component does to documents."""
+
+import warnings
+
+import pytest
+import spacy
+import tiny
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from spacy.tokens import Doc, Span
+
+from spacy_cmner.errors import CmnerError, CmnerWarning
+
+TEXTS = [text for text, _ in tiny.SENTENCES]
+GOLD = [entities for _, entities in tiny.SENTENCES]
+HOSTILE = [
+    "",
+    " ",
+    " \t\n\u3000 ",
+    "\r\n\r\n",
+    "右肺\r\n疼痛\r\n",
+    "😀👩\u200d👩\u200d👧咳嗽😀",
+    "\0",
+    "发热\0咳嗽",
+    "\U00020000\U0010ffff𠮷咳嗽",
+    "שלום咳嗽مرحبا",
+    "\ufeff咳嗽\ud800",
+    "咳" * 5000,
+    "。" * 50,
+    "右肺 疼痛  三天 ",
+]
+
+
+def found(nlp, text):
+    return tiny.entities(nlp(text))
+
+
+def test_learns_a_tiny_set_by_heart(trained):
+    assert [found(trained, text) for text in TEXTS] == GOLD
+
+
+def test_one_by_one_equals_a_stream_in_batches_of_any_size(trained):
+    texts = ["", *TEXTS, "", "".join(TEXTS), "咳嗽"]
+    alone = [found(trained, text) for text in texts]
+    for size in (1, 3, 100):
+        assert [tiny.entities(doc) for doc in trained.pipe(texts, batch_size=size)] == alone
+
+
+def test_a_sentence_reads_the_same_in_any_surroundings(trained):
+    text = "".join(TEXTS) * 20
+    expected, offset = [], 0
+    for _ in range(20):
+        for sentence, entities in tiny.SENTENCES:
+            expected += [(offset + start, offset + end, label) for start, end, label in entities]
+            offset += len(sentence)
+    assert found(trained, text) == expected
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=lambda text: ascii(text[:12]))
+def test_hostile_texts(trained, text):
+    doc = trained(text)
+    assert len(doc) == len(text)
+    assert doc.has_annotation("ENT_IOB") or not text
+    for ent in doc.ents:
+        assert 0 <= ent.start < ent.end <= len(text)
+
+
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.text(max_size=20), max_size=4))
+@example(["咳嗽", "", "\r\n"])
+def test_any_texts_in_one_batch(trained, texts):
+    docs = list(trained.pipe(texts, batch_size=len(texts) + 1))
+    assert [tiny.entities(doc) for doc in docs] == [found(trained, text) for text in texts]
+
+
+def test_tokens_without_an_entity_are_annotated_as_outside(trained):
+    doc = trained("复查，一切正常。")
+    assert {token.ent_iob_ for token in doc} == {"O"}
+
+
+def test_a_long_sentence_is_read_in_pieces(resource_dir):
+    nlp = tiny.blank(max_length=6)
+    tiny.learn(nlp, tiny.initialize(nlp, resource_dir))
+    doc = nlp("患者右肺疼痛三天" * 30)
+    assert len(doc.ents) > 0
+    assert nlp("").ents == ()
+
+
+# Entities and blocked tokens that a document comes with
+
+
+def preset(nlp, text: str, entities: list[tuple[int, int, str]], **marks) -> Doc:
+    doc = nlp.make_doc(text)
+    doc.set_ents([Span(doc, *entity) for entity in entities], default="missing", **marks)
+    return nlp.get_pipe("cmner")(doc)
+
+
+def test_entities_that_are_there_stay(trained):
+    doc = preset(trained, TEXTS[0], [(2, 4, "dru")])
+    assert tiny.entities(doc) == [(2, 4, "dru"), (4, 6, "sym")]
+
+
+def test_the_others_agree_with_them(trained):
+    doc = preset(trained, TEXTS[0], [(3, 5, "dru")])
+    assert (3, 5, "dru") in tiny.entities(doc)
+
+
+def test_entities_of_unknown_labels_keep_others_away(trained):
+    doc = preset(trained, TEXTS[0], [(3, 6, "disease")])
+    assert (3, 6, "disease") in tiny.entities(doc)
+    assert not any(ent.label_ == "sym" for ent in doc.ents)
+
+
+def test_an_entity_across_sentences_stays(trained):
+    text = TEXTS[4] + TEXTS[3]
+    doc = preset(trained, text, [(6, 12, "sym")])
+    assert (6, 12, "sym") in tiny.entities(doc)
+
+
+def test_ids_of_entities_stay(trained):
+    doc = trained.make_doc(TEXTS[0])
+    doc.set_ents([Span(doc, 2, 4, "bod", kb_id="LUNG", span_id="7")], default="missing")
+    [ent, _] = trained.get_pipe("cmner")(doc).ents
+    assert (ent.kb_id_, ent.id_) == ("LUNG", "7")
+
+
+def test_blocked_tokens_hold_no_entity_and_stay_blocked(trained):
+    doc = trained.make_doc(TEXTS[0])
+    doc.set_ents([], blocked=[doc[4:5]], default="missing")
+    for _ in range(2):
+        doc = trained.get_pipe("cmner")(doc)
+        assert tiny.entities(doc)[0] == (2, 4, "bod")
+        assert all(ent.end <= 4 or ent.start > 4 for ent in doc.ents)
+
+
+def test_presets_of_one_document_do_not_touch_its_batch(trained):
+    docs = [trained.make_doc(text) for text in TEXTS]
+    docs[1].set_ents([Span(docs[1], 0, 2, "sym")], default="missing")
+    docs[3].set_ents([], blocked=[docs[3][2:5]], default="missing")
+    results = [tiny.entities(doc) for doc in trained.get_pipe("cmner").pipe(docs)]
+    for i in (0, 2, 4, 5):
+        assert results[i] == GOLD[i]
+    assert (0, 2, "sym") in results[1]
+    assert (2, 5, "dru") not in results[3]
+
+
+def test_after_a_ruler(fresh):
+    ruler = fresh.add_pipe("entity_ruler", before="cmner")
+    ruler.add_patterns([{"label": "test", "pattern": "咳嗽"}])
+    assert found(fresh, TEXTS[1]) == [(2, 6, "dru"), (7, 9, "test")]
+
+
+# Other tokenizers
+
+
+def words(nlp, *tokens: str) -> Doc:
+    return Doc(nlp.vocab, words=tokens, spaces=[False] * len(tokens))
+
+
+def with_mode(trained, mode: str):
+    return tiny.blank(alignment_mode=mode).from_bytes(trained.to_bytes()).get_pipe("cmner")
+
+
+def test_words_that_hold_the_entities(trained):
+    doc = trained.get_pipe("cmner")(words(trained, "患者", "右肺", "疼", "痛", "三天。"))
+    assert tiny.entities(doc) == GOLD[0]
+
+
+def test_strict_drops_and_warns(trained):
+    doc = words(trained, "患者", "右", "肺疼", "痛", "三天。")
+    with pytest.warns(CmnerWarning, match=r"CM406.*2 entities \(右肺, 疼痛\).*'strict'"):
+        trained.get_pipe("cmner")(doc)
+    assert doc.ents == ()
+
+
+def test_contract_moves_boundaries_inwards(trained):
+    doc = with_mode(trained, "contract")(words(trained, "患者", "右", "肺疼", "痛", "三天。"))
+    assert tiny.entities(doc) == [(2, 3, "bod"), (5, 6, "sym")]
+
+
+def test_expand_moves_boundaries_outwards_and_the_longer_wins(trained):
+    doc = with_mode(trained, "expand")(words(trained, "患者", "右", "肺疼", "痛", "三天。"))
+    assert tiny.entities(doc) == [(2, 5, "bod")]
+    doc = with_mode(trained, "expand")(words(trained, "患者右", "肺", "疼痛", "三天。"))
+    assert tiny.entities(doc) == [(0, 4, "bod"), (4, 6, "sym")]
+
+
+def test_an_expanded_entity_yields_to_one_that_was_there(trained):
+    doc = words(trained, "患者", "右肺疼", "痛", "三天。")
+    doc.set_ents([Span(doc, 2, 3, "test")], default="missing")
+    doc = with_mode(trained, "expand")(doc)
+    assert (5, 6, "test") in tiny.entities(doc)
+
+
+def test_no_warning_where_all_fit(trained):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        trained.get_pipe("cmner")(words(trained, *TEXTS[0]))
+
+
+@pytest.fixture(scope="module")
+def spacy_chars(trained):
+    """The trained component under spaCy's own tokenizer of characters, which hides blanks."""
+    nlp = tiny.blank({})
+    return nlp.from_bytes(trained.to_bytes(), exclude=["tokenizer"])
+
+
+@pytest.mark.parametrize(
+    "text", ["服用 阿莫西林 后咳嗽减轻。", " 无发热，\r\n\r\n无咳嗽。 ", "CT 示右肺  疼痛"]
+)
+def test_blanks_that_are_no_tokens(spacy_chars, trained, text):
+    doc = spacy_chars(text)
+    assert len(doc) < len(text)
+    assert tiny.entities(doc) == found(trained, text) != []
+
+
+def test_jieba_words(trained):
+    nlp = tiny.blank({"nlp": {"tokenizer": {"segmenter": "jieba"}}})
+    nlp.from_bytes(trained.to_bytes(), exclude=["tokenizer"])
+    doc = nlp("无发热，无咳嗽。")
+    assert [token.text for token in doc] == ["无", "发热", "，", "无", "咳嗽", "。"]
+    assert tiny.entities(doc) == GOLD[4]
+
+
+def test_blocked_words(trained):
+    doc = words(trained, "患者", "右肺", "疼痛", "三天。")
+    doc.set_ents([], blocked=[doc[1:2]], default="missing")
+    assert all(ent.start_char >= 4 for ent in trained.get_pipe("cmner")(doc).ents)
+
+
+# Errors
+
+
+@pytest.mark.parametrize(
+    "config, message",
+    [
+        ({"alignment_mode": "wide"}, r"CM401.*'wide'.*strict, contract, expand"),
+        ({"max_length": 0}, r"CM402.*0"),
+    ],
+)
+def test_impossible_settings(config, message):
+    with pytest.raises(CmnerError, match=message):
+        tiny.blank(**config)
+
+
+def test_prediction_needs_labels():
+    with pytest.raises(CmnerError, match=r"CM405.*'cmner'"):
+        tiny.blank()("右肺")
+
+
+def test_added_where_nothing_else_is_imported():
+    nlp = spacy.blank("zh")
+    assert nlp.add_pipe("cmner").labels == ()
+    assert nlp.analyze_pipes()["summary"]["cmner"]["assigns"] == [
+        "doc.ents",
+        "token.ent_iob",
+        "token.ent_type",
+    ]

@@ -1,0 +1,147 @@
+"""A saved pipeline is self-contained and gives the same entities, in any process."""
+
+import json
+import pickle
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+import spacy
+import tiny
+
+from spacy_cmner.errors import CmnerError
+
+TEXTS = [*(text for text, _ in tiny.SENTENCES), "", "\r\n", "".join(t for t, _ in tiny.SENTENCES)]
+# Python 3.12 and later warn of forks in a process with threads, which torch has.
+FORK = pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+
+
+def entities(nlp, **settings):
+    return [tiny.entities(doc) for doc in nlp.pipe(TEXTS, **settings)]
+
+
+@pytest.fixture(scope="module")
+def folder(trained, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("saved") / "pipeline"
+    trained.to_disk(folder)
+    return folder
+
+
+def run(script: str, *arguments: Path) -> str:
+    """Run a script in a process of its own, where warnings are errors as well."""
+    command = [sys.executable, "-W", "error", "-c", textwrap.dedent(script), *map(str, arguments)]
+    result = subprocess.run(command, capture_output=True, encoding="utf-8")
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+def test_disk(trained, folder):
+    nlp = spacy.load(folder)
+    assert entities(nlp) == entities(trained)
+    assert nlp.get_pipe("cmner").labels == tiny.LABELS
+
+
+def test_bytes(trained):
+    assert entities(tiny.blank().from_bytes(trained.to_bytes())) == entities(trained)
+
+
+def test_the_same_pipeline_gives_the_same_bytes(trained, fresh):
+    model = trained.get_pipe("cmner").model
+    assert fresh.get_pipe("cmner").model.to_bytes() == model.to_bytes()
+
+
+def test_pickle(trained):
+    pipe = pickle.loads(pickle.dumps(trained.get_pipe("cmner")))
+    doc = pipe(trained.make_doc(TEXTS[0]))
+    assert tiny.entities(doc) == tiny.SENTENCES[0][1]
+    assert entities(pickle.loads(pickle.dumps(trained))) == entities(trained)
+
+
+def test_training_goes_on_after_loading(folder):
+    nlp = spacy.load(folder)
+    sentences = [*tiny.SENTENCES, ("未见头晕。", [])]
+    optimizer = nlp.resume_training()
+    optimizer.learn_rate = 0.02
+    tiny.learn(nlp, optimizer, 30, sentences)
+    assert [tiny.entities(nlp(text)) for text, _ in sentences] == [e for _, e in sentences]
+
+
+def test_settings_can_be_overridden_on_loading(folder):
+    overrides = {"components": {"cmner": {"alignment_mode": "expand", "max_length": 9}}}
+    pipe = spacy.load(folder, config=overrides).get_pipe("cmner")
+    assert (pipe.alignment_mode, pipe.max_length) == ("expand", 9)
+    assert pipe.labels == tiny.LABELS
+
+
+def test_a_pipeline_that_was_never_initialised_can_be_saved(tmp_path):
+    nlp = tiny.blank()
+    nlp.get_pipe("cmner").add_label("bod")
+    nlp.to_disk(tmp_path)
+    assert spacy.load(tmp_path).get_pipe("cmner").labels == ("bod",)
+
+
+def test_needs_no_resources_and_no_library_that_builds_them(trained, folder):
+    script = """
+        import json, sys
+        import spacy
+        from spacy_cmner.resources import shipped
+        shipped.SHIPPED.clear()
+        nlp = spacy.load(sys.argv[1])
+        texts = json.loads(sys.argv[2])
+        found = [[(e.start_char, e.end_char, e.label_) for e in d.ents] for d in nlp.pipe(texts)]
+        forbidden = {"gensim", "PIL", "fontTools", "transformers", "spacy_pkuseg", "jieba"}
+        print(json.dumps([found, sorted(forbidden & set(sys.modules))]))
+    """
+    found, imported = json.loads(run(script, folder, json.dumps(TEXTS)))
+    assert [[tuple(e) for e in doc] for doc in found] == entities(trained)
+    assert imported == []
+
+
+@FORK
+def test_forked_processes(trained):
+    """They inherit torch's threads, which are at work here first."""
+    expected = entities(trained)
+    assert entities(trained, n_process=2, batch_size=2) == expected
+
+
+def test_spawned_processes(trained, folder, tmp_path):
+    script = tmp_path / "spawn.py"
+    script.write_text(
+        textwrap.dedent(
+            """
+            import json, multiprocessing, sys
+            import spacy
+
+            if __name__ == "__main__":
+                multiprocessing.set_start_method("spawn")
+                nlp = spacy.load(sys.argv[1])
+                docs = nlp.pipe(json.loads(sys.argv[2]), n_process=2, batch_size=5)
+                print(json.dumps(
+                    [[(e.start_char, e.end_char, e.label_) for e in doc.ents] for doc in docs]
+                ))
+            """
+        ),
+        encoding="utf-8",
+    )
+    command = [sys.executable, str(script), str(folder), json.dumps(TEXTS)]
+    result = subprocess.run(command, capture_output=True, encoding="utf-8")
+    assert result.returncode == 0, result.stderr
+    assert [[tuple(e) for e in doc] for doc in json.loads(result.stdout)] == entities(trained)
+
+
+def test_a_damaged_model_is_named(folder, tmp_path):
+    copy = tmp_path / "copy"
+    spacy.load(folder).to_disk(copy)
+    file = copy / "cmner" / "model"
+    data = file.read_bytes()
+    header = data.index(b'{"')  # of the first weights in safetensors format
+    file.write_bytes(data[:header] + b"##" + data[header + 2 :])
+    with pytest.raises(CmnerError, match=r"CM313.*copy the pipeline again"):
+        spacy.load(copy)
+
+
+def test_no_resource_stays_in_the_model(trained, folder):
+    for nlp in (trained, spacy.load(folder)):
+        assert not any("resources" in node.attrs for node in nlp.get_pipe("cmner").model.walk())
