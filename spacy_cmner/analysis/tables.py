@@ -1,0 +1,107 @@
+"""Tables of results, made once and shown on the terminal, in Markdown or as CSV."""
+
+import csv
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import wasabi
+
+from spacy_cmner.analysis.errors import ERRORS, ErrorCounts, Verdict
+from spacy_cmner.analysis.evaluation import Evaluation, Scores
+from spacy_cmner.analysis.scores import Counts, TypeCounts
+
+SCORE_HEADER = ("P", "R", "F1", "gold", "predicted", "correct")
+ERROR_HEADER = tuple(error.value for error in ERRORS)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A titled table; the first column is names, the others are figures."""
+
+    title: str
+    header: tuple[str, ...]
+    rows: list[tuple[str, ...]]
+
+    @property
+    def aligns(self) -> tuple[str, ...]:
+        return ("l", *("r",) * (len(self.header) - 1))
+
+    def to_terminal(self) -> str:
+        body = wasabi.table(self.rows, header=self.header, divider=True, aligns=self.aligns)
+        return f"{self.title}\n{body}"
+
+    def to_markdown(self) -> str:
+        rules = tuple("---:" if align == "r" else "---" for align in self.aligns)
+        lines = [" | ".join(_escape(cell) for cell in row) for row in (self.header, *self.rows)]
+        lines.insert(1, " | ".join(rules))
+        return "\n".join([f"### {self.title}", "", *(f"| {line} |" for line in lines)])
+
+    def to_csv(self) -> str:
+        buffer = io.StringIO()
+        csv.writer(buffer, lineterminator="\n").writerows([self.header, *self.rows])
+        return buffer.getvalue()
+
+
+def evaluation_tables(evaluation: Evaluation) -> list[Table]:
+    """The tables of `cmner evaluate`."""
+    rows = _score_rows(evaluation.scores)
+    if evaluation.deduplicated is not None:
+        rows += _score_rows(evaluation.deduplicated, ", deduplicated")
+    if evaluation.seen is not None and evaluation.unseen is not None:
+        rows.append(("seen in training", *score_cells(evaluation.seen.total)))
+        rows.append(("unseen in training", *score_cells(evaluation.unseen.total)))
+    tables = [
+        Table("Scores", ("", *SCORE_HEADER), rows),
+        type_table("Per type, all gold", evaluation.scores.all_gold),
+        type_table("Per type, flat gold", evaluation.scores.flat_gold),
+        error_type_table(evaluation.errors),
+    ]
+    if evaluation.errors.confusions:
+        tables.append(confusion_table(evaluation.errors))
+    return tables
+
+
+def type_table(title: str, counts: TypeCounts) -> Table:
+    """Scores, a type a row."""
+    rows = [(label, *score_cells(score)) for label, score in counts.per_type.items()]
+    return Table(title, ("type", *SCORE_HEADER), rows)
+
+
+def error_type_table(errors: ErrorCounts) -> Table:
+    """Errors against all gold, a type a row."""
+    rows = [(label, *error_cells(errors.per_type[label])) for label in sorted(errors.per_type)]
+    rows.append(("all", *error_cells(errors.counts)))
+    return Table("Errors, all gold", ("type", *ERROR_HEADER), rows)
+
+
+def confusion_table(errors: ErrorCounts, limit: int = 10) -> Table:
+    """The commonest type errors."""
+    rows = [
+        (f"{gold} → {predicted}", str(count))
+        for (gold, predicted), count in errors.confusions.most_common(limit)
+    ]
+    return Table("Types taken for others", ("gold → predicted", "count"), rows)
+
+
+def score_cells(counts: Counts) -> tuple[str, ...]:
+    """The columns of ``SCORE_HEADER``; ratios in per cent."""
+    ratios = (counts.precision, counts.recall, counts.f1)
+    numbers = (counts.gold, counts.predicted, counts.correct)
+    return (*(f"{100 * ratio:.2f}" for ratio in ratios), *map(str, numbers))
+
+
+def error_cells(counts: Mapping[Verdict, int]) -> tuple[str, ...]:
+    """The columns of ``ERROR_HEADER``."""
+    return tuple(str(counts.get(error, 0)) for error in ERRORS)
+
+
+def _score_rows(scores: Scores, suffix: str = "") -> list[tuple[str, ...]]:
+    return [
+        (f"all gold{suffix}", *score_cells(scores.all_gold.total)),
+        (f"flat gold{suffix}", *score_cells(scores.flat_gold.total)),
+    ]
+
+
+def _escape(cell: str) -> str:
+    return cell.replace("|", "\\|")

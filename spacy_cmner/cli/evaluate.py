@@ -1,0 +1,74 @@
+"""`python -m spacy cmner evaluate`: what a pipeline finds of gold data, and how fast."""
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from spacy.cli._util import setup_gpu
+from wasabi import msg
+
+from spacy_cmner.analysis.evaluation import evaluate, prediction_records
+from spacy_cmner.analysis.gold import load_gold
+from spacy_cmner.analysis.tables import evaluation_tables
+from spacy_cmner.cli import cmner_cli
+from spacy_cmner.cli._util import errors_shown, load_pipeline
+from spacy_cmner.data.jsonl import write_jsonl
+
+
+@cmner_cli.command("evaluate")
+def evaluate_command(
+    model: Annotated[str, typer.Argument(help="Pipeline: a folder or an installed package.")],
+    data: Annotated[Path, typer.Argument(help="Gold data (.spacy or .jsonl).")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write all figures here (.json).")
+    ] = None,
+    exclude_texts: Annotated[
+        Path | None,
+        typer.Option(
+            "--exclude-texts",
+            help="Score also without the texts that occur in this file (.spacy or .jsonl).",
+        ),
+    ] = None,
+    train: Annotated[
+        Path | None,
+        typer.Option(
+            "--train",
+            help="Training data (.spacy or .jsonl): score entities seen and unseen there apart.",
+        ),
+    ] = None,
+    predictions: Annotated[
+        Path | None,
+        typer.Option("--predictions", help="Write what was found here (.jsonl), for `compare`."),
+    ] = None,
+    gpu_id: Annotated[int, typer.Option("--gpu-id", "-g", help="GPU, or -1 for the CPU.")] = -1,
+) -> None:
+    """Score a pipeline on gold data: in all, per type, by kind of error, and its speed."""
+    setup_gpu(gpu_id, silent=True)
+    load = cache(load_gold)
+    with errors_shown():
+        texts = load(data)
+        evaluation = evaluate(
+            load_pipeline(model),
+            texts,
+            train=None if train is None else load(train),
+            exclude=None if exclude_texts is None else load(exclude_texts),
+        )
+    for table in evaluation_tables(evaluation):
+        typer.echo(f"\n{table.to_terminal()}")
+    found = evaluation.predictions
+    msg.info(f"{len(texts)} texts, {found.characters} characters, {found.speed:,.0f} a second")
+    if evaluation.deduplicated is not None:
+        left_out = len(texts) - evaluation.deduplicated.texts
+        msg.info(f"{left_out} texts occur in {exclude_texts}; deduplicated scores leave them out")
+    if output is not None:
+        metrics = {"model": model, "data": str(data), **evaluation.to_dict()}
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.write_text(
+            json.dumps(metrics, ensure_ascii=False, indent=2) + "\n", encoding="utf-8"
+        )
+        msg.good(f"Figures: {output}")
+    if predictions is not None:
+        write_jsonl(prediction_records(texts, found), predictions)
+        msg.good(f"Predictions: {predictions}")
