@@ -7,10 +7,10 @@ import typer
 from wasabi import msg
 
 from spacy_cmner.cli import cmner_cli
+from spacy_cmner.cli._util import errors_shown
 from spacy_cmner.data.checksums import verify_checksums
 from spacy_cmner.data.corpus import FORMATS, convert
 from spacy_cmner.data.docs import Flatten
-from spacy_cmner.errors import CmnerError
 
 
 @cmner_cli.command("convert")
@@ -44,7 +44,7 @@ def convert_command(
     ] = False,
 ) -> None:
     """Convert annotations to a DocBin with aligned entities, and say what became of them."""
-    try:
+    with errors_shown():
         report = convert(
             source,
             format,
@@ -56,8 +56,6 @@ def convert_command(
             limit=limit,
             encoding=encoding,
         )
-    except CmnerError as error:
-        msg.fail(str(error), exits=1)
     typer.echo(report.summary())
     if report_path is not None:
         report.to_jsonl(report_path)
@@ -72,8 +70,6 @@ def verify_command(
     sums: Annotated[Path, typer.Argument(help="List that sha256sum has written.")],
 ) -> None:
     """Exit with 1 and name the files that are missing or differ from their checksums."""
-    try:
+    with errors_shown():
         names = verify_checksums(folder, sums)
-    except CmnerError as error:
-        msg.fail(str(error), exits=1)
     msg.good(f"{len(names)} files as in {sums}")

@@ -1,8 +1,6 @@
 """`python -m spacy cmner resources vectors | import-vectors | lexicon | pkuseg-model`."""
 
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import Enum
 from importlib.metadata import version
 from pathlib import Path
@@ -12,8 +10,8 @@ import typer
 from wasabi import msg
 
 from spacy_cmner.about import __version__
+from spacy_cmner.cli._util import errors_shown
 from spacy_cmner.cli.resources import resources_cli
-from spacy_cmner.errors import CmnerError
 from spacy_cmner.resources import raw_text
 from spacy_cmner.resources.lexicon import build_lexicon
 from spacy_cmner.resources.pkuseg_model import unpack_pkuseg_model
@@ -84,7 +82,7 @@ def vectors_command(
         "epochs": epochs,
         "seed": seed,
     }
-    with _errors_shown():
+    with errors_shown():
         vectors = train_skipgram(Sentences(texts, SPLITTERS[unit]), progress=True, **settings)
     vectors.save(output, half=half, metadata=_origin(note, unit=unit.value, **settings))
     msg.good(f"{len(vectors)} vectors of {vectors.dim}: {output}")
@@ -106,7 +104,7 @@ def import_vectors_command(
     note: Note = "",
 ) -> None:
     """Turn a word2vec file, such as gigaword_chn.all.a2b.uni.ite50.vec, into a resource file."""
-    with _errors_shown():
+    with errors_shown():
         vectors = load_word2vec(source, max_words)
     vectors.save(output, half=half, metadata={"note": note, "source": source.name})
     msg.good(f"{len(vectors)} vectors of {vectors.dim}: {output}")
@@ -158,7 +156,7 @@ def lexicon_command(
         "epochs": epochs,
         "seed": seed,
     }
-    with _errors_shown(), tempfile.TemporaryDirectory() as folder:
+    with errors_shown(), tempfile.TemporaryDirectory() as folder:
         terms = read_terms(user_dict or [shipped("terms")])
         segmenter = load_segmenter(pkuseg_model, terms)
         target = segmented or Path(folder, "segmented.txt")
@@ -186,17 +184,9 @@ def pkuseg_model_command(
     ] = None,
 ) -> None:
     """Unpack pkuseg's default segmentation model from its source package on PyPI (170 MB)."""
-    with _errors_shown():
+    with errors_shown():
         target = unpack_pkuseg_model(target, archive)
     msg.good(f"pkuseg's default model: {target}")
-
-
-@contextmanager
-def _errors_shown() -> Iterator[None]:
-    try:
-        yield
-    except CmnerError as error:
-        msg.fail(str(error), exits=1)
 
 
 def _origin(note: str, **settings: Any) -> dict[str, Any]:
