@@ -7,6 +7,8 @@ that spaCy uses for extensions of spans, so they go wherever those go: to other 
 components find is one entity with several sources.
 """
 
+from typing import Any, cast
+
 from spacy.tokens import Span
 
 NAME = "cmner_source"
@@ -31,7 +33,7 @@ def add_source(span: Span, *sources: str) -> None:
 
 def write_sources(span: Span, sources: tuple[str, ...]) -> None:
     """Record the sources of an entity instead of those it has."""
-    span.doc.user_data[_key(span)] = {**_record(span), span.label_: sources}
+    _user_data(span)[_key(span)] = {**_record(span), span.label_: sources}
 
 
 def _key(span: Span) -> tuple[str, str, int, int]:
@@ -39,7 +41,11 @@ def _key(span: Span) -> tuple[str, str, int, int]:
 
 
 def _record(span: Span) -> dict[str, tuple[str, ...]]:
-    return span.doc.user_data.get(_key(span), {})
+    return _user_data(span).get(_key(span), {})
+
+
+def _user_data(span: Span) -> dict[Any, Any]:
+    return cast(dict[Any, Any], span.doc.user_data)  # spaCy's stubs say that keys are strings
 
 
 def _get(span: Span) -> str:

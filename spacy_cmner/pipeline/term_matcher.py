@@ -122,10 +122,9 @@ class TermMatcher:
 
     def __call__(self, text: str) -> list[CharSpan]:
         """The terms in a text, one span for each of their labels, in the order of the text."""
-        if self._automaton is None:
-            self._build()
+        automaton = self._automaton or self._build()
         folded = self.fold(text)
-        matches = self._automaton([folded])
+        matches = automaton([folded])
         matches = _take(matches, self._accept(text, folded, matches))
         if self.match == "longest":
             matches = _take(matches, _longest(matches, len(text)))
@@ -140,10 +139,11 @@ class TermMatcher:
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_automaton": None}
 
-    def _build(self) -> None:
+    def _build(self) -> Automaton:
         terms = [term for term in self._terms if term not in self._stop_terms]
         self._labels = [self._terms[term][1] for term in terms]
         self._automaton = Automaton(terms)
+        return self._automaton
 
     def _accept(self, text: str, folded: str, matches: Matches) -> Bools:
         accepted = np.ones(len(matches.words), dtype=np.bool_)

@@ -1,0 +1,157 @@
+"""Model and rules made one as a spaCy component: ``nlp.add_pipe("cmner_merge")``."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeAlias
+
+from spacy.language import Language
+from spacy.pipeline import Pipe
+from spacy.tokens import Doc, Span
+from thinc.api import Config
+
+from spacy_cmner.errors import Messages
+from spacy_cmner.pipeline.annotate import ENTS
+from spacy_cmner.pipeline.marks import blocked_spans
+from spacy_cmner.pipeline.policies import POLICIES, Candidate
+from spacy_cmner.pipeline.scorer import SPANS_KEY
+from spacy_cmner.pipeline.source import MODEL, UNKNOWN, read_sources, write_sources
+
+DEFAULT_CONFIG = """
+[merge]
+policy = "prefer_model"
+inputs = ["ents", "dictionary", "patterns"]
+target = "ents"
+unknown = "other"
+prior = 0.5
+
+[merge.priors]
+"""
+
+# first token, last token + 1, label
+Identity: TypeAlias = tuple[int, int, int]
+
+DEFAULTS = Config().from_str(DEFAULT_CONFIG)["merge"]
+
+
+@Language.factory("cmner_merge", default_config=DEFAULTS)
+def make_cmner_merge(
+    nlp: Language,
+    name: str,
+    policy: str,
+    inputs: list[str],
+    target: str,
+    unknown: str,
+    prior: float,
+    priors: dict[str, float],
+) -> "Merge":
+    """Construct the component; see ``Merge``."""
+    return Merge(
+        name,
+        policy=policy,
+        inputs=inputs,
+        target=target,
+        unknown=unknown,
+        prior=prior,
+        priors=priors,
+    )
+
+
+class Merge(Pipe):
+    """Merges ``doc.ents`` and span groups into one set of entities without overlaps.
+
+    An entity that several components found, with the same boundaries and label, is one candidate
+    with several sources. Entities whose source is "model" are the model's, all others come from
+    rules.
+
+    name (str): the component's name.
+    policy (str): a key of ``policies.POLICIES``.
+    inputs (Sequence[str]): "ents" for ``doc.ents``, keys of ``doc.spans``; a group that a
+        document does not have is empty. A span of a group without a recorded source has the
+        group's key as its source.
+    target (str): "ents", whose entities are replaced, or a key of ``doc.spans``.
+    unknown (str): the source of entities in ``doc.ents`` that have none on record. Say "model" if
+        they are those of spaCy's ``ner``.
+    prior (float): the score of an entity for which there is none.
+    priors (Mapping[str, float]): scores for what a source or a single rule (``span.id_``, as the
+        ``span_ruler`` sets it) finds. The score of an entity is the highest of these and of the
+        one that a span group has for it in ``attrs["scores"]``.
+    RAISES: CM415 for another policy.
+    """
+
+    def __init__(
+        self,
+        name: str = "cmner_merge",
+        *,
+        policy: str = "prefer_model",
+        inputs: Sequence[str] = (ENTS, "dictionary", "patterns"),
+        target: str = ENTS,
+        unknown: str = UNKNOWN,
+        prior: float = 0.5,
+        priors: Mapping[str, float] | None = None,
+    ) -> None:
+        if policy not in POLICIES:
+            raise Messages.CM415.error(value=policy, allowed=", ".join(POLICIES))
+        self.name = name
+        self.policy = policy
+        self.inputs = list(inputs)
+        self.target = target
+        self.unknown = unknown
+        self.prior = prior
+        self.priors = dict(priors or {})
+
+    def __call__(self, doc: Doc) -> Doc:
+        """Merge the entities of a document."""
+        chosen = POLICIES[self.policy](self._candidates(doc))
+        spans = [candidate.span for candidate in chosen]
+        if self.target == ENTS:
+            doc.set_ents(spans, blocked=blocked_spans(doc))
+        else:
+            doc.spans[self.target] = spans
+        for candidate in chosen:
+            write_sources(candidate.span, candidate.sources)
+        return doc
+
+    def _candidates(self, doc: Doc) -> list[Candidate]:
+        """What the inputs hold, each entity once, but nothing on tokens blocked for entities."""
+        blocked = {span.start for span in blocked_spans(doc)}
+        spans: dict[Identity, Span] = {}
+        sources: dict[Identity, dict[str, None]] = {}
+        scores = _scores(doc, SPANS_KEY)
+        for key in self.inputs:
+            missing = self.unknown if key == ENTS else key
+            for span in doc.ents if key == ENTS else doc.spans.get(key, ()):
+                if blocked.isdisjoint(range(span.start, span.end)):
+                    entity = _identity(span)
+                    spans.setdefault(entity, span)
+                    found_by = read_sources(span) or (missing,)
+                    sources.setdefault(entity, {}).update(dict.fromkeys(found_by))
+        # The recogniser also scores entities that it was given; these are not its own findings.
+        known = {
+            entity: score for entity, score in scores.items() if MODEL in sources.get(entity, ())
+        }
+        for key in self.inputs:
+            known.update(_scores(doc, key))
+        return [
+            Candidate(
+                span, (*sources[entity],), self._score(span, sources[entity], known.get(entity))
+            )
+            for entity, span in spans.items()
+        ]
+
+    def _score(self, span: Span, sources: Iterable[str], known: float | None) -> float:
+        values = [self.priors[rule] for rule in (span.id_, *sources) if rule in self.priors]
+        if known is not None:
+            values.append(known)
+        return max(values, default=self.prior)
+
+
+def _identity(span: Span) -> Identity:
+    return span.start, span.end, span.label
+
+
+def _scores(doc: Doc, key: str) -> dict[Identity, float]:
+    """The scores of a span group, as the recogniser and spaCy's ``spancat`` write them."""
+    if key not in doc.spans:
+        return {}
+    group = doc.spans[key]
+    scores = group.attrs.get("scores", ())
+    return {_identity(span): float(score) for span, score in zip(group, scores, strict=False)}

@@ -1,0 +1,132 @@
+import pickle
+
+import pytest
+import spacy
+from spacy.tokens import Span, SpanGroup
+from tiny import CHARACTERS, entities
+
+from spacy_cmner.errors import CmnerError
+from spacy_cmner.pipeline.source import add_source
+
+TEXT = "肺炎支原体感染，CT"
+INPUTS = ["ents", "dictionary", "ruler", "none"]
+
+
+def pipeline(**settings):
+    nlp = spacy.blank("zh", config=CHARACTERS)
+    nlp.add_pipe("cmner_merge", config=settings)
+    return nlp
+
+
+def annotated(nlp):
+    """The model found two entities with scores 0.4 and 0.8; a dictionary found one of these and
+    one that overlaps the other; a span ruler, which records no source, found one with an id."""
+    doc = nlp.make_doc(TEXT)
+    doc.ents = [Span(doc, 0, 5, "mic"), Span(doc, 8, 10, "pro")]
+    doc.spans["cmner"] = SpanGroup(doc, spans=list(doc.ents), attrs={"scores": [0.4, 0.8]})
+    doc.spans["dictionary"] = [Span(doc, 0, 7, "dis"), Span(doc, 8, 10, "pro")]
+    doc.spans["ruler"] = [Span(doc, 0, 2, "dis", span_id="R1")]
+    for span in doc.ents:
+        add_source(span, "model")
+    for span in doc.spans["dictionary"]:
+        add_source(span, "icd")
+    return doc
+
+
+def merged(spans):
+    return [(span.start_char, span.end_char, span.label_, span._.cmner_source) for span in spans]
+
+
+MIC = (0, 5, "mic", "model")
+DIS = (0, 7, "dis", "icd")
+RULED = (0, 2, "dis", "ruler")
+PRO = (8, 10, "pro", "model+icd")
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({}, MIC),
+        ({"policy": "prefer_rules"}, DIS),
+        ({"policy": "longest"}, DIS),
+        ({"policy": "highest_score"}, DIS),
+        ({"policy": "highest_score", "prior": 0.3}, MIC),
+        ({"policy": "highest_score", "priors": {"R1": 0.6}}, RULED),
+        ({"policy": "highest_score", "priors": {"ruler": 0.6}}, RULED),
+        ({"policy": "highest_score", "priors": {"icd": 0.1, "R1": 0.2}}, MIC),
+    ],
+)
+def test_policies_scores_and_priors(settings, expected):
+    nlp = pipeline(inputs=INPUTS, **settings)
+    assert merged(nlp(annotated(nlp)).ents) == [expected, PRO]
+
+
+def test_agreement_only():
+    nlp = pipeline(inputs=INPUTS, policy="agreement")
+    assert merged(nlp(annotated(nlp)).ents) == [PRO]
+
+
+def test_a_span_group_as_target():
+    nlp = pipeline(inputs=["dictionary"], target="merged")
+    doc = nlp(annotated(nlp))
+    assert merged(doc.spans["merged"]) == [DIS, PRO]
+    assert len(doc.ents) == 2
+
+
+def test_entities_of_unknown_source():
+    nlp = pipeline(policy="prefer_model", inputs=["dictionary", "ents"])
+    doc = nlp.make_doc(TEXT)
+    doc.ents = [Span(doc, 0, 5, "mic")]
+    doc.spans["dictionary"] = [Span(doc, 0, 7, "dis")]
+    assert merged(nlp(doc.copy()).ents) == [(0, 7, "dis", "dictionary")]
+    nlp.get_pipe("cmner_merge").unknown = "model"
+    assert merged(nlp(doc).ents) == [MIC]
+
+
+def test_a_score_for_an_entity_that_the_recogniser_was_given_is_not_its_own():
+    nlp = pipeline(policy="highest_score", inputs=["ents", "icd"])
+    doc = nlp.make_doc(TEXT)
+    doc.ents = [Span(doc, 0, 5, "mic")]
+    doc.ents[0]._.cmner_source = "dictionary"
+    doc.spans["cmner"] = SpanGroup(doc, spans=list(doc.ents), attrs={"scores": [1.0]})
+    doc.spans["icd"] = SpanGroup(doc, spans=[Span(doc, 0, 7, "dis")], attrs={"scores": [0.7]})
+    assert entities(nlp(doc)) == [(0, 7, "dis")]
+
+
+def test_blocked_tokens_stay_free():
+    nlp = pipeline()
+    doc = annotated(nlp)
+    doc.set_ents(doc.ents[1:], blocked=[doc[6:7]])
+    nlp(doc)
+    assert merged(doc.ents) == [PRO]
+    assert doc.to_array("ENT_IOB")[6] == 3
+
+
+def test_another_policy_is_refused():
+    with pytest.raises(CmnerError, match=r"CM415.*vote"):
+        pipeline(policy="vote")
+
+
+def test_saves_and_pickles(tmp_path):
+    nlp = pipeline(policy="longest")
+    nlp.to_disk(tmp_path)
+    for copy in (spacy.load(tmp_path), pickle.loads(pickle.dumps(nlp))):
+        assert merged(copy(annotated(copy)).ents) == [DIS, PRO]
+
+
+def test_model_and_rules_end_to_end(fresh):
+    fresh.add_pipe("cmner_dictionary", config={"target": "dictionary"}).add_terms(
+        [("右肺疼痛", "sym"), ("咳嗽", "sym"), ("减轻", "X")]
+    )
+    fresh.add_pipe("span_ruler", config={"spans_key": "ruler"}).add_patterns(
+        [{"label": "dru", "pattern": [{"TEXT": "天"}]}]
+    )
+    fresh.add_pipe("cmner_merge", config={"inputs": INPUTS, "policy": "prefer_rules"})
+    texts = ["患者右肺疼痛三天。", "", "服用阿莫西林后咳嗽减轻。"]
+    expected = [
+        [(2, 6, "sym", "dictionary"), (7, 8, "dru", "ruler")],
+        [],
+        [(2, 6, "dru", "model"), (7, 9, "sym", "model+dictionary"), (9, 11, "X", "dictionary")],
+    ]
+    assert [merged(doc.ents) for doc in fresh.pipe(texts)] == expected
+    assert [merged(doc.ents) for doc in fresh.pipe(texts, n_process=2)] == expected
