@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from spacy.util import load_model
 from wasabi import msg
 
 from spacy_cmner.cli import cmner_cli
+from spacy_cmner.cli._util import errors_shown, load_pipeline
 from spacy_cmner.display import to_page, to_terminal
 
 SENTENCES = (
@@ -27,13 +27,13 @@ def demo_command(
     out: Annotated[Path | None, typer.Option("--out", help="Also write an HTML page.")] = None,
 ) -> None:
     """Annotate a few sentences, on the terminal and as an HTML page."""
-    nlp = load_model(model)
+    with errors_shown():
+        nlp = load_pipeline(model)
     docs = list(nlp.pipe(text or SENTENCES))
     for doc in docs:
         typer.echo(to_terminal(doc))
         typer.echo()
     if out is not None:
         out.parent.mkdir(parents=True, exist_ok=True)
-        name = f"{nlp.lang}_{nlp.meta['name']}"
-        out.write_text(to_page(docs, f"{name}: entities"), encoding="utf-8")
+        out.write_text(to_page(docs, f"Entities found by {model}"), encoding="utf-8")
         msg.good(f"{out}: open it in a browser")

@@ -1,0 +1,115 @@
+"""Project, configs and set-up commands: nothing in them names what is not there."""
+
+import re
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+from spacy.cli._util import app
+from spacy.schemas import ConfigSchemaTraining
+from spacy.util import load_config, load_model_from_config, registry, walk_dict
+from thinc.api import Config
+from typer.main import get_command
+from weasel.util.config import load_project_config
+
+import spacy_cmner.cli  # noqa: F401  (registers its commands on spaCy's)
+
+ROOT = Path(__file__).parents[1]
+PROJECT = load_project_config(ROOT)
+COMMANDS = {command["name"]: command for command in PROJECT["commands"]}
+CONFIGS = sorted((ROOT / "configs").glob("*.cfg"))
+LENGTH = {"max_steps", "max_epochs", "eval_frequency"}
+
+
+def is_inside(path: str, folders) -> bool:
+    return any(Path(path).is_relative_to(folder) for folder in folders)
+
+
+@pytest.mark.parametrize("workflow", PROJECT["workflows"])
+def test_inputs_are_in_the_repository_or_made_before(workflow):
+    made = {PROJECT["vars"]["data"]}
+    for name in PROJECT["workflows"][workflow]:
+        command = COMMANDS[name]
+        for path in command["deps"]:
+            assert is_inside(path, made) or (ROOT / path).is_file(), f"{name}: {path}"
+        made.update(command["outputs"])
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_command_has_inputs_and_outputs_that_its_script_names(name):
+    command = COMMANDS[name]
+    script = " ".join(command["script"])
+    assert command["deps"] and command["outputs"]
+    for path in command["deps"]:
+        assert path in script or str(Path(path).parent) in script, path
+    for path in command["outputs"]:
+        assert is_inside(path, PROJECT["directories"])
+        assert path in script or str(Path(path).parent) in script or "packages/" in path, path
+
+
+@pytest.mark.parametrize("line", [line for c in COMMANDS.values() for line in c["script"]])
+def test_script_calls_a_command_with_options_it_has(line):
+    check_command_line(line)
+
+
+def check_command_line(line: str) -> None:
+    """Fail where a `python -m spacy …` names no command, or an option or setting it has not."""
+    python, m, module, *words = shlex.split(line)
+    assert (python, m, module) == ("python", "-m", "spacy")
+    command = get_command(app)
+    while hasattr(command, "commands"):
+        command = command.commands[words.pop(0)]
+    options = {option for parameter in command.params for option in parameter.opts}
+    settings = set()
+    if command.name == "train":
+        config = load_config(ROOT / words[0])
+        settings = {"--" + ".".join(path) for path, _ in walk_dict(config)}
+    elif command.name == "run":
+        settings = {f"--vars.{name}" for name in PROJECT["vars"]}
+    given = {word for word in words if word.startswith("-") and not re.match(r"-\d", word)}
+    assert given <= options | settings
+
+
+def test_every_command_is_part_of_a_workflow():
+    assert {name for names in PROJECT["workflows"].values() for name in names} == set(COMMANDS)
+
+
+def test_checksums_are_of_the_files_that_the_user_supplies():
+    assets = {Path(asset["dest"]).name for asset in PROJECT["assets"]}
+    for path in (ROOT / "assets" / "checksums").iterdir():
+        for line in path.read_text(encoding="utf-8").splitlines():
+            match = re.fullmatch(r"[0-9a-f]{64}  (.+)", line)
+            assert match and match[1] in assets
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_config_resolves(path):
+    nlp = load_model_from_config(load_config(path), auto_fill=True)
+    assert nlp.pipe_names == ["cmner"]
+    registry.resolve(nlp.config.interpolate()["training"], schema=ConfigSchemaTraining)
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_configs_train_alike(path):
+    assert training(path) == training(ROOT / "configs" / "contextual.cfg")
+
+
+def training(path: Path) -> dict:
+    """The [training] block without what says how long."""
+    block = Config().from_disk(path, interpolate=False)["training"]
+    return {key: value for key, value in block.items() if key not in LENGTH}
+
+
+@pytest.mark.parametrize("target", ["quickstart", "test"])
+def test_make_target_does_what_the_readme_says(target):
+    assert f"make {target}" in (ROOT / "README.md").read_text(encoding="utf-8")
+    plan = subprocess.run(
+        ["make", "--dry-run", target], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    last = plan.stdout.splitlines()[-1]
+    assert last.endswith({"quickstart": "spacy project run quickstart", "test": "pytest"}[target])
+
+
+def test_ci_runs_the_test_command_of_the_readme():
+    assert (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()[-1] == "exec make test"
