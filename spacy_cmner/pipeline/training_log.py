@@ -46,10 +46,10 @@ def create_training_log(output_file: str | Path | None = None) -> Callable[[Lang
             if info is None or info["score"] is None:
                 return
             losses = info["losses"]
-            if not header:
-                header.extend(["epoch", "step", "seconds"])
-                header.extend(f"loss {name}" for name in losses)
-                header.extend([*scores, "score"])
+            names = [f"loss {name}" for name in losses]
+            columns = ["epoch", "step", "seconds", *names, *scores, "score"]
+            if columns != header:  # the first line, or a loss that no batch has had before
+                header[:] = columns
                 write(header)
             values = [info["other_scores"].get(name) for name in scores]
             write(
