@@ -2,8 +2,9 @@
 
 import csv
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import wasabi
 
@@ -21,21 +22,19 @@ class Table:
 
     title: str
     header: tuple[str, ...]
-    rows: list[tuple[str, ...]]
-
-    @property
-    def aligns(self) -> tuple[str, ...]:
-        return ("l", *("r",) * (len(self.header) - 1))
+    rows: Sequence[tuple[str, ...]]
 
     def to_terminal(self) -> str:
-        body = wasabi.table(self.rows, header=self.header, divider=True, aligns=self.aligns)
+        aligns: list[Literal["l", "r"]] = ["r" for _ in self.header]
+        aligns[0] = "l"
+        body = wasabi.table(self.rows, header=self.header, divider=True, aligns=aligns)
         return f"{self.title}\n{body}"
 
     def to_markdown(self) -> str:
-        rules = tuple("---:" if align == "r" else "---" for align in self.aligns)
-        lines = [" | ".join(_escape(cell) for cell in row) for row in (self.header, *self.rows)]
-        lines.insert(1, " | ".join(rules))
-        return "\n".join([f"### {self.title}", "", *(f"| {line} |" for line in lines)])
+        rule = ("---", *("---:" for _ in self.header[1:]))
+        escaped = [[cell.replace("|", "\\|") for cell in row] for row in self.rows]
+        lines = [f"| {' | '.join(row)} |" for row in (self.header, rule, *escaped)]
+        return "\n".join([f"### {self.title}", "", *lines])
 
     def to_csv(self) -> str:
         buffer = io.StringIO()
@@ -101,7 +100,3 @@ def _score_rows(scores: Scores, suffix: str = "") -> list[tuple[str, ...]]:
         (f"all gold{suffix}", *score_cells(scores.all_gold.total)),
         (f"flat gold{suffix}", *score_cells(scores.flat_gold.total)),
     ]
-
-
-def _escape(cell: str) -> str:
-    return cell.replace("|", "\\|")

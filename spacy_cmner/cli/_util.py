@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from spacy.language import Language
 from spacy.util import load_model
@@ -19,7 +20,7 @@ def errors_shown() -> Iterator[None]:
         msg.fail(str(error), exits=1)
 
 
-def load_pipeline(model: str) -> Language:
+def load_pipeline(model: str | Path) -> Language:
     """Load a pipeline by folder or package name.
 
     RAISES: CM505 if there is none or it is damaged.

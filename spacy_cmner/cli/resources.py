@@ -9,6 +9,7 @@ from tqdm import tqdm
 from wasabi import msg
 
 from spacy_cmner.cli import cmner_cli
+from spacy_cmner.cli._util import errors_shown
 from spacy_cmner.resources import charset
 from spacy_cmner.resources.components import ComponentTable, build_components
 from spacy_cmner.resources.glyphs import (
@@ -58,9 +59,10 @@ def glyphs_command(
     min_count: MinCount = 1,
 ) -> None:
     """Draw the characters in several fonts."""
-    specs: list[Path | FontSpec] = list(font or read_font_specs(fonts, font_dir))
-    chars = _characters(text or [], min_count)
-    table = render(chars, specs, size=size, progress=lambda cs: tqdm(cs, unit="char"))
+    with errors_shown():
+        specs: list[Path | FontSpec] = list(font or read_font_specs(fonts, font_dir))
+        chars = _characters(text or [], min_count)
+        table = render(chars, specs, size=size, progress=lambda cs: tqdm(cs, unit="char"))
     table.save(output)
     kilobytes = output.stat().st_size // 1000
     msg.good(
@@ -76,8 +78,10 @@ def contact_sheet_command(
     scale: Annotated[int, typer.Option("--scale", help="Enlarge the images.", min=1)] = 2,
 ) -> None:
     """Show characters, a row each, in all fonts of a table, a column each."""
-    glyphs = GlyphTable.load(table)
-    contact_sheet(glyphs, chars, scale=scale).save(output)
+    with errors_shown():
+        glyphs = GlyphTable.load(table)
+        sheet = contact_sheet(glyphs, chars, scale=scale)
+    sheet.save(output)
     msg.good(f"{output}: {', '.join(glyphs.fonts)}")
 
 
@@ -97,10 +101,11 @@ def components_command(
     min_count: MinCount = 1,
 ) -> None:
     """Take the characters to pieces, the radical first."""
-    chars = _characters(text or [], min_count)
-    table = build_components(chars, unicode_data=unicode_data, cjk_decomp=cjk_decomp)
-    if k is not None:
-        table = table.with_k(k)
+    with errors_shown():
+        chars = _characters(text or [], min_count)
+        table = build_components(chars, unicode_data=unicode_data, cjk_decomp=cjk_decomp)
+        if k is not None:
+            table = table.with_k(k)
     table.save(output)
     msg.good(f"{len(table.chars)} characters of {len(table.parts) - 1} parts: {output}")
     _print_lengths(table)
