@@ -7,14 +7,14 @@ import typer
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
-from spacy.util import load_model
 from wasabi import msg
 
 from spacy_cmner.analysis.gold import entities_of
 from spacy_cmner.cli import cmner_cli
+from spacy_cmner.cli._util import errors_shown, load_pipeline
 from spacy_cmner.data.corpus import load_docbin
-from spacy_cmner.errors import CmnerError
 from spacy_cmner.models.compile import compile_pipeline
+from spacy_cmner.models.storage import Precision
 from spacy_cmner.pipeline.scorer import create_ner_scorer
 
 
@@ -22,25 +22,23 @@ from spacy_cmner.pipeline.scorer import create_ner_scorer
 def compile_command(
     source: Annotated[Path, typer.Argument(help="Trained pipeline.", exists=True)],
     out: Annotated[Path, typer.Argument(help="Folder to write the compiled pipeline to.")],
-    half: Annotated[
-        bool, typer.Option("--half", help="Store the weights as float16, half the size.")
-    ] = False,
+    precision: Annotated[
+        Precision, typer.Option(help="How the weights are stored; less is smaller and rounds.")
+    ] = "float32",
     data: Annotated[
         Path | None,
         typer.Option(help="Annotated DocBin on which to compare both pipelines.", exists=True),
     ] = None,
 ) -> None:
     """Turn character representations into tables, and say what it gained and cost."""
-    nlp = load_model(source)
-    try:
-        compiled = compile_pipeline(nlp, half=half)
-    except CmnerError as error:
-        msg.fail(str(error), exits=1)
+    with errors_shown():
+        nlp = load_pipeline(source)
+        compiled = compile_pipeline(nlp, precision=precision)
     compiled.to_disk(out)
     msg.good(f"{out}: {folder_size(out):.1f} MB, {source} has {folder_size(source):.1f} MB")
     if data is not None:
         gold = list(load_docbin(data).get_docs(nlp.vocab))
-        before, after = predict(nlp, gold), predict(load_model(out), gold)
+        before, after = predict(nlp, gold), predict(load_pipeline(out), gold)
         different = sum(
             entities_of(first.predicted.ents) != entities_of(second.predicted.ents)
             for first, second in zip(before, after, strict=True)

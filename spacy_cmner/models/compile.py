@@ -4,10 +4,11 @@ Compiling is an explicit step that makes a new pipeline. Nothing is cached behin
 where a cache could go stale as the weights change.
 """
 
-from typing import Any
+from typing import Any, cast
 
 import torch
 from spacy.language import Language
+from spacy.pipeline import TrainablePipe
 from spacy.util import load_model_from_config
 from thinc.api import Model
 
@@ -16,6 +17,7 @@ from spacy_cmner.layers.char_table import CharTable
 from spacy_cmner.layers.local_global import LocalGlobal
 from spacy_cmner.models.char_table import build_char_table_embed
 from spacy_cmner.models.shim import TorchShim
+from spacy_cmner.models.storage import Precision
 from spacy_cmner.types import EmbedModel
 
 COMPILED = {"spacy-cmner.LocalGlobalEmbed.v1": "spacy-cmner.CharTableEmbed.v1"}
@@ -24,15 +26,16 @@ COMPILED = {"spacy-cmner.LocalGlobalEmbed.v1": "spacy-cmner.CharTableEmbed.v1"}
 BATCH = 512
 
 
-def compile_pipeline(nlp: Language, *, half: bool = False) -> Language:
+def compile_pipeline(nlp: Language, *, precision: Precision = "float32") -> Language:
     """Make a pipeline whose local and global character representations are tables.
 
     Every ``spacy-cmner.LocalGlobalEmbed.v1`` in any component, however deep in its model, becomes a
     ``spacy-cmner.CharTableEmbed.v1``, in the config too. All else stays as it is.
 
     nlp (Language): a trained pipeline; it is not changed.
-    half (bool): store the weights of the components concerned as float16, half the size. They are
-        rounded at once and computed with in float32.
+    precision (str): how the weights of the components concerned are stored: float32, float16 or
+        int8, a half and a quarter of the size. They are rounded at once, and computed with in
+        float32.
     RETURNS (Language): the new pipeline.
     RAISES: CM318 if no component holds a layer to compile.
     """
@@ -43,11 +46,12 @@ def compile_pipeline(nlp: Language, *, half: bool = False) -> Language:
     for name in names:
         config["components"][name]["model"] = compile_config(config["components"][name]["model"])
     compiled = load_model_from_config(config)
-    compiled.from_bytes(nlp.to_bytes(exclude=names))
     for name in names:
-        trained, pipe = nlp.get_pipe(name), compiled.get_pipe(name)
+        trained, pipe = (cast(TrainablePipe, each.get_pipe(name)) for each in (nlp, compiled))
         pipe.from_bytes(trained.to_bytes(exclude=["model"]), exclude=["model"])
-        pipe.model.from_bytes(compile_model(trained.model, half=half).to_bytes())
+        pipe.model.from_bytes(compile_model(trained.model, precision=precision).to_bytes())
+    # Only now the others: spaCy's rulers run the pipeline when they read their patterns.
+    compiled.from_bytes(nlp.to_bytes(exclude=names))
     return compiled
 
 
@@ -68,7 +72,7 @@ def compile_config(config: Any) -> Any:
     return {key: compile_config(value) for key, value in config.items()}
 
 
-def compile_model(model: Model, *, half: bool = False) -> Model:
+def compile_model(model: Model, *, precision: Precision = "float32") -> Model:
     """A copy of a trained model, with a table in the place of each layer that can be one."""
     compiled = model.copy()
     for node in list(compiled.walk()):
@@ -76,14 +80,14 @@ def compile_model(model: Model, *, half: bool = False) -> Model:
             compiled.replace_node(node, compile_embed(node))
     for node in compiled.walk():
         for shim in node.shims:
-            if half and isinstance(shim, TorchShim):
-                shim.store_half()
+            if isinstance(shim, TorchShim):
+                shim.round_to(precision)
     return compiled
 
 
 def compile_embed(model: EmbedModel) -> EmbedModel:
     """Run a ``LocalGlobalEmbed`` over every character it knows, and the unknown one."""
-    module: LocalGlobal = model.shims[0].module
+    module = cast(LocalGlobal, cast(TorchShim, model.shims[0]).module)
     settings = {"n_chars": len(module.code_points), "width": module.width}
     table = CharTable(**settings)
     table.code_points = module.code_points.cpu()
@@ -92,6 +96,6 @@ def compile_embed(model: EmbedModel) -> EmbedModel:
             encoded, _ = module.encode_types(rows.to(module.code_points.device))
             table.vectors[rows] = encoded.cpu()
     embed = build_char_table_embed()
-    embed.shims[0].set_module(settings, table)
+    cast(TorchShim, embed.shims[0]).set_module(settings, table)
     embed.set_dim("nO", module.width)
     return embed

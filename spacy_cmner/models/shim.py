@@ -25,6 +25,7 @@ from thinc.util import get_torch_default_device, torch2xp, xp2torch
 from torch import nn
 
 from spacy_cmner.errors import Messages
+from spacy_cmner.models.storage import Precision, pack, unpack
 
 # A forked child inherits torch's thread pool without its threads and would wait for them for ever.
 os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))
@@ -49,7 +50,7 @@ class TorchShim(PyTorchShim):
         self._adam: torch.optim.Optimizer | None = None
         self._adam_of: Optimizer | None = None
         self._averages: dict[str, torch.Tensor] = {}
-        self.is_half = False
+        self.precision: Precision = "float32"
 
     @property
     def module(self) -> nn.Module:
@@ -163,23 +164,17 @@ class TorchShim(PyTorchShim):
         if self._model is not None:
             self._model.to("cpu" if device_type == "cpu" else torch.device("cuda", device_id))
 
-    def store_half(self) -> None:
-        """Round the weights to float16, in which they are saved from now on. They are held and
-        computed with in float32."""
-        self.is_half = True
-        with torch.no_grad():
-            for tensor in self.module.state_dict().values():
-                tensor.copy_(self._stored(tensor))
-
-    def _stored(self, tensor: torch.Tensor) -> torch.Tensor:
-        return tensor.half() if self.is_half and tensor.is_floating_point() else tensor
+    def round_to(self, precision: Precision) -> None:
+        """Round the weights to what takes less room, and save them so from now on."""
+        self.precision = precision
+        rounded, _ = unpack(pack(self.module.state_dict(), precision))
+        self.module.load_state_dict(rounded)
 
     def to_bytes(self) -> bytes:
         state = b""
         if self._model is not None:
-            weights = self._model.state_dict().items()
-            tensors = {k: self._stored(v.detach()).cpu().contiguous() for k, v in weights}
-            state = save_tensors(tensors)
+            tensors = pack(self._model.state_dict(), self.precision)
+            state = save_tensors({k: v.detach().cpu().contiguous() for k, v in tensors.items()})
         return srsly.msgpack_dumps({"settings": self.cfg, "state": state})
 
     def from_bytes(self, bytes_data: bytes) -> "TorchShim":
@@ -188,13 +183,13 @@ class TorchShim(PyTorchShim):
             settings, state = message["settings"], message["state"]
             if not state:
                 return self
-            tensors = load_tensors(state)
+            tensors, precision = unpack(load_tensors(state))
             module = self.build(**settings)
             module.load_state_dict(tensors)
         except (ValueError, LookupError, TypeError, RuntimeError, SafetensorError) as error:
             raise Messages.CM313.error(name=self.build.__name__, reason=error) from error
         self.set_module(settings, module)
-        self.is_half = any(tensor.dtype == torch.float16 for tensor in tensors.values())
+        self.precision = precision
         return self
 
     def __getstate__(self) -> dict:

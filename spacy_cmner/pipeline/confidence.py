@@ -13,7 +13,7 @@ from spacy_cmner.data.docs import SPANS_KEY
 NAME = "cmner_score"
 
 
-def write_scores(doc: Doc, spans: Sequence[Span], scores: Sequence[float]) -> None:
+def write_scores(doc: Doc, spans: Sequence[Span], scores: Sequence[float | None]) -> None:
     """Put entities with their probabilities into ``doc.spans["cmner"]``, in the order given, and
     each probability on its entity.
 

@@ -1,0 +1,39 @@
+import re
+
+import pytest
+import spacy
+import tiny
+from spacy.tokens import DocBin
+from typer.testing import CliRunner
+
+from spacy_cmner.cli import cmner_cli
+
+
+def run(*args):
+    return CliRunner().invoke(cmner_cli, ["compile", *map(str, args)])
+
+
+@pytest.fixture
+def source(trained, tmp_path):
+    trained.to_disk(tmp_path / "trained")
+    return tmp_path / "trained"
+
+
+def test_compares_both_pipelines(source, trained, tmp_path):
+    gold = tmp_path / "gold.spacy"
+    DocBin(docs=[example.reference for example in tiny.examples(trained)]).to_disk(gold)
+    out = tmp_path / "compiled"
+    result = run(source, out, "--data", gold, "--precision", "float16")
+    assert result.exit_code == 0
+    assert re.search(r"other entities: 0 of 6", result.stdout)
+    assert re.search(r"F1: 1\.0000 → 1\.0000 \(\+0\.0000\)", result.stdout)
+    text, entities = tiny.SENTENCES[0]
+    assert tiny.entities(spacy.load(out)(text)) == entities
+
+
+def test_compiling_twice_is_refused(source, tmp_path):
+    assert run(source, tmp_path / "once").exit_code == 0
+    result = run(tmp_path / "once", tmp_path / "twice")
+    assert result.exit_code == 1
+    assert "CM318" in result.stdout + result.stderr
+    assert not (tmp_path / "twice").exists()
