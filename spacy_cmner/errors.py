@@ -300,6 +300,7 @@ class Messages:
     CM413 = Message("match = {value!r} is not possible. Choose one of: {allowed}.")
     CM414 = Message("{value!r} is no term. Give text that is not only white space.")
     CM415 = Message("There is no policy '{value}'. Choose one of: {allowed}.")
+    CM416 = Message("There is no pattern '{value}'. Choose from: {allowed}.")
 
     # CM5xx: command line
     CM501 = Message(

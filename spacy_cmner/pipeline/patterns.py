@@ -1,0 +1,165 @@
+"""Quantities and stages, which are written by rule and so are best found by rule.
+
+The patterns are regular expressions over characters. They read texts folded to half width and
+small letters (``folding``), where offsets stay the same; a group named ``value`` is what is
+marked, without it the whole match. All repetitions are bounded, so the time for a text is linear
+in its length.
+"""
+
+import re
+from collections.abc import Sequence
+
+from spacy_cmner.errors import Messages
+from spacy_cmner.pipeline.folding import Folding
+from spacy_cmner.types import CharSpan
+
+TO = r"\s?[-~–—至到]\s?"
+NUMBER = r"\d{1,6}(?:\.\d{1,4})?"
+NUMBERS = rf"(?<![\d.]){NUMBER}(?:{TO}{NUMBER})?"
+COUNT = r"(?:\d{1,2}|[一二两三四五六七八九十]{1,2})"
+COUNTS = rf"{COUNT}(?:{TO}{COUNT})?"
+# Nothing that would make a Latin unit another one: mg/d but not mg/dl.
+UNIT_END = r"(?![a-z/])"
+
+
+def _compile(*alternatives: str) -> tuple[re.Pattern[str], ...]:
+    return tuple(re.compile(pattern, re.VERBOSE) for pattern in alternatives)
+
+
+_TABLET = r"(?:片|粒|袋|丸|滴|喷|包|瓶|枚|支(?!支?架|气管|原体))"
+_TIME = r"(?:次|日|天|d|小时|h|分钟|min|周)"
+_PER = rf"(?:\s?/\s?(?:\(?kg[·•.*]?{_TIME}?\)?|m2|m²|㎡|{_TIME}|片|支|粒|袋))"
+
+DOSE = _compile(
+    # 0.5g/次, 10 mg/(kg·d), 40万u; no body weights, urine volumes or blood losses
+    rf"""(?<!体重)(?<!体重[:为约])(?<![尿水血]量)(?<![尿水血]量约)(?<!出血)(?<!失血)(?<!血约)
+        {NUMBERS}\s?
+        (?: (?:mg|g|[uμµ]g|mcg|ng|ml|meq|万?\s?i?u) {_PER}{{0,2}} {UNIT_END}
+          | (?:毫克|微克|克(?!隆|罗)|毫升|万?(?:国际)?单位) {_PER}{{0,2}} )""",
+    rf"{NUMBERS}\s?{_TABLET}{_PER}?",
+    # 一片 is also a patch of something, so numerals need a verb
+    rf"(?:每次|一次|口服|服用)(?P<value>[一二两三四五六七八九十半]{_TABLET})",
+)
+
+FREQUENCY = _compile(
+    r"""(?<![a-z\d])
+        (?:q\.?d | b\.?i\.?d | t\.?i\.?d | q\.?i\.?d | q\.?o\.?d | q\.?n | qhs | qam | qpm | hs
+          | p\.?r\.?n | sos | qw | biw | tiw | q\d{1,2}(?:-\d{1,2})?\s?(?:h|d|w|min))
+        (?![a-z\d-])""",
+    # 每日3次, 一天三次, 隔日口服1次
+    rf"(?:每|隔|一|(?<!\d)1)(?:日|天|晚|晨|早|周|星期|个?月)\s?(?:口?服)?\s?{COUNTS}\s?次",
+    # 3次/日, not 80次/分
+    rf"(?<!\d){COUNTS}\s?次\s?/\s?(?:日|天|晚|周|月|小时|[dwh](?![a-z]))",
+    # 每8小时一次, 每8h
+    rf"每隔?\s?{COUNTS}\s?(?:(?:小时|h(?![a-z]))(?:\s?{COUNTS}\s?次)?|(?:天|日|周|个月)\s?{COUNTS}\s?次)",
+)
+
+_PER_LITRE = r"(?:[munpμµ]?mol|m?eq|[mnuμµ]?g|[mkuμµ]?i?u|mosm)/l"
+_POWER = r"[×x*]?\s?10\s?\^?\s?(?:9|12|6|3|⁹|¹²|⁶|³)\s?/\s?l"
+_TEST = (
+    r"(?:细胞|中性粒|淋巴(?!结)|血红蛋白|饱和度|比容|压积|百分比|比率|射血分数"
+    r"|hba1c|spo2|sao2|lvef|ef|hct|ret)"
+)
+
+LAB_VALUE = _compile(
+    rf"""(?:[<>≤≥]\s?)?{NUMBERS}\s?
+        (?: {_PER_LITRE} | {_POWER}
+          | (?:[mnpuμµ]?g|[muμµ]?i?u|copies|拷贝|cfu)/ml | [mun]?g/dl | mg/24h | g/24h
+          | ml/min/1\.73\s?(?:m2|m²|㎡) | mm/h | fl | pg | 个?/(?:hp|ul|μl|µl) )
+        (?![a-z\d])""",
+    # 中性粒细胞 78%, but no percentage of anything else
+    rf"{_TEST}[^\d,。;瘤癌]{{0,6}}(?P<value>[<>≤≥]?{NUMBERS}\s?%)",
+)
+
+_ROMAN = r"(?:[ⅰⅱⅲⅳ]|iv|i{1,3})"
+_SUBSTAGE = r"\s?[a-d]?[12]?"
+# Phases of trials and operations in stages are no stages of a disease.
+_NO_STAGE = r"(?!临床|试验|研究|缝合|愈合|手术|切除|修复|吻合|闭合|重建|植)"
+
+STAGE = _compile(
+    r"""(?<![a-z\d])[cpyra]{0,2}
+        t(?:[0-4][a-d]?|x|is)\s?n(?:[0-3][a-c]?|x)(?:\s?m(?:[01][a-c]?|x))?
+        (?![a-z\d])""",
+    rf"""(?<![a-zⅰⅱⅲⅳ\d]){_ROMAN}{_SUBSTAGE}
+        (?:\s?[-~/至到]\s?{_ROMAN}{_SUBSTAGE})?\s?(?:期{_NO_STAGE}|级)""",
+    rf"(?<![\d.第])[1-5][a-d]?(?:\s?[-~至到]\s?[1-5][a-d]?)?\s?期{_NO_STAGE}",
+    rf"(?<![第这那每上下同])[一二三四]期{_NO_STAGE}",
+    r"(?:nyha|心功能|高血压|分级)\s?[:为]?\s?(?P<value>[1-4一二三四]\s?级)",
+    r"(?:child(?:-pugh)?|dukes'?)\s?(?P<value>[a-d]\d?\s?[级期])",
+)
+
+_PRESSURE = rf"\d{{2,3}}(?:{TO}\d{{2,3}})?\s?/\s?\d{{2,3}}(?:{TO}\d{{2,3}})?"
+
+BLOOD_PRESSURE = _compile(
+    rf"(?<![\d./]){_PRESSURE}\s?(?:mmhg|毫米汞柱)",
+    r"(?<![\d./])\d{1,2}(?:\.\d)?\s?/\s?\d{1,2}(?:\.\d)?\s?kpa",
+    rf"(?:血压|(?<![a-z])bp)[^\d,。;]{{0,4}}(?P<value>{_PRESSURE})(?![\d./])",
+    r"(?:收缩压|舒张压|高压|低压)[^\d,。;]{0,4}(?P<value>\d{2,3}\s?(?:mmhg|毫米汞柱))",
+)
+
+_DEGREES = r"(?:3[4-9]|4[0-2])(?:\.\d{1,2})?"
+
+TEMPERATURE = _compile(
+    rf"(?<![\d.]){_DEGREES}(?:\s?(?:℃|°c)?{TO}{_DEGREES})?\s?(?:℃|°c|摄氏度)",
+    rf"(?<![\d.]){_DEGREES}(?:{TO}{_DEGREES})?\s?度\d?(?![角数])",
+    rf"(?:体温|(?<![a-z])t)\s?[:为]?\s?(?P<value>{_DEGREES})(?![\d.]|\s?[℃°度])",
+)
+
+_SOME = r"(?:(?<![\d.])\d{1,3}(?:\.\d)?|[一二两三四五六七八九十数几半多]{1,3})"
+
+DURATION = _compile(
+    rf"""(?<![第每隔孕月q/~–—至到-])(?<!妊娠)(?<!停经后)
+        {_SOME}(?:{TO}{_SOME})?\s?[余多]?
+        (?: 年(?![级龄轻代度]|\s?\d{{1,2}}\s?月) | 个半?月(?!龄) | 月[余多]
+          | (?:周|星期)(?![期围边岁末龄一二三四五六日天]) | [天日](?![龄常期间程然花生])
+          | 个?(?:小时|钟头) | 分钟
+          | (?:h|min)(?![a-z\d]) )
+        [余多半]?(?!尿|动态|\s?{COUNTS}\s?次|\s?[一二两三四五六七八九十\d]{{1,2}}[片粒])""",
+)
+
+PATTERNS = {
+    "dose": DOSE,
+    "frequency": FREQUENCY,
+    "lab_value": LAB_VALUE,
+    "stage": STAGE,
+    "blood_pressure": BLOOD_PRESSURE,
+    "temperature": TEMPERATURE,
+    "duration": DURATION,
+}
+
+
+class PatternMatcher:
+    """Finds quantities and stages in texts.
+
+    labels (Sequence[str]): which of ``PATTERNS`` to look for; none means all.
+    RAISES: CM416 for another label.
+    """
+
+    def __init__(self, labels: Sequence[str] = ()) -> None:
+        for label in labels:
+            if label not in PATTERNS:
+                raise Messages.CM416.error(value=label, allowed=", ".join(PATTERNS))
+        self.labels = tuple(labels) or tuple(PATTERNS)
+        self._folding = Folding()
+
+    def __call__(self, text: str) -> list[CharSpan]:
+        """What a text holds, in its order. Spans of one label do not overlap."""
+        folded = text.translate(self._folding)
+        found: list[CharSpan] = []
+        for label in self.labels:
+            taken = 0
+            for start, end in sorted(
+                _search(folded, label), key=lambda place: (place[0], -place[1])
+            ):
+                if start >= taken:
+                    found.append(CharSpan(start, end, label))
+                    taken = end
+        return sorted(found)
+
+
+def _search(folded: str, label: str) -> list[tuple[int, int]]:
+    return [
+        match.span("value" if "value" in pattern.groupindex else 0)
+        for pattern in PATTERNS[label]
+        for match in pattern.finditer(folded)
+    ]

@@ -1,0 +1,218 @@
+import pytest
+
+from spacy_cmner.errors import CmnerError
+from spacy_cmner.pipeline.patterns import PATTERNS, PatternMatcher
+
+# label → (text, what is marked in it)
+FOUND = {
+    "dose": [
+        ("阿莫西林0.5g/次，口服", "0.5g/次"),
+        ("按10 mg/kg给药", "10 mg/kg"),
+        ("静滴10～15ｍｇ／（kg•d）", "10～15ｍｇ／（kg•d）"),
+        ("青霉素80万U肌注", "80万U"),
+        ("地高辛125μg", "125μg"),
+        ("VitC0.2g", "0.2g"),
+        ("布洛芬混悬液5毫升", "5毫升"),
+        ("二甲双胍1片", "1片"),
+        ("每次两粒，饭后", "两粒"),
+        ("多巴胺5 μg/kg/min泵入", "5 μg/kg/min"),
+        ("胰岛素8单位", "8单位"),
+        ("剂量20mg/d。", "20mg/d"),
+    ],
+    "frequency": [
+        ("0.5g tid", "tid"),
+        ("口服，每日3次", "每日3次"),
+        ("q8h静滴", "q8h"),
+        ("一天三次", "一天三次"),
+        ("3次/日", "3次/日"),
+        ("2～3次／天", "2～3次／天"),
+        ("每8小时一次", "每8小时一次"),
+        ("隔日1次", "隔日1次"),
+        ("1片 B.I.D", "B.I.D"),
+        ("每周2次透析", "每周2次"),
+        ("Qn服", "Qn"),
+    ],
+    "lab_value": [
+        ("血红蛋白 98 g/L", "98 g/L"),
+        ("WBC 12.3×10^9/L", "12.3×10^9/L"),
+        ("白细胞11.2*10⁹/L", "11.2*10⁹/L"),
+        ("肌酐 132μmol/L", "132μmol/L"),
+        ("ALT 85U/L", "85U/L"),
+        ("PCT <0.05 ng/ml", "<0.05 ng/ml"),
+        ("中性粒细胞 78.5%", "78.5%"),
+        ("血糖７.８ｍｍｏｌ／Ｌ", "７.８ｍｍｏｌ／Ｌ"),
+        ("血沉 45mm/h", "45mm/h"),
+        ("eGFR 56 ml/min/1.73m2", "56 ml/min/1.73m2"),
+        ("白细胞5-8个/HP", "5-8个/HP"),
+        ("总胆固醇210 mg/dL", "210 mg/dL"),
+    ],
+    "stage": [
+        ("胃癌T2N1M0", "T2N1M0"),
+        ("肺腺癌Ⅲ期", "Ⅲ期"),
+        ("分期为III b期", "III b期"),
+        ("pT1aN0M0，术后", "pT1aN0M0"),
+        ("CKD 3期", "3期"),
+        ("CKD4-5期", "4-5期"),
+        ("宫颈癌ⅠB1期", "ⅠB1期"),
+        ("二期梅毒", "二期"),
+        ("心功能Ⅲ级", "Ⅲ级"),
+        ("高血压3级", "3级"),
+        ("Ⅱ－Ⅲ期", "Ⅱ－Ⅲ期"),
+        ("肝功能Child-Pugh B级", "B级"),
+        ("T4N2Mx", "T4N2Mx"),
+    ],
+    "blood_pressure": [
+        ("测得120/80 mmHg", "120/80 mmHg"),
+        ("血压150/95，", "150/95"),
+        ("BP：130／85mmHg", "130／85mmHg"),
+        ("血压波动在140-160/90-100mmHg", "140-160/90-100mmHg"),
+        ("血压为 110/70mmHg", "110/70mmHg"),
+        ("收缩压180mmHg", "180mmHg"),
+        ("160/100毫米汞柱", "160/100毫米汞柱"),
+        ("16.0/10.5kPa", "16.0/10.5kPa"),
+        ("舒张压达100 mmHg", "100 mmHg"),
+    ],
+    "temperature": [
+        ("体温38.5℃", "38.5℃"),
+        ("T 36.8℃，P 80次/分", "36.8℃"),
+        ("发热，最高39.2°C", "39.2°C"),
+        ("体温波动在37.5～38.5℃", "37.5～38.5℃"),
+        ("烧到39度", "39度"),
+        ("体温：３８．５℃", "３８．５℃"),
+        ("体温38.2，咽红", "38.2"),
+        ("体温40摄氏度", "40摄氏度"),
+        ("T:37.2，神清", "37.2"),
+        ("38度5", "38度5"),
+    ],
+    "duration": [
+        ("发热3天", "3天"),
+        ("咳嗽2周余", "2周余"),
+        ("头痛半年", "半年"),
+        ("糖尿病史10余年", "10余年"),
+        ("间断腹痛2-3个月", "2-3个月"),
+        ("持续30分钟", "30分钟"),
+        ("病程3月余", "3月余"),
+        ("高血压二十多年", "二十多年"),
+        ("腹泻数小时", "数小时"),
+        ("抽搐持续5min", "5min"),
+        ("胸痛2h", "2h"),
+        ("一个半月", "一个半月"),
+    ],
+}
+NOT_FOUND = {
+    "dose": [
+        "血红蛋白98 g/L",
+        "体重60kg",
+        "出生体重3200g",
+        "尿量1500ml",
+        "肌酐1.2mg/dl",
+        "置入2支支架",
+        "肺内见一片阴影",
+        "5克隆氏病",
+        "总蛋白65 g/L",
+    ],
+    "frequency": [
+        "心率80次/分",
+        "QTc间期",
+        "ST段抬高",
+        "既往手术3次",
+        "每日进食",
+        "hs-CRP升高",
+        "一日游",
+    ],
+    "lab_value": [
+        "发病率为10%",
+        "体重60kg",
+        "阿司匹林0.1g",
+        "10 mg/kg",
+        "80次/分",
+        "2-8℃",
+        "鳞状细胞癌占30%",
+        "淋巴结转移5%",
+    ],
+    "stage": [
+        "Ⅲ期临床试验",
+        "Ⅰ期缝合",
+        "T2加权像",
+        "T4降低",
+        "早期妊娠",
+        "Ⅰ期愈合",
+        "第3期杂志",
+        "二期手术",
+        "维生素B1",
+        "HIV期间",
+    ],
+    "blood_pressure": [
+        "2021/12/08",
+        "眼压20mmHg",
+        "约1/2",
+        "PaO2 60mmHg",
+        "视力120/80",
+        "血压正常",
+    ],
+    "temperature": ["储存于2-8℃", "抬高床头30度", "38.5kg", "35度角", "138℃", "3.5℃"],
+    "duration": [
+        "2021年3月5日",
+        "患者3岁",
+        "术后第3天",
+        "每8小时一次",
+        "一天三次",
+        "3日龄新生儿",
+        "24小时尿蛋白",
+        "周围性面瘫",
+        "星期三复诊",
+        "孕39周",
+        "每4～6小时",
+        "第5～8天",
+        "q8h静滴",
+    ],
+}
+
+
+def found(text, label):
+    return [text[start:end] for start, end, _ in PatternMatcher([label])(text)]
+
+
+@pytest.mark.parametrize(
+    ("label", "text", "value"),
+    [(label, text, value) for label, cases in FOUND.items() for text, value in cases],
+)
+def test_finds(label, text, value):
+    assert found(text, label) == [value]
+
+
+@pytest.mark.parametrize(
+    ("label", "text"), [(label, text) for label, texts in NOT_FOUND.items() for text in texts]
+)
+def test_does_not_find(label, text):
+    assert found(text, label) == []
+
+
+def test_every_pattern_is_tested():
+    assert FOUND.keys() == NOT_FOUND.keys() == PATTERNS.keys()
+    assert min(map(len, FOUND.values())) >= 8
+    assert min(map(len, NOT_FOUND.values())) >= 4
+
+
+def test_all_labels_together():
+    text = "体温38.5℃3天，血压120/80mmHg，头孢0.5g tid"
+    assert [(text[start:end], label) for start, end, label in PatternMatcher()(text)] == [
+        ("38.5℃", "temperature"),
+        ("3天", "duration"),
+        ("120/80mmHg", "blood_pressure"),
+        ("0.5g", "dose"),
+        ("tid", "frequency"),
+    ]
+
+
+def test_another_label_is_refused():
+    with pytest.raises(CmnerError, match=r"CM416.*weight"):
+        PatternMatcher(["weight"])
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "1" * 20000, "1/" * 10000, "血压" * 10000, "一" * 20000, "细胞 " * 5000, "1 " * 10000],
+)
+def test_hostile_texts_take_no_time_and_hold_nothing(text):
+    assert PatternMatcher()(text) == []
