@@ -37,7 +37,7 @@ from spacy_cmner.layers.bilstm import group_by_length
 
 # Tokens that go through a layer together, and position scores that are held at a time.
 MAX_TOKENS = 1 << 14
-MAX_SCORES = 1 << 23
+MAX_SCORES = 1 << 22
 
 
 class Lattices(NamedTuple):
@@ -197,14 +197,19 @@ class LatticeAttention(nn.Module):
         """asking (G, H, Q, E), which are ``part`` of the tokens, to (G, H, Q, K)."""
         size = (len(asking), asking.shape[2])
         flat = asking.transpose(0, 1).flatten(1, 2) + self.v  # (H, G·Q, E)
-        rows = lattices.heads[:, part, None] * position_keys.step + position_keys.offsets[:, None]
+        # Characters stand in the order of their heads, so a portion of them meets few rows.
+        n = lattices.n_characters
+        first, last = (part.start, part.stop - 1) if part.stop <= n else (0, n - 1)
+        met = slice(first * position_keys.step, (last + n) * position_keys.step)
+        heads = lattices.heads[:, part, None] - first
+        rows = heads * position_keys.step + position_keys.offsets[:, None]
         rows = rows.flatten(0, 1)  # (G·Q, K)
         lengths = lattices.lengths[:, part].flatten()
         scores, order = [], []
         for length, keys in position_keys.of_length.items():
             own = (lengths == length).nonzero().squeeze(1)
             picked = rows[own].expand(self.n_heads, -1, -1)
-            scores.append((flat[:, own] @ keys).gather(2, picked))
+            scores.append((flat[:, own] @ keys[:, :, met]).gather(2, picked))
             order.append(own)
         ordered = torch.cat(scores, dim=1)[:, torch.cat(order).argsort()]  # (H, G·Q, K)
         return ordered.unflatten(1, size).transpose(0, 1)
