@@ -29,6 +29,14 @@ MODELS = {
         "head_width": 8,
         "depth": 2,
     },
+    "mect": {
+        "@architectures": "spacy-cmner.Mect.v1",
+        "characters": CHARACTERS,
+        "n_heads": 2,
+        "head_width": 8,
+        "n_components": 3,
+        "component_width": 6,
+    },
 }
 TEXTS = [*(text for text, _ in tiny.SENTENCES), "", "痛", "🙂\x00\ufeffab 1" * 9]
 
