@@ -9,7 +9,7 @@ from typing import Any, cast
 import torch
 from spacy.language import Language
 from spacy.pipeline import TrainablePipe
-from spacy.util import load_model_from_config
+from spacy.util import load_model_from_config, make_tempdir
 from thinc.api import Model
 
 from spacy_cmner.errors import Messages
@@ -50,8 +50,11 @@ def compile_pipeline(nlp: Language, *, precision: Precision = "float32") -> Lang
         trained, pipe = (cast(TrainablePipe, each.get_pipe(name)) for each in (nlp, compiled))
         pipe.from_bytes(trained.to_bytes(exclude=["model"]), exclude=["model"])
         pipe.model.from_bytes(compile_model(trained.model, precision=precision).to_bytes())
-    # Only now the others: spaCy's rulers run the pipeline when they read their patterns.
-    compiled.from_bytes(nlp.to_bytes(exclude=names))
+    # Only now the others: spaCy's entity ruler runs the pipeline when it reads its patterns. Through
+    # a folder, as its from_bytes loses some of them.
+    with make_tempdir() as folder:
+        nlp.to_disk(folder, exclude=names)
+        compiled.from_disk(folder, exclude=names)
     return compiled
 
 
