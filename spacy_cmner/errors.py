@@ -325,3 +325,7 @@ class Messages:
     )
     CM506 = Message("{path} holds no annotated text. Give gold data; 'no entity' is annotation too.")
     CM507 = Message("{path} has the wrong ending for a report. Give one of: {endings}.")
+    CM508 = Message(
+        "Two systems with {a} and {b} documents cannot be compared with {samples} samples. Count "
+        "both on the same documents, and draw at least one sample."
+    )

@@ -151,8 +151,7 @@ def score(texts: Sequence[GoldText], predicted: Sequence[Set[Entity]]) -> Scores
     for text, entities in zip(texts, predicted, strict=True):
         judged = text.gold.judged(entities)
         all_gold.add(text.gold.entities, judged)
-        if text.gold.flat is not None:
-            flat_gold.add(text.gold.flat, judged)
+        flat_gold.add(text.gold.flat, judged)
     return Scores(len(texts), all_gold, flat_gold)
 
 

@@ -13,7 +13,7 @@ from spacy.tokens import Doc, Span
 from spacy.vocab import Vocab
 
 from spacy_cmner.data.corpus import load_docbin
-from spacy_cmner.data.docs import SPANS_KEY, doc_to_record, record_to_doc
+from spacy_cmner.data.docs import SPANS_KEY, doc_to_record, flatten_entities, record_to_doc
 from spacy_cmner.data.jsonl import read_jsonl
 from spacy_cmner.data.records import Entity, Record
 from spacy_cmner.data.report import Report
@@ -27,23 +27,24 @@ class Gold:
     """The annotation of a document, over the characters of its text.
 
     entities (Entities): all of them; they may nest and cross.
-    flat (Optional[Entities]): those of ``doc.ents``, which do not overlap; None if ``doc.ents`` was
-        never annotated, only the span group.
+    flat (Entities): a choice of them without overlaps, ``doc.ents``.
     missing (FrozenSet[int]): the characters of which the annotator said nothing.
     """
 
     entities: Entities
-    flat: Entities | None
+    flat: Entities
     missing: frozenset[int] = frozenset()
 
     @classmethod
     def from_doc(cls, doc: Doc, spans_key: str = SPANS_KEY) -> "Gold | None":
         """Read a gold document; None if it was never annotated."""
         group = entities_of(doc.spans[spans_key]) if spans_key in doc.spans else None
-        if not doc.has_annotation("ENT_IOB"):
-            return None if group is None else cls(group, None)
-        flat = entities_of(doc.ents)
-        return cls(flat if group is None else group, flat, _missing(doc))
+        if doc.has_annotation("ENT_IOB"):
+            flat = entities_of(doc.ents)
+            return cls(flat if group is None else group, flat, _missing(doc))
+        if group is not None:
+            return cls(group, frozenset(flatten_entities(group)[0]))
+        return None
 
     def judged(self, predicted: Iterable[Entity]) -> Entities:
         """The predictions that are right or wrong. One that touches a character without

@@ -39,8 +39,7 @@ class NerScorer:
                 continue
             predicted = gold.judged(entities_of(example.predicted.ents))
             everything.add(gold.entities, predicted)
-            if gold.flat is not None:
-                flat.add(gold.flat, predicted)
+            flat.add(gold.flat, predicted)
         return {**_scores("ents", flat), **_scores("ents_all", everything)}
 
 

@@ -1,0 +1,107 @@
+"""`python -m spacy cmner compare` and `cases`: systems on the same gold, in figures and texts."""
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from wasabi import msg
+
+from spacy_cmner.analysis.cases import find_cases
+from spacy_cmner.analysis.comparison import Systems, compare
+from spacy_cmner.analysis.gold import GoldText, load_gold, load_predictions
+from spacy_cmner.analysis.tables import Table
+from spacy_cmner.cli import cmner_cli
+from spacy_cmner.cli._util import errors_shown
+from spacy_cmner.errors import Messages
+
+Gold = Annotated[Path, typer.Argument(help="Gold data (.spacy or .jsonl).")]
+Predictions = Annotated[
+    list[Path],
+    typer.Argument(help="What `evaluate --predictions` has written, a file a system."),
+]
+Flat = Annotated[
+    bool, typer.Option("--flat", help="Use flat gold, not all gold with nested entities.")
+]
+
+
+@cmner_cli.command("compare")
+def compare_command(
+    gold: Gold,
+    predictions: Predictions,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="Also write all tables (.md) or one row a system (.csv)."
+        ),
+    ] = None,
+    flat: Flat = False,
+    samples: Annotated[
+        int, typer.Option("--samples", help="Samples that the tests draw.", min=1)
+    ] = 10_000,
+    seed: Annotated[int, typer.Option("--seed", help="Of the tests.", min=0)] = 0,
+) -> None:
+    """Compare systems: scores, kinds of errors, and significance against the best."""
+    with errors_shown():
+        if output is not None and output.suffix not in (".md", ".csv"):
+            raise Messages.CM507.error(path=output, endings=".md, .csv")
+        texts, systems = _load(gold, predictions)
+        comparison = compare(texts, systems, flat=flat, samples=samples, seed=seed)
+    for table in comparison.to_tables():
+        typer.echo(f"\n{table.to_terminal()}")
+    kind = "flat gold" if flat else "all gold"
+    msg.info(f"{len(texts)} texts, {kind}; {samples} samples, seed {seed}")
+    if output is not None:
+        if output.suffix == ".csv":
+            content = comparison.joined().to_csv()
+        else:
+            content = _markdown(comparison.to_tables())
+        _write(output, content)
+
+
+@cmner_cli.command("cases")
+def cases_command(
+    gold: Gold,
+    predictions: Predictions,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write all cases here (.md).")
+    ] = None,
+    flat: Flat = False,
+    limit: Annotated[
+        int, typer.Option("--limit", help="Cases to show on the terminal.", min=0)
+    ] = 10,
+) -> None:
+    """Show the texts in which systems differ, or in which a single one errs, side by side."""
+    with errors_shown():
+        if output is not None and output.suffix != ".md":
+            raise Messages.CM507.error(path=output, endings=".md")
+        texts, systems = _load(gold, predictions)
+        tables = [case.to_table() for case in find_cases(texts, systems, flat=flat)]
+    for table in tables[:limit]:
+        typer.echo(f"\n{table.to_terminal()}")
+    msg.info(f"{len(tables)} of {len(texts)} texts; {min(limit, len(tables))} shown")
+    if output is not None:
+        _write(output, _markdown(tables))
+
+
+def _load(gold: Path, predictions: Sequence[Path]) -> tuple[list[GoldText], Systems]:
+    """The gold texts, and the predictions by the name of the system: its file's name, or the
+    whole path where files share a name."""
+    texts = load_gold(gold)
+    stems = Counter(path.stem for path in predictions)
+    systems = {
+        path.stem if stems[path.stem] == 1 else str(path): load_predictions(path, texts)
+        for path in predictions
+    }
+    return texts, systems
+
+
+def _markdown(tables: Sequence[Table]) -> str:
+    return "\n\n".join(table.to_markdown() for table in tables) + "\n"
+
+
+def _write(path: Path, content: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(content, encoding="utf-8")
+    msg.good(f"Written: {path}")
