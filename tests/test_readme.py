@@ -1,0 +1,74 @@
+"""What README.md and docs/ tell the reader to type."""
+
+import json
+import re
+from configparser import ConfigParser
+from pathlib import Path
+
+import pytest
+from spacy.util import load_config, load_model_from_config
+from test_project import check_command_line
+
+from spacy_cmner.data.corpus import FORMATS
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+README = PAGES[0].read_text(encoding="utf-8")
+
+
+def blocks(text: str, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+
+
+def command_lines(text: str) -> list[str]:
+    script = "".join(blocks(text, "bash")).replace("\\\n", " ")
+    return [line for line in script.splitlines() if line.startswith("python -m spacy")]
+
+
+def test_python_runs_as_it_stands(trained, tmp_path, monkeypatch, capsys):
+    folder = tmp_path / "training" / "quickstart"
+    folder.mkdir(parents=True)
+    trained.to_disk(folder / "model-best")
+    monkeypatch.chdir(tmp_path)
+    namespace: dict = {}
+    for block in blocks(README, "python"):
+        exec(compile(block, "README.md", "exec"), namespace)
+    printed = capsys.readouterr().out
+    assert "('阿奇霉素', 'dru', 'dictionary')" in printed  # the constraint held
+    assert "('咳嗽减轻', 'sym')" in printed  # expanded to the token
+
+
+@pytest.mark.parametrize(
+    "line", sorted({line for page in PAGES for line in command_lines(page.read_text("utf-8"))})
+)
+def test_command_line_is_possible(line):
+    check_command_line(line.split(" #")[0])
+
+
+def test_config_block_resolves():
+    [block] = blocks(README, "ini")
+    parser = ConfigParser()
+    parser.read_string(block)
+    settings = {
+        f"{section}.{key}": json.loads(value)
+        for section in parser.sections()
+        for key, value in parser[section].items()
+    }
+    config = load_config(ROOT / "configs" / "contextual.cfg", overrides=settings)
+    nlp = load_model_from_config(config, auto_fill=True)
+    [embed] = [node for node in nlp.get_pipe("cmner").model.walk() if "spatial" in node.attrs]
+    assert not embed.attrs["spatial"]
+    assert embed.attrs["sequential"]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page):
+    text = page.read_text(encoding="utf-8")
+    for target in re.findall(r"\]\(([^)#:]+)(?:#[\w-]+)?\)", text):
+        assert (page.parent / target).exists(), target
+
+
+def test_page_on_data_lists_all_formats():
+    text = (ROOT / "docs" / "data.md").read_text(encoding="utf-8")
+    table = text.partition("## Formats")[2].partition("\n## ")[0]
+    assert set(FORMATS) <= set(re.findall(r"`(\w+)`", table))
