@@ -3,6 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tiny
+from hypothesis import settings
 from spacy.language import Language
 
 from spacy_cmner.resources.bundle import Resources
@@ -10,6 +11,10 @@ from spacy_cmner.resources.components import ComponentTable
 from spacy_cmner.resources.glyphs import GlyphTable
 from spacy_cmner.resources.lexicon import Lexicon
 from spacy_cmner.resources.vectors import Vectors
+
+# How fast the machine is says nothing of the code.
+settings.register_profile("no-clock", deadline=None)
+settings.load_profile("no-clock")
 
 
 @pytest.fixture(scope="session")
