@@ -1,7 +1,7 @@
 """What a document says about its entities, read as characters whatever its tokens are.
 
-In prediction these are constraints (entities that are already there, tokens blocked for others),
-in training the annotation, which may be missing in part.
+In prediction these are constraints (entities that are already there, tokens blocked for others,
+ranges forbidden for a type), in training the annotation, which may be missing in part.
 """
 
 from bisect import bisect_left
@@ -21,6 +21,9 @@ from spacy_cmner.types import CharSpan, TextRange
 # Values of token.ent_iob that are not names in spaCy's API.
 MISSING, BEGIN = 0, 3
 
+# No entity of a span's label may reach into the spans of this group; without a label, none at all.
+FORBIDDEN_KEY = "cmner_forbidden"
+
 Bools = npt.NDArray[np.bool_]
 
 
@@ -30,14 +33,17 @@ class Marks:
 
     spans (List[CharSpan]): they do not overlap and are in the order of the text.
     blocked (Bools): one per character, True where no entity may be.
+    forbidden (List[CharSpan]): where no new entity of their label may be, not even in part; an
+        empty label means every entity.
     """
 
     spans: list[CharSpan]
     blocked: Bools
+    forbidden: list[CharSpan]
 
     def __bool__(self) -> bool:
         """Whether there is anything that a prediction must agree with."""
-        return bool(self.spans) or bool(self.blocked.any())
+        return bool(self.spans) or bool(self.forbidden) or bool(self.blocked.any())
 
     def part(self, place: TextRange) -> "Marks":
         """The marks on a part of the text, which cuts no entity."""
@@ -45,7 +51,13 @@ class Marks:
         last = bisect_left(self.spans, place.end, key=attrgetter("start"))
         shift = place.start
         spans = [CharSpan(a - shift, b - shift, label) for a, b, label in self.spans[first:last]]
-        return Marks(spans, self.blocked[place.start : place.end])
+        size = place.end - place.start
+        forbidden = [
+            CharSpan(max(a - shift, 0), min(b - shift, size), label)
+            for a, b, label in self.forbidden
+            if a < place.end and b > place.start
+        ]
+        return Marks(spans, self.blocked[place.start : place.end], forbidden)
 
     def constrain(self, scheme: TagScheme) -> Bools:
         """The tags (length, T) that agree. An entity of a type that the recogniser does not know
@@ -57,7 +69,14 @@ class Marks:
                 known.append(span)
             else:
                 outside[span.start : span.end] = True
-        return scheme.constrain(len(outside), known, outside)
+        allowed = scheme.constrain(len(outside), known, outside)
+        decided = np.zeros(len(outside), dtype=np.bool_)
+        for span in self.spans:
+            decided[span.start : span.end] = True
+        for start, end, label in self.forbidden:
+            tags = [tag != "O" and label in ("", tag[2:]) for tag in scheme.tags]
+            allowed[start:end] &= decided[start:end, None] | ~np.array(tags)
+        return allowed
 
 
 @dataclass(frozen=True)
@@ -77,9 +96,12 @@ class Gold:
 
 
 def read_marks(doc: Doc) -> Marks:
-    """The entities and blocked tokens that a document comes with."""
-    spans = char_spans(doc)
-    return Marks(spans, _characters(doc, _blocked(doc)))
+    """The entities, blocked tokens and forbidden ranges that a document comes with."""
+    forbidden = [
+        CharSpan(span.start_char, span.end_char, span.label_)
+        for span in doc.spans.get(FORBIDDEN_KEY, ())
+    ]
+    return Marks(char_spans(doc), _characters(doc, _blocked(doc)), forbidden)
 
 
 def read_gold(example: Example) -> Gold:
