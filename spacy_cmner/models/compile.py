@@ -50,8 +50,8 @@ def compile_pipeline(nlp: Language, *, precision: Precision = "float32") -> Lang
         trained, pipe = (cast(TrainablePipe, each.get_pipe(name)) for each in (nlp, compiled))
         pipe.from_bytes(trained.to_bytes(exclude=["model"]), exclude=["model"])
         pipe.model.from_bytes(compile_model(trained.model, precision=precision).to_bytes())
-    # Only now the others: spaCy's entity ruler runs the pipeline when it reads its patterns. Through
-    # a folder, as its from_bytes loses some of them.
+    # Only now the others, as spaCy's entity ruler runs the pipeline when it reads its patterns; and
+    # through a folder, as its from_bytes loses some of them.
     with make_tempdir() as folder:
         nlp.to_disk(folder, exclude=names)
         compiled.from_disk(folder, exclude=names)

@@ -1,0 +1,144 @@
+"""Probabilities of entities, the threshold and the best readings."""
+
+import math
+
+import pytest
+import tiny
+from spacy.tokens import Doc, Span, SpanGroup
+from spacy.training import Example
+
+from spacy_cmner.errors import CmnerError
+
+TEXTS = [text for text, _ in tiny.SENTENCES]
+
+
+@pytest.fixture
+def scoring(fresh):
+    fresh.get_pipe("cmner").scores = True
+    return fresh
+
+
+@pytest.fixture(scope="module")
+def unsure(resource_dir):
+    """A pipeline with random weights, which finds many things likely."""
+    nlp = tiny.blank(scores=True)
+    tiny.initialize(nlp, resource_dir)
+    return nlp
+
+
+def test_scores_are_off_unless_asked_for(trained):
+    doc = trained(TEXTS[0])
+    assert "cmner" not in doc.spans
+    assert [ent._.cmner_score for ent in doc.ents] == [None, None]
+
+
+def test_scores_stand_on_the_entities_and_in_the_group(scoring):
+    for doc in scoring.pipe([*TEXTS, ""]):
+        group = doc.spans["cmner"]
+        assert tuple(group) == doc.ents
+        assert group.attrs["scores"] == [ent._.cmner_score for ent in doc.ents]
+        assert all(0.5 < score <= 1 for score in group.attrs["scores"])
+
+
+def test_a_score_is_the_probability_of_all_readings_with_the_entity(unsure):
+    text = "肺。痛疼"
+    readings = unsure.get_pipe("cmner").kbest(unsure.make_doc(text), 1000)
+    assert len(readings) == (4 * 4 + 3) ** 2  # each half: 4 tags twice, or one long entity
+    assert math.fsum(reading.probability for reading in readings) == pytest.approx(1)
+    doc = unsure(text)
+    for ent in doc.ents:
+        entity = (ent.start_char, ent.end_char, ent.label_)
+        holding = [reading.probability for reading in readings if entity in reading.spans]
+        assert ent._.cmner_score == pytest.approx(math.fsum(holding))
+    assert len(doc.ents) > 0
+
+
+def test_readings_are_distinct_and_the_best_is_the_prediction(unsure):
+    for text in [*TEXTS, "".join(TEXTS)]:
+        readings = unsure.get_pipe("cmner").kbest(unsure.make_doc(text), 7)
+        assert len({tuple(reading.spans) for reading in readings}) == 7
+        scores = [reading.log_probability for reading in readings]
+        assert scores == sorted(scores, reverse=True)
+        assert readings[0].spans == tiny.entities(unsure(text))
+
+
+def test_readings_of_nothing(unsure):
+    (reading,) = unsure.get_pipe("cmner").kbest(unsure.make_doc(""), 3)
+    assert reading.spans == []
+    assert reading.probability == 1
+
+
+def test_readings_hold_the_entities_that_are_there(unsure):
+    doc = unsure.make_doc(TEXTS[0])
+    doc.set_ents([Span(doc, 6, 8, "dru")], default="missing")
+    readings = unsure.get_pipe("cmner").kbest(doc, 20)
+    assert all((6, 8, "dru") in reading.spans for reading in readings)
+
+
+def test_entities_below_the_threshold_are_left_out(unsure, monkeypatch):
+    text = "".join(TEXTS)
+    everything = {tiny.entities(unsure(text))[i]: s for i, s in enumerate(scores(unsure(text)))}
+    middle = sorted(everything.values())[len(everything) // 2]
+    pipe = unsure.get_pipe("cmner")
+    monkeypatch.setattr(pipe, "threshold", middle)
+    expected = [entity for entity, score in everything.items() if score >= middle]
+    assert 0 < len(expected) < len(everything)
+    assert tiny.entities(unsure(text)) == expected
+    monkeypatch.setattr(pipe, "scores", False)
+    assert tiny.entities(unsure(text)) == expected
+
+
+def scores(doc: Doc) -> list[float]:
+    return doc.spans["cmner"].attrs["scores"]
+
+
+def test_entities_that_were_there_have_no_score(scoring):
+    doc = scoring.make_doc(TEXTS[0])
+    doc.set_ents([Span(doc, 2, 4, "dru")], default="missing")
+    doc = scoring.get_pipe("cmner")(doc)
+    assert [ent._.cmner_score is None for ent in doc.ents] == [True, False]
+    assert [span.text for span in doc.spans["cmner"]] == ["疼痛"]
+
+
+def test_scores_go_with_moved_boundaries(scoring):
+    pipe = scoring.get_pipe("cmner")
+    pipe.alignment_mode = "expand"
+    doc = Doc(scoring.vocab, words=["患者右", "肺", "疼痛三天。"], spaces=[False] * 3)
+    doc = pipe(doc)
+    assert [ent.text for ent in doc.ents] == ["患者右肺", "疼痛三天。"]
+    assert [ent._.cmner_score for ent in doc.ents] == scores(doc)
+    assert all(score is not None for score in scores(doc))
+
+
+def test_scores_survive_bytes(scoring):
+    doc = scoring(TEXTS[1])
+    copy = Doc(scoring.vocab).from_bytes(doc.to_bytes())
+    assert scores(copy) == scores(doc) != []
+    assert [ent._.cmner_score for ent in copy.ents] == scores(doc)
+
+
+def test_predicted_spans_do_not_disturb_the_evaluation(scoring):
+    """Gold is read from the reference's group of the same name."""
+    examples = []
+    for text, entities in tiny.SENTENCES:
+        reference = scoring.make_doc(text)
+        gold = [Span(reference, *entity) for entity in entities]
+        reference.set_ents(gold)
+        nested = [Span(reference, 0, 1, "bod")]
+        reference.spans["cmner"] = SpanGroup(reference, spans=gold + nested)
+        examples.append(Example(scoring.make_doc(text), reference))
+    found = scoring.evaluate(examples)
+    assert found["ents_f"] == 1
+    n_gold = sum(len(entities) for _, entities in tiny.SENTENCES)
+    assert found["ents_all_p"] == 1
+    assert found["ents_all_r"] == pytest.approx(n_gold / (n_gold + len(examples)))
+    assert all(len(example.reference.spans["cmner"]) > 0 for example in examples)
+    scoring.get_pipe("cmner").scores = False
+    fresh_examples = [Example(scoring.make_doc(eg.text), eg.reference) for eg in examples]
+    assert scoring.evaluate(fresh_examples)["ents_all_per_type"] == found["ents_all_per_type"]
+
+
+@pytest.mark.parametrize("threshold", [-0.1, 1.5])
+def test_impossible_threshold(threshold):
+    with pytest.raises(CmnerError, match="CM408"):
+        tiny.blank(threshold=threshold)
