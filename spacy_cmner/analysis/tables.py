@@ -32,8 +32,8 @@ class Table:
 
     def to_markdown(self) -> str:
         rule = ("---", *("---:" for _ in self.header[1:]))
-        escaped = [[cell.replace("|", "\\|") for cell in row] for row in self.rows]
-        lines = [f"| {' | '.join(row)} |" for row in (self.header, rule, *escaped)]
+        escaped = [[cell.replace("|", "\\|") for cell in row] for row in (self.header, *self.rows)]
+        lines = [f"| {' | '.join(row)} |" for row in (escaped[0], rule, *escaped[1:])]
         return "\n".join([f"### {self.title}", "", *lines])
 
     def to_csv(self) -> str:

@@ -1,0 +1,83 @@
+import json
+
+import pytest
+import spacy
+import tiny
+from typer.testing import CliRunner
+
+from spacy_cmner.cli import cmner_cli
+from spacy_cmner.data.corpus import write_docbin
+from spacy_cmner.data.jsonl import read_jsonl, write_jsonl
+from spacy_cmner.data.records import Entity, Record
+from spacy_cmner.data.report import Report
+
+GOLD = [
+    Record("右肺疼痛", (Entity(0, 2, "bod"), Entity(0, 4, "sym")), id="first"),
+    Record("咳嗽，发热", (Entity(0, 2, "sym"), Entity(3, 5, "sym"))),
+    Record(""),
+]
+
+
+def run(*args):
+    return CliRunner().invoke(cmner_cli, [str(arg) for arg in args])
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A pipeline that needs no training, gold data in both formats, and training data."""
+    folder = tmp_path_factory.mktemp("evaluate")
+    nlp = spacy.blank("zh", config=tiny.CHARACTERS)
+    patterns = [{"label": "bod", "pattern": "右肺"}, {"label": "sym", "pattern": "咳嗽"}]
+    nlp.add_pipe("entity_ruler").add_patterns(patterns)
+    nlp.to_disk(folder / "model")
+    write_docbin(GOLD, folder / "gold.spacy")
+    write_jsonl(GOLD, folder / "gold.jsonl")
+    write_docbin([GOLD[1]], folder / "train.spacy")
+    return folder
+
+
+@pytest.mark.parametrize("gold", ["gold.spacy", "gold.jsonl"])
+def test_figures_and_predictions(folder, tmp_path, gold):
+    output, predictions = tmp_path / "new" / "metrics.json", tmp_path / "found.jsonl"
+    train = folder / "train.spacy"
+    result = run(
+        "evaluate",
+        *(folder / "model", folder / gold),
+        *("--output", output, "--predictions", predictions),
+        *("--train", train, "--exclude-texts", train, "--gpu-id", -1),
+    )
+    assert result.exit_code == 0, result.output
+    assert "unseen in training" in result.output
+    assert "1 texts occur in" in " ".join(result.output.split())
+    metrics = json.loads(output.read_text("utf-8"))
+    assert metrics["data"] == str(folder / gold)
+    assert (metrics["all"]["gold"], metrics["all"]["correct"]) == (4, 2)
+    assert (metrics["flat"]["gold"], metrics["flat"]["correct"]) == (3, 1)
+    assert metrics["deduplicated"]["all"]["f"] == pytest.approx(2 / 3)
+    assert (metrics["seen"]["r"], metrics["unseen"]["r"]) == (0.5, 0.5)
+    first, second, empty = read_jsonl(predictions, Report())
+    assert first == Record("右肺疼痛", (Entity(0, 2, "bod"),), id="first")
+    assert second == Record("咳嗽，发热", (Entity(0, 2, "sym"),))
+    assert empty == Record("")
+
+
+def test_only_what_is_asked_for(folder):
+    result = run("evaluate", folder / "model", folder / "gold.spacy")
+    assert result.exit_code == 0
+    assert "deduplicated" not in result.output
+    assert "unseen" not in result.output
+
+
+@pytest.mark.parametrize(
+    "model, data, code",
+    [
+        ("none", "gold.spacy", "CM505"),
+        ("model", "gold.json", "CM501"),
+        ("model", "none.spacy", "CM101"),
+    ],
+)
+def test_errors_are_messages(folder, model, data, code):
+    result = run("evaluate", folder / model, folder / data)
+    assert result.exit_code == 1
+    assert code in result.output
+    assert isinstance(result.exception, SystemExit)
