@@ -37,5 +37,5 @@ class WordContext(nn.Module):
         """
         sets = rows.new_zeros((4 * len(rows), self.words.embedding_dim))
         sets = sets.index_add(0, slots, self.words(words) * weights.unsqueeze(1))
-        both = torch.cat([rows, sets.reshape(len(rows), -1)], dim=1)
+        both = torch.cat([rows, sets.reshape(len(rows), self.width - rows.shape[1])], dim=1)
         return torch.sigmoid(self.gate(both)) * both
