@@ -97,12 +97,19 @@ class BiLSTM(nn.Module):
         for module in (*self.forwards, *self.backwards):
             initialize_lstm(module)
 
-    def forward(self, rows: Tensor, lengths: np.ndarray, dropout: float = 0.0) -> Tensor:
+    def forward(
+        self,
+        rows: Tensor,
+        lengths: np.ndarray,
+        dropout: float = 0.0,
+        backward_rows: Tensor | None = None,
+    ) -> Tensor:
         """Encode.
 
         rows (N, width_in): the sequences packed end to end.
         lengths (B,): their lengths; they sum to N, zeros allowed.
         dropout (float): applied to the input of every layer and to the output, in training only.
+        backward_rows (N, width_in): what the first layer reads backwards, if not ``rows``.
         """
         starts = np.cumsum(lengths) - lengths
         groups = [
@@ -117,10 +124,15 @@ class BiLSTM(nn.Module):
         unsort = torch.cat([group.rows for group in groups]).argsort()
         for forward_lstm, backward_lstm in zip(self.forwards, self.backwards, strict=True):
             rows = drop(rows, dropout, training=self.training)
+            if backward_rows is None:
+                right_rows = rows
+            else:
+                right_rows = drop(backward_rows, dropout, training=self.training)
+                backward_rows = None
             encoded = []
             for group in groups:
                 left, _ = forward_lstm(rows[group.forwards])  # (G, L, H)
-                right, _ = backward_lstm(rows[group.backwards])
+                right, _ = backward_lstm(right_rows[group.backwards])
                 both = (left.flatten(0, 1)[group.left], right.flatten(0, 1)[group.right])
                 encoded.append(torch.cat(both, dim=1))  # (n, 2H)
             rows = torch.cat(encoded)[unsort]
