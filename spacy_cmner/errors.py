@@ -111,6 +111,33 @@ class Messages:
     CM138 = Message(
         "Record {number}: entity {entity} was counted in UTF-16 units; it is now in characters."
     )
+    CM140 = Message(
+        "{path} is no source of texts. Give a file that ends in one of {endings}, or a folder of "
+        "them."
+    )
+    CM141 = Message("{path} holds files of several kinds ({kinds}). Give a folder with one kind.")
+    CM142 = Message(
+        "{path} has no column '{column}'. Name the one that holds the texts; there are: {columns}."
+    )
+    CM143 = Message("{path} cannot be read as Parquet ({reason}). Copy or write it again.")
+    CM144 = Message(
+        "pyarrow is needed to read and write Parquet. Run `pip install 'spacy-cmner[parquet]'`."
+    )
+    CM145 = Message("What to write to {path} is not clear. Give one of the formats {formats}.")
+    CM146 = Message(
+        "{path} is there already, and was not begun by `cmner annotate`. Choose another name, or "
+        "overwrite it."
+    )
+    CM147 = Message(
+        "{path} has lost content that the checkpoint counts as written. Put it back, or begin "
+        "anew by overwriting."
+    )
+    CM148 = Message("{path} is no checkpoint. Choose another output, or overwrite this one.")
+    CM149 = Message(
+        "{path} was begun with another {what} ({old!r}, now {new!r}). Go on with the same, choose "
+        "another output, or overwrite this one."
+    )
+    CM150 = Message("Record {number} could not be annotated ({problem}). Leave it out or mend it.")
 
     # CM2xx: resources
     CM201 = Message(

@@ -1,0 +1,202 @@
+"""A pipeline over a source, in segments: each is written, then noted in the checkpoint."""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import Any, cast
+
+from spacy.language import Language
+from spacy.tokens import Doc
+
+from spacy_cmner.annotation.checkpoint import Checkpoint, load_checkpoint
+from spacy_cmner.annotation.items import BadRecord, FoundEntity, Item, SourceRecord
+from spacy_cmner.annotation.sinks import LineFile, OutputFormat, Sink, create_sink
+from spacy_cmner.annotation.sources import Source
+from spacy_cmner.errors import CmnerError, Messages
+from spacy_cmner.pipeline import confidence, source
+
+Progress = Callable[[Iterable[Item]], Iterable[Item]]
+
+
+def annotate_corpus(
+    nlp: Language,
+    texts: Source,
+    out: Path,
+    *,
+    format: OutputFormat | None = None,
+    n_process: int = 1,
+    batch_size: int | None = None,
+    segment_characters: int = 500_000,
+    overwrite: bool = False,
+    progress: Progress = iter,
+) -> Checkpoint:
+    """Annotate all texts of a source, in their order, and go on where an earlier run ended.
+
+    Beside OUT lie `OUT.state.json`, the checkpoint, and `OUT.errors.jsonl`, the records that could
+    not be read or annotated. When a run is killed, the next one removes what was written after the
+    last checkpoint and goes on from there: nothing is lost, nothing is there twice.
+
+    nlp (Language): The pipeline.
+    texts (Source): What to annotate. It must not change between the runs.
+    out (Path): A file of JSON lines, or a folder of parts in the other formats.
+    format (OutputFormat | None): None takes it from the ending of `out`.
+    n_process (int): Processes that annotate; -1 for one a CPU.
+    batch_size (int | None): Texts that go through the pipeline together; None for its own.
+    segment_characters (int): Characters between two checkpoints, about; they are kept in memory.
+    overwrite (bool): Begin anew, whatever was written before.
+    progress (Callable): Wraps the annotated items, for a progress bar.
+    RAISES (CmnerError): `out` is there but not from such a run, or part of it is gone; or the
+        source cannot be read at all.
+    """
+    sink = create_sink(out, format)
+    bad_records = LineFile(beside(out, "errors.jsonl"))
+    state = beside(out, "state.json")
+    job = describe_job(nlp, texts, sink)
+    checkpoint = Checkpoint(job) if overwrite else _resume(out, state, job)
+    if checkpoint.finished:
+        return checkpoint
+    sink.rewind(checkpoint.output)
+    bad_records.rewind(checkpoint.errors)
+    checkpoint.save(state)
+    items = annotate(nlp, islice(texts, checkpoint.read, None), n_process, batch_size)
+    for segment in _segments(progress(items), segment_characters):
+        good = [item for item in segment if isinstance(item, SourceRecord)]
+        bad = [item for item in segment if isinstance(item, BadRecord)]
+        if good:
+            sink.write(good)
+        if bad:
+            bad_records.write(bad)
+        checkpoint.read += len(segment)
+        checkpoint.bad += len(bad)
+        checkpoint.characters += sum(len(record.text) for record in good)
+        checkpoint.entities += sum(len(record.entities) for record in good)
+        checkpoint.output, checkpoint.errors = sink.position, bad_records.position
+        checkpoint.save(state)
+    checkpoint.finished = True
+    checkpoint.save(state)
+    return checkpoint
+
+
+def annotate(
+    nlp: Language, items: Iterable[Item], n_process: int = 1, batch_size: int | None = None
+) -> Iterator[Item]:
+    """Add the entities to the records of a stream, in its order; bad ones pass through.
+
+    Where a component fails on a batch, its texts are tried one by one, and those that fail again
+    become bad records.
+
+    RAISES (CmnerError): A component has a problem that is not the text's, such as no labels.
+    """
+    waiting: deque[tuple[int, Item]] = deque()
+
+    def texts() -> Iterator[tuple[str, int]]:
+        for place, item in enumerate(items):
+            waiting.append((place, item))
+            # a bad record goes through as an empty text, so that few items wait at a time
+            yield (item.text if isinstance(item, SourceRecord) else ""), place
+
+    errors = _Errors()
+    usual = nlp.default_error_handler
+    nlp.set_error_handler(cast(Any, errors))  # spaCy's type says that a handler always raises
+    try:
+        docs = nlp.pipe(texts(), as_tuples=True, n_process=n_process, batch_size=batch_size)
+        for doc, place in docs:
+            while waiting[0][0] < place:
+                yield _annotate_alone(nlp, waiting.popleft()[1], errors)
+            yield _with_entities(waiting.popleft()[1], doc)
+        for _, item in waiting:
+            yield _annotate_alone(nlp, item, errors)
+    finally:
+        nlp.set_error_handler(usual)
+
+
+def beside(out: Path, ending: str) -> Path:
+    """The path of a file that belongs to an output."""
+    return out.with_name(f"{out.name}.{ending}")
+
+
+def describe_job(nlp: Language, texts: Source, sink: Sink) -> dict[str, Any]:
+    """What must be the same for a run to go on where another ended."""
+    layout = texts.layout
+    return {
+        "pipeline": f"{nlp.lang}_{nlp.meta['name']}-{nlp.meta['version']}",
+        "components": ", ".join(nlp.pipe_names),
+        "source": str(texts.path.resolve()),
+        "files": len(texts.files),
+        "bytes": texts.total,
+        "text": layout.text,
+        "id": layout.id,
+        "encoding": layout.encoding,
+        "max_length": layout.max_length,
+        "suffix": getattr(sink, "suffix", ".jsonl"),
+    }
+
+
+def _resume(out: Path, state: Path, job: dict[str, Any]) -> Checkpoint:
+    if not state.exists():
+        if out.exists():
+            raise Messages.CM146.error(path=out)
+        return Checkpoint(job)
+    checkpoint = load_checkpoint(state)
+    for key, value in job.items():
+        if checkpoint.job.get(key) != value:
+            raise Messages.CM149.error(path=out, what=key, old=checkpoint.job.get(key), new=value)
+    return checkpoint
+
+
+def _segments(items: Iterable[Item], characters: int) -> Iterator[list[Item]]:
+    segment: list[Item] = []
+    size = 0
+    for item in items:
+        segment.append(item)
+        # an item without text counts, too
+        size += 1 + (len(item.text) if isinstance(item, SourceRecord) else len(item.reason))
+        if size >= characters:
+            yield segment
+            segment, size = [], 0
+    if segment:
+        yield segment
+
+
+class _Errors:
+    """An error handler that keeps what went wrong with texts, and lets the rest happen."""
+
+    def __init__(self) -> None:
+        self.kept: list[Exception] = []
+
+    def __call__(self, name: object, component: object, docs: object, error: Exception) -> None:
+        if isinstance(error, CmnerError):
+            raise error
+        self.kept.append(error)
+
+
+def _annotate_alone(nlp: Language, item: Item, errors: _Errors) -> Item:
+    """Annotate a record of a batch that failed."""
+    if isinstance(item, BadRecord):
+        return item
+    errors.kept.clear()
+    doc = nlp(item.text)
+    if not errors.kept:
+        return _with_entities(item, doc)
+    problem = f"{type(errors.kept[0]).__name__}: {errors.kept[0]}"
+    reason = Messages.CM150.format(number=item.number, problem=problem)
+    return BadRecord(item.file, item.number or 0, reason)
+
+
+def _with_entities(item: Item, doc: Doc) -> Item:
+    if isinstance(item, BadRecord):
+        return item
+    entities = tuple(
+        FoundEntity(
+            span.start_char,
+            span.end_char,
+            span.label_,
+            span._.get(confidence.NAME),
+            span._.get(source.NAME),
+        )
+        for span in doc.ents
+        if span.label_
+    )
+    return replace(item, entities=entities)

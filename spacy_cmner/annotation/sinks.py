@@ -1,0 +1,183 @@
+"""Files that can be taken back to any point at which they were complete.
+
+Whatever a killed run has written after its last checkpoint is removed by `rewind`, so the run that
+goes on from there writes it once.
+"""
+
+import os
+import re
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal, Protocol, get_args
+
+from spacy.tokens import DocBin
+from spacy.vocab import Vocab
+
+from spacy_cmner.annotation.items import FoundEntity, Item, SourceRecord, item_to_dict, to_json
+from spacy_cmner.annotation.parquet import write_parquet
+from spacy_cmner.data.brat import write_brat
+from spacy_cmner.data.docs import record_to_doc
+from spacy_cmner.errors import Messages
+from spacy_cmner.pipeline import confidence, source
+
+OutputFormat = Literal["jsonl", "parquet", "brat", "docbin"]
+
+_ENDINGS: dict[str, OutputFormat] = {".jsonl": "jsonl", ".parquet": "parquet", ".spacy": "docbin"}
+
+
+class Sink(Protocol):
+    """A place for annotated records.
+
+    position (int): How far it has been written, in a unit of its own; 0 is nothing.
+    """
+
+    position: int
+
+    def rewind(self, position: int) -> None:
+        """Remove what was written after a position, and go on from there.
+
+        RAISES (CmnerError): Something before it is missing.
+        """
+
+    def write(self, items: Sequence[SourceRecord]) -> None:
+        """Write records; when this returns they are on the disk."""
+
+
+class LineFile:
+    """One file with an object a line. Its positions are bytes.
+
+    path (Path): The file; it is made by `rewind`.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.position = 0
+
+    def rewind(self, position: int) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.path.open("ab") as file:
+            if file.tell() < position:
+                raise Messages.CM147.error(path=self.path)
+            file.truncate(position)
+        self.position = position
+
+    def write(self, items: Sequence[Item]) -> None:
+        content = "".join(f"{to_json(item_to_dict(item))}\n" for item in items).encode()
+        with self.path.open("ab") as file:
+            file.write(content)
+        sync(self.path)
+        self.position += len(content)
+
+
+class PartFolder:
+    """A folder with files or folders `part-000000`, `part-000001` … Its positions are parts.
+
+    A part gets its name when it is complete.
+
+    path (Path): The folder.
+    suffix (str): The ending of the parts.
+    write_part (Callable): Writes records to a path.
+    """
+
+    def __init__(
+        self, path: Path, suffix: str, write_part: Callable[[Sequence[SourceRecord], Path], None]
+    ) -> None:
+        self.path = path
+        self.suffix = suffix
+        self.write_part = write_part
+        self.position = 0
+
+    def rewind(self, position: int) -> None:
+        if position == 0 and self.path.is_file():
+            self.path.unlink()
+        self.path.mkdir(parents=True, exist_ok=True)
+        complete = {self._part(i) for i in range(position)}
+        found = {*self.path.glob("part-*"), *self.path.glob(".part-*")}
+        for part in found - complete:
+            _remove(part)
+        for part in sorted(complete - found):
+            raise Messages.CM147.error(path=part)
+        self.position = position
+
+    def write(self, items: Sequence[SourceRecord]) -> None:
+        part = self._part(self.position)
+        unfinished = part.with_name(f".{part.name}")  # readers of folders pass over hidden files
+        self.write_part(items, unfinished)
+        for file in [unfinished, *unfinished.rglob("*")]:
+            sync(file)
+        unfinished.replace(part)
+        sync(self.path)
+        self.position += 1
+
+    def _part(self, number: int) -> Path:
+        return self.path / f"part-{number:06}{self.suffix}"
+
+
+def create_sink(path: Path, format: OutputFormat | None = None) -> Sink:
+    """Choose the sink of a format: a file of JSON lines, or a folder of parts.
+
+    path (Path): The file or folder to write.
+    format (OutputFormat | None): None takes it from the ending of `path`: .jsonl, .parquet, or
+        .spacy for DocBins.
+    RAISES (CmnerError): The ending is none of these, or there is no such format.
+    """
+    chosen = format or _ENDINGS.get(path.suffix)
+    match chosen:
+        case "jsonl":
+            return LineFile(path)
+        case "parquet":
+            return PartFolder(path, ".parquet", write_parquet)
+        case "docbin":
+            return PartFolder(path, ".spacy", _write_docbin)
+        case "brat":
+            return PartFolder(path, "", _write_brat)
+    formats = ", ".join(get_args(OutputFormat))
+    raise Messages.CM145.error(path=path, formats=formats)
+
+
+def sync(path: Path) -> None:
+    """Bring a file, or the names in a folder, to the disk, so that it outlives a loss of power."""
+    if path.is_dir() and os.name == "nt":
+        return  # Windows cannot open folders
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _write_docbin(records: Sequence[SourceRecord], path: Path) -> None:
+    """Docs as `cmner convert` writes them, with `span._.cmner_score` and `cmner_source`."""
+    vocab = Vocab()
+    docbin = DocBin(attrs=["ENT_IOB", "ENT_TYPE"], store_user_data=True)
+    for record in records:
+        doc = record_to_doc(record, vocab)
+        for span, entity in zip(doc.ents, record.entities, strict=True):
+            if isinstance(entity, FoundEntity):
+                if entity.source != source.UNKNOWN:
+                    span._.set(source.NAME, entity.source)
+                if entity.score is not None:
+                    span._.set(confidence.NAME, entity.score)
+        docbin.add(doc)
+    docbin.to_disk(path)
+
+
+def _write_brat(records: Sequence[SourceRecord], folder: Path) -> None:
+    """brat's files, each named by its place in the part and the record's id."""
+    write_brat(
+        [replace(record, id=_name(i, record.id)) for i, record in enumerate(records, 1)], folder
+    )
+
+
+def _name(place: int, id_: str | None) -> str:
+    """A file name; 60 characters have at most 240 of the 255 bytes that it may have."""
+    return f"{place:06}" if id_ is None else f"{place:06}-" + re.sub(r"[^\w.-]", "_", id_)[:50]
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink()

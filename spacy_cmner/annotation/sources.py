@@ -1,0 +1,232 @@
+"""Texts from files of any size: one record in memory at a time, and a bad one stops nothing."""
+
+import csv
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any, TextIO
+
+from spacy_cmner.annotation.items import BadRecord, Item, SourceRecord
+from spacy_cmner.annotation.parquet import read_rows
+from spacy_cmner.errors import Message, Messages
+from spacy_cmner.tokenizer import replace_surrogates
+
+# A character of JSON may be written as two escapes of six characters each.
+_LONGEST_CHARACTER = 12
+_OTHER_FIELDS = 1 << 20
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where the text of a record is, and how it is written.
+
+    text (str): The field or column of the text.
+    id (str): The field or column that names the record; it may be missing.
+    encoding (str): The encoding of text files.
+    max_length (int): A text of more characters is a bad record.
+    """
+
+    text: str = "text"
+    id: str = "id"
+    encoding: str = "utf-8"
+    max_length: int = 1_000_000
+
+    @property
+    def longest_line(self) -> int:
+        """No line with a text of `max_length` has more characters, unless its other fields are
+        very large."""
+        return self.max_length * _LONGEST_CHARACTER + _OTHER_FIELDS
+
+
+class Source:
+    """The records of a file, or of all files below a folder, in the order of their names.
+
+    A .txt file has a text a line, but in a folder of .txt files each file is a text. In the other
+    formats a record has fields: those beside text and id go to its `meta`. Blank lines count as
+    lines, but are no records.
+
+    path (Path): A .txt, .jsonl, .csv, .tsv or .parquet file, or a folder with one kind of them.
+    layout (Layout): Where the texts are.
+    RAISES (CmnerError): There is no such file, it is of no known kind, the folder has several
+        kinds, the encoding is unknown. Reading raises where a column is missing, or a Parquet file
+        is damaged.
+    """
+
+    def __init__(self, path: Path, layout: Layout | None = None) -> None:
+        self.path = path
+        self.layout = Layout() if layout is None else layout
+        self.files = _find_files(path)
+        self.sizes = [file.stat().st_size for file in self.files]
+        self._read: Reader
+        if path.is_dir() and self.files[0].suffix == ".txt":
+            self._read = self._read_whole
+        else:
+            self._read = _READERS[self.files[0].suffix]
+        self._before = 0
+        self._meter = Meter()
+        try:
+            "".encode(self.layout.encoding)
+        except LookupError:
+            raise Messages.CM114.error(encoding=self.layout.encoding) from None
+
+    @property
+    def total(self) -> int:
+        """The bytes of all files."""
+        return sum(self.sizes)
+
+    @property
+    def done(self) -> int:
+        """About how many bytes have been read."""
+        return self._before + self._meter.position
+
+    def __iter__(self) -> Iterator[Item]:
+        self._before = 0
+        for file, size in zip(self.files, self.sizes, strict=True):
+            self._meter = Meter()
+            yield from self._read(file, self.layout, self._meter)
+            self._meter = Meter()
+            self._before += size
+
+    def _read_whole(self, file: Path, layout: Layout, meter: "Meter") -> Iterator[Item]:
+        """A file that is one text; no more of it is read than a text may have."""
+        with _open(file, layout, newline="") as stream:
+            text = stream.read(layout.max_length + 2).removeprefix("\ufeff")
+        name = file.relative_to(self.path).with_suffix("").as_posix()
+        yield _item(file, 1, {layout.text: text, layout.id: name}, layout)
+
+
+@dataclass
+class Meter:
+    """How far a reader has got in its file, in bytes."""
+
+    position: int = 0
+
+
+Reader = Callable[[Path, Layout, Meter], Iterator[Item]]
+
+
+def _read_txt(path: Path, layout: Layout, meter: Meter) -> Iterator[Item]:
+    for number, line in _lines(path, layout, meter):
+        yield _item(path, number, {layout.text: line}, layout)
+
+
+def _read_jsonl(path: Path, layout: Layout, meter: Meter) -> Iterator[Item]:
+    for number, line in _lines(path, layout, meter):
+        try:
+            fields = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            yield _bad(path, number, Messages.CM134, problem=error)
+            continue
+        if isinstance(fields, dict):
+            yield _item(path, number, fields, layout)
+        else:
+            problem = f"{fields!r:.40} is not an object"
+            yield _bad(path, number, Messages.CM120, problem=problem)
+
+
+def _read_csv(path: Path, layout: Layout, meter: Meter) -> Iterator[Item]:
+    csv.field_size_limit(layout.longest_line)
+    with _open(path, layout, newline="") as stream:
+        rows = csv.reader(stream, delimiter="\t" if path.suffix == ".tsv" else ",")
+        header = [name.removeprefix("\ufeff") for name in next(rows, [])]
+        _check_column(path, header, layout.text)
+        for number in count(1):
+            meter.position = stream.buffer.tell()
+            try:
+                row = next(rows)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                yield _bad(path, number, Messages.CM120, problem=error)
+                continue
+            if not row:
+                continue
+            if len(row) == len(header):
+                yield _item(path, number, dict(zip(header, row, strict=True)), layout)
+            else:
+                problem = f"it has {len(row)} fields, but the header has {len(header)}"
+                yield _bad(path, number, Messages.CM120, problem=problem)
+
+
+def _read_parquet(path: Path, layout: Layout, meter: Meter) -> Iterator[Item]:
+    names, rows = read_rows(path)
+    _check_column(path, names, layout.text)
+    size = path.stat().st_size
+    for number, (part, row) in enumerate(rows, start=1):
+        meter.position = round(part * size)
+        yield _item(path, number, row, layout)
+
+
+_READERS: dict[str, Reader] = {
+    ".txt": _read_txt,
+    ".jsonl": _read_jsonl,
+    ".csv": _read_csv,
+    ".tsv": _read_csv,
+    ".parquet": _read_parquet,
+}
+
+
+def _find_files(path: Path) -> list[Path]:
+    endings = ", ".join(_READERS)
+    if path.is_file():
+        if path.suffix not in _READERS:
+            raise Messages.CM140.error(path=path, endings=endings)
+        return [path]
+    if not path.is_dir():
+        raise Messages.CM101.error(path=path)
+    files = sorted(file for file in path.rglob("*") if file.suffix in _READERS)
+    kinds = {file.suffix for file in files}
+    if not kinds:
+        raise Messages.CM140.error(path=path, endings=endings)
+    if len(kinds) > 1:
+        raise Messages.CM141.error(path=path, kinds=", ".join(sorted(kinds)))
+    return files
+
+
+def _open(path: Path, layout: Layout, newline: str) -> TextIO:
+    # what is not in the encoding becomes lone surrogates: a bad record, not the end of the run
+    return path.open(encoding=layout.encoding, errors="surrogateescape", newline=newline)
+
+
+def _lines(path: Path, layout: Layout, meter: Meter) -> Iterator[tuple[int, str]]:
+    """The lines that are not blank, each with its number. One that is too long for a record is
+    cut, where it is still too long."""
+    limit = layout.longest_line
+    with _open(path, layout, newline="\n") as stream:
+        for number in count(1):
+            line = end = stream.readline(limit)
+            if not line:
+                return
+            while len(end) == limit and not end.endswith("\n"):
+                end = stream.readline(limit)
+            meter.position = stream.buffer.tell()
+            if number == 1:
+                line = line.removeprefix("\ufeff")
+            if not line.isspace():
+                yield number, line.removesuffix("\n").removesuffix("\r")
+
+
+def _check_column(path: Path, names: list[str], column: str) -> None:
+    if column not in names:
+        raise Messages.CM142.error(path=path, column=column, columns=", ".join(names))
+
+
+def _item(path: Path, number: int, fields: dict[str, Any], layout: Layout) -> Item:
+    text = fields.pop(layout.text, None)
+    id_ = fields.pop(layout.id, None)
+    if not isinstance(text, str):
+        problem = f"{layout.text!r} is {text!r:.40}, not a text"
+    elif len(text) > layout.max_length:
+        problem = f"its text has more than {layout.max_length} characters"
+    elif replace_surrogates(text) != text:
+        problem = f"its text has a lone surrogate, or bytes that are not {layout.encoding}"
+    else:
+        id_ = None if id_ is None else replace_surrogates(str(id_))
+        return SourceRecord(text, id=id_, meta=fields, number=number, file=path)
+    return _bad(path, number, Messages.CM120, problem=problem)
+
+
+def _bad(path: Path, number: int, message: Message, **values: object) -> BadRecord:
+    return BadRecord(path, number, replace_surrogates(message.format(number=number, **values)))

@@ -1,0 +1,85 @@
+"""`python -m spacy cmner annotate`: entities for a corpus of any size."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from spacy.cli._util import setup_gpu
+from tqdm import tqdm
+from wasabi import msg
+
+from spacy_cmner.annotation.items import Item
+from spacy_cmner.annotation.runner import annotate_corpus, beside
+from spacy_cmner.annotation.sinks import OutputFormat
+from spacy_cmner.annotation.sources import Layout, Source
+from spacy_cmner.cli import cmner_cli
+from spacy_cmner.cli._util import errors_shown, load_pipeline
+
+
+@cmner_cli.command("annotate")
+def annotate_command(
+    model: Annotated[str, typer.Argument(help="Pipeline: a folder or an installed package.")],
+    source: Annotated[
+        Path, typer.Argument(help="Texts: .txt, .jsonl, .csv, .tsv, .parquet, or a folder.")
+    ],
+    out: Annotated[
+        Path, typer.Argument(help="File (.jsonl) or folder (.parquet, .spacy, brat) to write.")
+    ],
+    format: Annotated[
+        OutputFormat | None,
+        typer.Option("--format", "-f", help="If the ending of OUT does not say it."),
+    ] = None,
+    text_column: Annotated[str, typer.Option(help="Column or field of the text.")] = "text",
+    id_column: Annotated[str, typer.Option(help="Column or field of the name.")] = "id",
+    encoding: Annotated[str, typer.Option(help="Encoding of the source.")] = "utf-8",
+    max_length: Annotated[
+        int, typer.Option(min=1, help="Longer texts, in characters, are bad records.")
+    ] = 1_000_000,
+    n_process: Annotated[
+        int, typer.Option("--n-process", "-n", help="Processes; -1 for one a CPU.")
+    ] = 1,
+    batch_size: Annotated[
+        int | None, typer.Option(min=1, help="Texts that are annotated together.")
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Begin anew instead of going on.")
+    ] = False,
+    gpu_id: Annotated[int, typer.Option("--gpu-id", "-g", help="GPU, or -1 for the CPU.")] = -1,
+) -> None:
+    """Annotate texts; a run that was killed goes on where it was when it is called again.
+
+    What cannot be read or annotated goes to OUT.errors.jsonl with the reason.
+    """
+    setup_gpu(gpu_id, silent=True)
+    with errors_shown():
+        layout = Layout(text_column, id_column, encoding, max_length)
+        texts = Source(source, layout)
+        nlp = load_pipeline(model)
+        nlp.max_length = max_length
+
+        def show_progress(items: Iterable[Item]) -> Iterator[Item]:
+            with tqdm(total=texts.total, unit="B", unit_scale=True) as bar:
+                for i, item in enumerate(items):
+                    if i == 0:
+                        bar.initial = bar.n = texts.done  # what an earlier run has done
+                    bar.update(texts.done - bar.n)
+                    yield item
+                bar.update(texts.total - bar.n)
+
+        result = annotate_corpus(
+            nlp,
+            texts,
+            out,
+            format=format,
+            n_process=n_process,
+            batch_size=batch_size,
+            overwrite=overwrite,
+            progress=show_progress,
+        )
+    msg.good(
+        f"{out}: {result.read - result.bad} texts, {result.characters} characters, "
+        f"{result.entities} entities"
+    )
+    if result.bad:
+        msg.warn(f"{result.bad} bad records: {beside(out, 'errors.jsonl')}")

@@ -1,0 +1,360 @@
+"""Whole runs: what comes out, in which order, and what a kill leaves behind."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import spacy
+import tiny
+from spacy.language import Language
+from spacy.tokens import DocBin
+from spacy.vocab import Vocab
+
+from spacy_cmner.annotation.runner import annotate_corpus, beside
+from spacy_cmner.annotation.sources import Layout, Source
+from spacy_cmner.data.brat import read_brat
+from spacy_cmner.data.corpus import read_docbin
+from spacy_cmner.data.jsonl import read_jsonl
+from spacy_cmner.data.records import Entity
+from spacy_cmner.data.report import Report
+from spacy_cmner.errors import CmnerError
+
+TEXTS = ["服药后头痛。", "", "无不适", "头痛👍🏽，\x00服阿司匹林", "阿司匹林\u2028头痛"]
+
+
+@pytest.fixture(scope="module")
+def nlp() -> Language:
+    nlp = spacy.blank("zh", config=tiny.CHARACTERS)
+    terms = [("头痛", "sym"), ("阿司匹林", "dru")]
+    nlp.add_pipe("cmner_dictionary", config={"whole_words": False}).add_terms(terms)
+    return nlp
+
+
+def write_texts(path: Path, texts: list[str] = TEXTS) -> Path:
+    rows = [{"id": f"文{i}", "text": text, "ward": i} for i, text in enumerate(texts)]
+    write_rows(path, rows)
+    return path
+
+
+def write_rows(path: Path, rows: list) -> None:
+    lines = [row if isinstance(row, str) else json.dumps(row) for row in rows]
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+
+
+def read_rows(path: Path) -> list[dict]:
+    return [json.loads(line) for line in path.read_bytes().decode().split("\n")[:-1]]
+
+
+def expected(nlp: Language) -> list[tuple[str, tuple[Entity, ...]]]:
+    found = []
+    for text in TEXTS:
+        ents = nlp(text).ents
+        found.append(
+            (text, tuple(Entity(ent.start_char, ent.end_char, ent.label_) for ent in ents))
+        )
+    return found
+
+
+def contents(path: Path) -> dict[str, bytes]:
+    """The files of an output and their content."""
+    files = [path] if path.is_file() else sorted(f for f in path.rglob("*") if f.is_file())
+    return {file.relative_to(path.parent).as_posix(): file.read_bytes() for file in files}
+
+
+def test_jsonl_has_the_entities_with_offsets_source_and_place(nlp, tmp_path):
+    source = write_texts(tmp_path / "in.jsonl")
+    out = tmp_path / "new" / "out.jsonl"
+    result = annotate_corpus(nlp, Source(source), out)
+    rows = read_rows(out)
+    assert [row["text"] for row in rows] == TEXTS
+    assert [row["id"] for row in rows] == [f"文{i}" for i in range(5)]
+    assert [row["meta"] for row in rows] == [{"ward": i} for i in range(5)]
+    assert rows[0]["number"] == 1
+    found = {"start": 3, "end": 5, "label": "sym", "score": None, "source": "dictionary"}
+    assert rows[0]["entities"] == [found]
+    assert (result.read, result.bad, result.finished) == (5, 0, True)
+    assert result.entities == sum(len(row["entities"]) for row in rows) == 5
+    assert result.characters == sum(map(len, TEXTS))
+
+
+def test_jsonl_is_read_back_by_the_converter(nlp, tmp_path):
+    out = tmp_path / "out.jsonl"
+    annotate_corpus(nlp, Source(write_texts(tmp_path / "in.jsonl")), out)
+    report = Report(out)
+    records = [(r.text, r.entities) for r in read_jsonl(out, report)]
+    assert records == expected(nlp) and not report.problems
+
+
+def test_docbin_is_read_back_with_sources(nlp, tmp_path):
+    out = tmp_path / "out.spacy"
+    annotate_corpus(nlp, Source(write_texts(tmp_path / "in.jsonl")), out, segment_characters=10)
+    parts = sorted(out.iterdir())
+    records = [record for part in parts for record in read_docbin(part)]
+    assert len(parts) > 1
+    assert [(r.text, r.entities) for r in records] == expected(nlp)
+    assert [r.id for r in records] == [f"文{i}" for i in range(5)]
+    doc, *_ = DocBin().from_disk(parts[0]).get_docs(Vocab())
+    assert [ent._.cmner_source for ent in doc.ents] == ["dictionary"]
+
+
+def test_brat_is_read_back(nlp, tmp_path):
+    out = tmp_path / "out"
+    source = Source(write_texts(tmp_path / "in.jsonl"))
+    annotate_corpus(nlp, source, out, format="brat", segment_characters=10)
+    report = Report(out)
+    records = list(read_brat(out, report))
+    assert [(r.text, r.entities) for r in records] == expected(nlp) and not report.problems
+    assert records[0].id == "part-000000/000001-文0"
+
+
+def test_parquet_is_read_back(nlp, tmp_path):
+    parquet = pytest.importorskip("pyarrow.parquet")
+    out = tmp_path / "out.parquet"
+    annotate_corpus(nlp, Source(write_texts(tmp_path / "in.jsonl")), out, segment_characters=10)
+    rows = parquet.read_table(out).to_pylist()
+    jsonl = tmp_path / "out.jsonl"
+    annotate_corpus(nlp, Source(tmp_path / "in.jsonl"), jsonl)
+    assert [{**row, "meta": json.loads(row["meta"])} for row in rows] == read_rows(jsonl)
+    assert len(contents(out)) > 1
+    again = tmp_path / "again.jsonl"
+    annotate_corpus(nlp, Source(out), again)
+    assert [row["entities"] for row in read_rows(again)] == [row["entities"] for row in rows]
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 100])
+def test_bad_records_go_to_the_side_file_and_stop_nothing(nlp, tmp_path, batch_size):
+    source, out = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    write_rows(
+        source,
+        [
+            "{not json",
+            {"text": "头痛"},
+            {"text": "\ud83d"},
+            {"other": "头痛"},
+            "",
+            {"text": 7},
+            {"text": "一" * 21},
+            "[1]",
+            {"text": "二" * 20},
+            {"text": None},
+        ],
+    )
+    texts = Source(source, Layout(max_length=20))
+    result = annotate_corpus(nlp, texts, out, batch_size=batch_size)
+    assert [row["number"] for row in read_rows(out)] == [2, 9]
+    errors = read_rows(beside(out, "errors.jsonl"))
+    assert [row["number"] for row in errors] == [1, 3, 4, 6, 7, 8, 10]
+    words = ["not JSON", "lone surrogate", "'text' is None", "is 7", "more than 20", "[1]", "None"]
+    assert all(word in row["reason"] for word, row in zip(words, errors, strict=True))
+    assert {row["file"] for row in errors} == {str(source)}
+    assert (result.read, result.bad) == (9, 7)
+
+
+@pytest.mark.parametrize("out", ["out.jsonl", "out.parquet", "out.spacy"])
+def test_empty_input_gives_empty_output(nlp, tmp_path, out):
+    (tmp_path / "in.txt").touch()
+    result = annotate_corpus(nlp, Source(tmp_path / "in.txt"), tmp_path / out)
+    assert result.finished and result.read == 0
+    assert not any(contents(tmp_path / out).values())
+
+
+def test_processes_give_the_same_in_the_same_order(nlp, tmp_path):
+    source = write_texts(tmp_path / "in.jsonl", [f"第{i}次头痛" for i in range(40)])
+    one, two = tmp_path / "one.jsonl", tmp_path / "two.jsonl"
+    annotate_corpus(nlp, Source(source), one)
+    annotate_corpus(nlp, Source(source), two, n_process=2, batch_size=3)
+    assert one.read_bytes() == two.read_bytes()
+    assert len(read_rows(one)) == 40
+
+
+def test_scores_of_the_recogniser_are_written(fresh, tmp_path):
+    fresh.get_pipe("cmner").scores = True
+    texts = [text for text, _ in tiny.SENTENCES]
+    out, docbin = tmp_path / "out.jsonl", tmp_path / "out.spacy"
+    source = Source(write_texts(tmp_path / "in.jsonl", texts))
+    annotate_corpus(fresh, source, out)
+    docs = [fresh(text) for text in texts]
+    entities = [row["entities"] for row in read_rows(out)]
+    assert [[e["score"] for e in found] for found in entities] == [
+        [pytest.approx(ent._.cmner_score) for ent in doc.ents] for doc in docs
+    ]
+    assert {e["source"] for found in entities for e in found} == {"model"}
+    annotate_corpus(fresh, source, docbin)
+    saved = DocBin().from_disk(docbin / "part-000000.spacy").get_docs(Vocab())
+    assert [[ent._.cmner_score for ent in doc.ents] for doc in saved] == [
+        [e["score"] for e in found] for found in entities
+    ]
+
+
+@Language.component("cmner_test_fails_on_x")
+def fails_on_x(doc):
+    if "x" in doc.text:
+        raise RuntimeError("an x")
+    return doc
+
+
+@pytest.mark.parametrize("n_process", [1, 2])
+def test_only_the_record_that_a_component_fails_on_is_bad(tmp_path, n_process):
+    nlp = spacy.blank("zh", config=tiny.CHARACTERS)
+    nlp.add_pipe("cmner_test_fails_on_x")
+    usual = nlp.default_error_handler
+    source = write_texts(tmp_path / "in.jsonl", ["一", "x", "二", "三", "x"])
+    out = tmp_path / "out.jsonl"
+    annotate_corpus(nlp, Source(source), out, n_process=n_process, batch_size=2)
+    assert [row["text"] for row in read_rows(out)] == ["一", "二", "三"]
+    errors = read_rows(beside(out, "errors.jsonl"))
+    assert [row["number"] for row in errors] == [2, 5]
+    assert all("RuntimeError: an x" in row["reason"] for row in errors)
+    assert nlp.default_error_handler is usual
+
+
+def test_a_fault_of_the_pipeline_is_no_bad_record(tmp_path):
+    nlp = tiny.blank()
+    source = Source(write_texts(tmp_path / "in.jsonl"))
+    with pytest.raises(CmnerError, match="CM405"):
+        annotate_corpus(nlp, source, tmp_path / "out.jsonl")
+
+
+class StoppedError(Exception):
+    pass
+
+
+def stop_after(n: int):
+    def progress(items):
+        for i, item in enumerate(items):
+            if i == n:
+                raise StoppedError
+            yield item
+
+    return progress
+
+
+@pytest.mark.parametrize("format", ["jsonl", "parquet", "docbin", "brat"])
+@pytest.mark.parametrize("n", [0, 1, 7, 19])
+def test_a_stopped_run_goes_on_to_the_same_output(nlp, tmp_path, format, n):
+    rows = [{"text": f"头痛{i}"} if i % 4 else "bad" for i in range(20)]
+    write_rows(tmp_path / "in.jsonl", rows)
+    source = Source(tmp_path / "in.jsonl")
+    whole, out = tmp_path / "whole" / "out", tmp_path / "cut" / "out"
+    settings = {"format": format, "segment_characters": 9}
+    annotate_corpus(nlp, source, whole, **settings)
+    with pytest.raises(StoppedError):
+        annotate_corpus(nlp, source, out, **settings, progress=stop_after(n))
+    # what a kill between writing and the checkpoint leaves
+    if format == "jsonl":
+        with out.open("ab") as file:
+            file.write('{"text": "头'.encode()[:-1])
+    else:
+        (out / ".part-000019").mkdir()
+        (out / "part-000099").write_bytes(b"half")
+    with beside(out, "errors.jsonl").open("ab") as file:
+        file.write(b'{"num')
+    result = annotate_corpus(nlp, source, out, **settings)
+    assert contents(out) == contents(whole)
+    ends = [beside(path, "errors.jsonl").read_bytes() for path in (out, whole)]
+    assert ends[0] == ends[1]
+    assert (result.read, result.bad, result.finished) == (20, 5, True)
+
+
+RUN = """
+import sys
+from pathlib import Path
+import spacy
+from spacy_cmner.annotation.runner import annotate_corpus
+from spacy_cmner.annotation.sources import Source
+
+nlp, source, out = spacy.load(sys.argv[1]), Source(Path(sys.argv[2])), Path(sys.argv[3])
+
+def wait_to_be_killed(items):
+    for i, item in enumerate(items):
+        if i == 1234:
+            print("now", flush=True)
+            sys.stdin.read()
+        yield item
+
+annotate_corpus(nlp, source, out, segment_characters=500, progress=wait_to_be_killed)
+"""
+
+
+@pytest.mark.parametrize("name", ["out.jsonl", "out.parquet"])
+def test_sigkill_loses_nothing_and_doubles_nothing(nlp, tmp_path, name):
+    nlp.to_disk(tmp_path / "pipeline")
+    source = write_texts(tmp_path / "in.jsonl", [f"第{i}次头痛" for i in range(2000)])
+    whole, out = tmp_path / "whole" / name, tmp_path / "killed" / name
+    annotate_corpus(nlp, Source(source), whole, segment_characters=500)
+    command = [sys.executable, "-c", RUN, tmp_path / "pipeline", source, out]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout.readline() == b"now\n"
+        os.kill(process.pid, signal.SIGKILL)
+    assert process.returncode == -signal.SIGKILL
+    assert 0 < sum(map(len, contents(out).values())) < sum(map(len, contents(whole).values()))
+    read = []
+
+    def count(items):
+        for item in items:
+            read.append(item)
+            yield item
+
+    result = annotate_corpus(nlp, Source(source), out, segment_characters=500, progress=count)
+    assert contents(out) == contents(whole)
+    assert result.read == 2000 and 0 < len(read) < 2000
+
+
+def test_a_finished_run_is_not_run_again(nlp, tmp_path):
+    source, out = Source(write_texts(tmp_path / "in.jsonl")), tmp_path / "out.jsonl"
+    first = annotate_corpus(nlp, source, out)
+    assert annotate_corpus(nlp, source, out, progress=stop_after(0)) == first
+    with pytest.raises(StoppedError):
+        annotate_corpus(nlp, source, out, progress=stop_after(0), overwrite=True)
+
+
+def test_another_run_does_not_go_on_in_this_output(nlp, tmp_path):
+    source, out = write_texts(tmp_path / "in.jsonl"), tmp_path / "out.jsonl"
+    annotate_corpus(nlp, Source(source), out)
+    before = out.read_bytes()
+    with pytest.raises(CmnerError, match=r"CM149.*another id"):
+        annotate_corpus(nlp, Source(source, Layout(id="name")), out)
+    write_texts(source, [*TEXTS, "多一个"])
+    with pytest.raises(CmnerError, match=r"CM149.*another bytes"):
+        annotate_corpus(nlp, Source(source), out)
+    assert out.read_bytes() == before
+    annotate_corpus(nlp, Source(source), out, overwrite=True)
+    assert len(read_rows(out)) == 6
+
+
+@pytest.mark.parametrize("name", ["out.jsonl", "out.parquet"])
+def test_files_of_others_stay(nlp, tmp_path, name):
+    source, out = Source(write_texts(tmp_path / "in.jsonl")), tmp_path / name
+    out.write_text("mine")
+    with pytest.raises(CmnerError, match="CM146"):
+        annotate_corpus(nlp, source, out)
+    assert out.read_text() == "mine"
+    annotate_corpus(nlp, source, out, overwrite=True)
+    assert b"mine" not in b"".join(contents(out).values())
+
+
+@pytest.mark.parametrize("name", ["out.jsonl", "out.parquet"])
+def test_lost_output_is_noticed(nlp, tmp_path, name):
+    source, out = Source(write_texts(tmp_path / "in.jsonl")), tmp_path / name
+    with pytest.raises(StoppedError):
+        annotate_corpus(nlp, source, out, segment_characters=5, progress=stop_after(4))
+    (out if out.is_file() else out / "part-000000.parquet").unlink()
+    with pytest.raises(CmnerError, match="CM147"):
+        annotate_corpus(nlp, source, out)
+
+
+@pytest.mark.parametrize("content", ["", "{}", "[1]", '{"read": 3}'])
+def test_a_damaged_checkpoint_is_refused(nlp, tmp_path, content):
+    out = tmp_path / "out.jsonl"
+    beside(out, "state.json").write_text(content)
+    with pytest.raises(CmnerError, match="CM148"):
+        annotate_corpus(nlp, Source(write_texts(tmp_path / "in.jsonl")), out)
+
+
+def test_an_unclear_format_is_refused(nlp, tmp_path):
+    with pytest.raises(CmnerError, match=r"CM145.*jsonl, parquet, brat, docbin"):
+        annotate_corpus(nlp, Source(write_texts(tmp_path / "in.jsonl")), tmp_path / "out")
