@@ -138,18 +138,18 @@ class Dictionary(Pipe):
         get_examples: Callable[[], Iterable[Example]],
         *,
         nlp: Language | None = None,
-        terms: Iterable[tuple[str, str]] = (),
+        terms: Sequence[tuple[str, str]] = (),
         from_lists: Sequence[str | Path] = (),
-        stop_terms: Iterable[str] = (),
+        stop_terms: Sequence[str] = (),
     ) -> None:
         """Take the terms from ``[initialize.components.cmner_dictionary]`` instead of those it has.
 
         get_examples (Callable): not used: nothing is learnt.
         nlp (Optional[Language]): not used.
-        terms (Iterable[Tuple[str, str]]): terms with a type, for example from
+        terms (Sequence[Tuple[str, str]]): terms with a type, for example from
             ``{"@readers": "spacy-cmner.read_terms.v1", "path": "drugs.csv"}``.
         from_lists (Sequence[Path]): further term lists, see ``pipeline.term_lists``.
-        stop_terms (Iterable[str]): terms that are never found.
+        stop_terms (Sequence[str]): terms that are never found.
         RAISES: as ``read_terms`` and ``add_terms``.
         """
         self.matcher.clear()

@@ -13,6 +13,8 @@ SHIPPED = {
     "charset": "charset.txt",
     "fonts": "fonts.json",
     "licences": "licences",
+    "triggers": "assertion/triggers.jsonl",
+    "assertion_cases": "assertion/cases.jsonl",
 }
 
 

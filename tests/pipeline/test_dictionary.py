@@ -141,6 +141,14 @@ def test_initialize_reads_the_config(tmp_path):
     assert nlp.get_pipe("cmner_dictionary").matcher.stop_terms == ["肺"]
 
 
+@pytest.mark.parametrize("settings", [{"stop_terms": ["CT"]}, {"terms": [["黄连", "dru"]]}, {}])
+def test_initialize_with_a_part_of_the_settings(settings):
+    nlp = pipeline()
+    nlp.config["initialize"]["components"]["cmner_dictionary"] = settings
+    nlp.initialize()
+    assert len(nlp.get_pipe("cmner_dictionary")) == len(settings.get("terms", ()))
+
+
 @pytest.mark.parametrize("way", ["disk", "bytes", "pickle"])
 def test_saving_keeps_terms_and_stop_terms(way, tmp_path):
     boundaries = {"@misc": "spacy-cmner.word_boundaries.v1", "tool": "jieba"}

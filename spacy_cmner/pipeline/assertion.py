@@ -1,0 +1,155 @@
+"""Negation, uncertainty, family and past history as a spaCy component:
+``nlp.add_pipe("cmner_assertion")``.
+
+Importing this module registers the extensions ``span._.negated``, ``.uncertain``, ``.family`` and
+``.past`` and, for the word that says so, ``span._.negated_trigger`` and so on. Their values lie in
+``doc.user_data`` like those of ``pipeline.source``.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, cast
+
+import srsly
+from spacy.language import Language
+from spacy.pipeline import Pipe
+from spacy.tokens import Doc, Span
+from spacy.training import Example
+from spacy.util import SimpleFrozenList, ensure_path
+from thinc.api import Config
+
+from spacy_cmner.pipeline.annotate import ENTS
+from spacy_cmner.pipeline.context import ATTRIBUTES, Assertion, ContextRules, Trigger, read_triggers
+from spacy_cmner.resources.shipped import shipped
+from spacy_cmner.tokenizer import read_text
+from spacy_cmner.types import TextRange
+
+DEFAULT_CONFIG = """
+[assertion]
+inputs = ["ents"]
+"""
+
+DEFAULTS = Config().from_str(DEFAULT_CONFIG)["assertion"]
+NAME = "cmner_assertion"
+
+
+@Language.factory("cmner_assertion", default_config=DEFAULTS)
+def make_cmner_assertion(nlp: Language, name: str, inputs: list[str]) -> "Assertions":
+    """Construct the component; see ``Assertions``."""
+    return Assertions(name, inputs=inputs)
+
+
+class Assertions(Pipe):
+    """Says of each entity whether the text denies it, doubts it, or speaks of the family or the
+    past. The rules are those of ``pipeline.context``.
+
+    name (str): the component's name.
+    inputs (Sequence[str]): where the entities are: "ents" for ``doc.ents``, keys of ``doc.spans``.
+    triggers (Optional[Iterable[Trigger]]): None takes those that ship.
+    """
+
+    def __init__(
+        self,
+        name: str = "cmner_assertion",
+        *,
+        inputs: Sequence[str] = (ENTS,),
+        triggers: Iterable[Trigger] | None = None,
+    ) -> None:
+        self.name = name
+        self.inputs = list(inputs)
+        self.rules = ContextRules(
+            read_triggers(shipped("triggers")) if triggers is None else triggers
+        )
+
+    def initialize(
+        self,
+        get_examples: Callable[[], Iterable[Example]],
+        *,
+        nlp: Language | None = None,
+        triggers: str | Path | None = None,
+        more_triggers: str | Path | None = None,
+    ) -> None:
+        """Take triggers from ``[initialize.components.cmner_assertion]``.
+
+        get_examples (Callable): not used: nothing is learnt.
+        nlp (Optional[Language]): not used.
+        triggers (Optional[Path]): a list in place of the one that ships.
+        more_triggers (Optional[Path]): a list that is added to it.
+        RAISES: as ``read_triggers``.
+        """
+        chosen = read_triggers(shipped("triggers") if triggers is None else Path(triggers))
+        if more_triggers is not None:
+            chosen += read_triggers(Path(more_triggers))
+        self.rules = ContextRules(chosen)
+
+    def __call__(self, doc: Doc) -> Doc:
+        """Set the attributes of the entities of a document."""
+        spans = [
+            span
+            for key in self.inputs
+            for span in (doc.ents if key == ENTS else doc.spans.get(key, ()))
+        ]
+        places = [TextRange(span.start_char, span.end_char) for span in spans]
+        for span, assertion in zip(spans, self.rules(read_text(doc), places), strict=True):
+            _write(span, assertion)
+        return doc
+
+    def to_bytes(self, *, exclude: Iterable[str] = SimpleFrozenList()) -> bytes:
+        """The triggers."""
+        return srsly.msgpack_dumps([list(trigger) for trigger in self.rules.triggers])
+
+    def from_bytes(
+        self, bytes_data: bytes, *, exclude: Iterable[str] = SimpleFrozenList()
+    ) -> "Assertions":
+        """Take the triggers of ``to_bytes``."""
+        self.rules = ContextRules(Trigger(*row) for row in srsly.msgpack_loads(bytes_data))
+        return self
+
+    def to_disk(self, path: str | Path, *, exclude: Iterable[str] = SimpleFrozenList()) -> None:
+        """Write ``triggers.jsonl`` to a folder."""
+        folder = ensure_path(path)
+        folder.mkdir(parents=True, exist_ok=True)
+        rows = [trigger._asdict() for trigger in self.rules.triggers]
+        srsly.write_jsonl(folder / "triggers.jsonl", rows)
+
+    def from_disk(
+        self, path: str | Path, *, exclude: Iterable[str] = SimpleFrozenList()
+    ) -> "Assertions":
+        """Take the triggers of ``to_disk``."""
+        self.rules = ContextRules(read_triggers(ensure_path(path) / "triggers.jsonl"))
+        return self
+
+
+def _key(span: Span) -> tuple[str, str, int, int]:
+    return ("._.", NAME, span.start_char, span.end_char)
+
+
+def _user_data(span: Span) -> dict[Any, Any]:
+    return cast(dict[Any, Any], span.doc.user_data)  # spaCy's stubs say that keys are strings
+
+
+def _write(span: Span, assertion: Assertion) -> None:
+    """Triggers are kept relative to the entity, so that they hold when documents are joined."""
+    _user_data(span)[_key(span)] = {
+        attribute: (place.start - span.start_char, place.end - span.start_char)
+        for attribute, place in assertion.items()
+    }
+
+
+def _has(attribute: str, span: Span) -> bool:
+    return attribute in _user_data(span).get(_key(span), {})
+
+
+def _trigger(attribute: str, span: Span) -> Span | None:
+    place = _user_data(span).get(_key(span), {}).get(attribute)
+    if place is None:
+        return None
+    start, end = (span.start_char + offset for offset in place)
+    return span.doc.char_span(start, end, alignment_mode="expand")
+
+
+for _attribute in ATTRIBUTES:
+    if not Span.has_extension(_attribute):
+        Span.set_extension(_attribute, getter=partial(_has, _attribute))
+        Span.set_extension(f"{_attribute}_trigger", getter=partial(_trigger, _attribute))

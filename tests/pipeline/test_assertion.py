@@ -1,0 +1,113 @@
+import pickle
+
+import pytest
+import spacy
+from spacy.tokens import Doc, DocBin
+from tiny import CHARACTERS
+
+TEXT = "无发热，其父有哮喘。"
+TERMS = [("发热", "sym"), ("哮喘", "dis")]
+ATTRIBUTES = ("negated", "uncertain", "family", "past")
+
+
+def pipeline(config=CHARACTERS, **settings):
+    nlp = spacy.blank("zh", config=config)
+    nlp.add_pipe("cmner_dictionary", config={"alignment_mode": "expand"}).add_terms(TERMS)
+    nlp.add_pipe("cmner_assertion", config=settings)
+    return nlp
+
+
+def attributes(spans):
+    return [
+        {name: span._.get(f"{name}_trigger").text for name in ATTRIBUTES if span._.get(name)}
+        for span in spans
+    ]
+
+
+EXPECTED = [{"negated": "无"}, {"family": "其父"}]
+
+
+def test_attributes_with_their_triggers():
+    doc = pipeline()(TEXT)
+    assert attributes(doc.ents) == EXPECTED
+    fever = doc.ents[0]
+    assert fever._.negated_trigger.start_char == 0
+    assert fever._.past is False
+    assert fever._.past_trigger is None
+
+
+def test_entities_without_the_component_have_none():
+    doc = pipeline().make_doc(TEXT)
+    assert attributes([doc[1:3]]) == [{}]
+
+
+def test_span_groups():
+    nlp = pipeline(inputs=["terms", "none"])
+    nlp.get_pipe("cmner_dictionary").target = "terms"
+    doc = nlp(TEXT)
+    assert attributes(doc.spans["terms"]) == EXPECTED
+
+
+def test_tokens_of_several_characters():
+    nlp = pipeline({"nlp": {"tokenizer": {"@tokenizers": "spacy.Tokenizer.v1"}}})
+    doc = nlp("否认 发热 史")
+    assert attributes(doc.ents) == [{"negated": "否认", "past": "史"}]
+
+
+def test_running_again_forgets_what_no_longer_holds():
+    nlp = pipeline()
+    doc = nlp(TEXT)
+    nlp.get_pipe("cmner_assertion").rules = type(nlp.get_pipe("cmner_assertion").rules)([])
+    assert attributes(nlp(doc).ents) == [{}, {}]
+
+
+def test_attributes_are_kept_with_the_document():
+    nlp = pipeline()
+    doc = nlp(TEXT)
+    copies = [
+        Doc(nlp.vocab).from_bytes(doc.to_bytes()),
+        next(DocBin(store_user_data=True, docs=[doc]).get_docs(nlp.vocab)),
+        Doc.from_docs([nlp.make_doc("咳。"), doc]),
+    ]
+    assert [attributes(copy.ents) for copy in copies] == [EXPECTED] * 3
+
+
+@pytest.mark.parametrize("way", ["disk", "bytes", "pickle"])
+def test_saving_keeps_the_triggers(way, tmp_path):
+    (tmp_path / "more.jsonl").write_text(
+        '{"trigger": "拒绝", "direction": "forward", "attribute": "negated"}', encoding="utf8"
+    )
+    nlp = pipeline()
+    nlp.config["initialize"]["components"]["cmner_assertion"] = {
+        "more_triggers": str(tmp_path / "more.jsonl")
+    }
+    nlp.config["initialize"]["components"]["cmner_dictionary"] = {"terms": TERMS}
+    nlp.initialize()
+    text = "拒绝发热"
+    assert attributes(nlp(text).ents) == [{"negated": "拒绝"}]
+    if way == "disk":
+        nlp.to_disk(tmp_path / "model")
+        copy = spacy.load(tmp_path / "model")
+    elif way == "bytes":
+        copy = pipeline().from_bytes(nlp.to_bytes())
+    else:
+        copy = pickle.loads(pickle.dumps(nlp))
+    assert attributes(copy(text).ents) == [{"negated": "拒绝"}]
+    assert attributes(copy(TEXT).ents) == EXPECTED
+
+
+def test_triggers_can_be_replaced(tmp_path):
+    path = tmp_path / "own.jsonl"
+    path.write_text("", encoding="utf8")
+    nlp = pipeline()
+    nlp.get_pipe("cmner_assertion").initialize(lambda: [], triggers=path)
+    assert attributes(nlp(TEXT).ents) == [{}, {}]
+
+
+def test_many_documents_and_processes():
+    nlp = pipeline()
+    texts = [TEXT, "", "无", "\0无\ufeff发热😀"]
+    expected = [attributes(nlp(text).ents) for text in texts]
+    assert expected == [EXPECTED, [], [], [{"negated": "无"}]]
+    assert [attributes(doc.ents) for doc in nlp.pipe(texts)] == expected
+    assert [attributes(doc.ents) for doc in nlp.pipe(texts, n_process=2)] == expected

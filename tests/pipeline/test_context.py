@@ -1,0 +1,143 @@
+import re
+
+import pytest
+import srsly
+from hypothesis import given
+from hypothesis import strategies as st
+from spacy.scorer import PRFScore
+
+from spacy_cmner.errors import CmnerError
+from spacy_cmner.pipeline.context import ATTRIBUTES, ContextRules, Trigger, read_triggers
+from spacy_cmner.resources.shipped import shipped
+from spacy_cmner.types import TextRange
+
+RULES = ContextRules(read_triggers(shipped("triggers")))
+TRIGGERS = [
+    Trigger("无", "forward", "negated", "list"),
+    Trigger("不", "forward", "negated", "adjacent"),
+    Trigger("阴性", "backward", "negated"),
+    Trigger("均阴性", "backward", "negated", "list"),
+    Trigger("未见", "either", "negated"),
+    Trigger("可能", "either", "uncertain"),
+    Trigger("既往", "forward", "past", "sentence"),
+    Trigger("无诱因", "pseudo"),
+    Trigger("但", "terminator"),
+    Trigger("现", "terminator", "past"),
+]
+SMALL = ContextRules(TRIGGERS)
+
+
+def marked(text, rules=SMALL):
+    """Entities in brackets; returns for each its attributes with the text of their triggers."""
+    plain, entities = "", []
+    for part in re.split(r"(\[[^\]]*\])", text):
+        if part.startswith("["):
+            entities.append(TextRange(len(plain), len(plain) + len(part) - 2))
+        plain += part.strip("[]")
+    found = rules(plain, entities)
+    return [{name: plain[start:end] for name, (start, end) in one.items()} for one in found]
+
+
+NO = {"negated": "无"}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("无[咳]、[喘]", [NO, NO]),
+        ("[咳]，无[喘]", [{}, NO]),
+        ("无[咳]。[喘]", [NO, {}]),
+        ("无[咳]\n[喘]", [NO, {}]),
+        ("无[咳]，[喘]，[痰]及[热]", [NO, NO, NO, NO]),
+        ("无[咳]，[喘]明显", [NO, {}]),
+        ("无[咳]但[喘]", [NO, {}]),
+        ("不[咳]，不太[喘]，不知[痰]何时有", [{"negated": "不"}] * 3),
+        ("不知是否[咳]", [{}]),
+        ("[咳][喘]阴性", [{"negated": "阴性"}] * 2),
+        ("[咳]，[喘]阴性", [{}, {"negated": "阴性"}]),
+        ("有[咳]，[喘]，[痰]均阴性", [{}, {"negated": "均阴性"}, {"negated": "均阴性"}]),
+        ("[咳]未见[喘]", [{}, {"negated": "未见"}]),
+        ("[咳]未见", [{"negated": "未见"}]),
+        ("可能[咳]；[喘]可能", [{"uncertain": "可能"}] * 2),
+        ("既往[咳]，[喘]，现[热]", [{"past": "既往"}, {"past": "既往"}, {}]),
+        ("无诱因[咳]", [{}]),
+        ("[无力]，[喘]", [{}, {}]),
+        ("既往无[咳]", [{"past": "既往", "negated": "无"}]),
+        ("无[咳]，可能[喘]", [NO, {"uncertain": "可能"}]),
+        ("无", []),
+        ("", []),
+    ],
+)
+def test_scopes(text, expected):
+    assert marked(text) == expected
+
+
+def test_the_nearest_trigger_is_named():
+    rules = ContextRules([Trigger(word, "forward", "negated") for word in ("否认", "无")])
+    assert marked("否认并无[咳]", rules) == [NO]
+
+
+def test_full_width_punctuation_and_triggers():
+    rules = ContextRules([Trigger("(-)", "backward", "negated")])
+    assert marked("[征]（－）", rules) == [{"negated": "（－）"}]
+
+
+def test_overlapping_entities_and_hostile_text():
+    text = "无\0发热😀，\u2028"
+    entities = [TextRange(2, 4), TextRange(2, 3), TextRange(0, len(text)), TextRange(3, 3)]
+    assert SMALL(text, entities) == [{}] * 4
+    assert SMALL(text, entities[:2]) == [{"negated": (0, 1)}] * 2
+
+
+@given(st.text("无不未见可能，。[咳]但", max_size=25), st.data())
+def test_triggers_lie_outside_of_entities_in_the_same_sentence(text, data):
+    ends = data.draw(st.lists(st.integers(0, len(text)), unique=True, max_size=6).map(sorted))
+    entities = [TextRange(*pair) for pair in zip(ends[::2], ends[1::2], strict=False)]
+    for entity, assertion in zip(entities, SMALL(text, entities), strict=True):
+        for start, end in assertion.values():
+            assert end <= entity.start or start >= entity.end
+            between = text[min(end, entity.end) : max(start, entity.start)]
+            inside = [place for place in entities if "。" in text[place.start : place.end]]
+            assert inside or "。" not in between
+
+
+@pytest.mark.parametrize(
+    ("split", "precision", "recall"), [("development", 0.99, 0.99), ("held-out", 0.75, 0.75)]
+)
+def test_written_sentences(split, precision, recall):
+    scores = {attribute: PRFScore() for attribute in ATTRIBUTES}
+    cases = [
+        case for case in srsly.read_jsonl(shipped("assertion_cases")) if case["split"] == split
+    ]
+    for case in cases:
+        places = [TextRange(entity["start"], entity["end"]) for entity in case["entities"]]
+        for entity, found in zip(case["entities"], RULES(case["text"], places), strict=True):
+            for attribute, score in scores.items():
+                gold = {attribute} & set(entity["attributes"])
+                score.score_set({attribute} & found.keys(), gold)
+    assert len(cases) >= (150 if split == "development" else 50)
+    for score in scores.values():
+        assert score.precision >= precision
+        assert score.recall >= recall
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "无",
+        '{"trigger": "无"}',
+        '{"trigger": "", "direction": "pseudo"}',
+        '{"trigger": 1, "direction": "pseudo"}',
+        '{"trigger": "无", "direction": "forward"}',
+        '{"trigger": "无", "direction": "up", "attribute": "negated"}',
+        '{"trigger": "无", "direction": "forward", "attribute": "absent"}',
+        '{"trigger": "无", "direction": "forward", "attribute": "negated", "scope": "word"}',
+        '{"trigger": "无", "direction": "pseudo", "note": "x"}',
+        "[1]",
+    ],
+)
+def test_a_faulty_trigger_is_named(tmp_path, line):
+    path = tmp_path / "triggers.jsonl"
+    path.write_text('{"trigger": "但", "direction": "terminator"}\n\n' + line, encoding="utf8")
+    with pytest.raises(CmnerError, match=r"CM411.*line 3"):
+        read_triggers(path)
