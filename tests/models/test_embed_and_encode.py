@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import spacy
 import tiny
+import torch
 from spacy import registry
 from spacy.training import Example
 from spacy.util import fix_random_seed
@@ -169,8 +170,12 @@ def test_our_representation_feeds_the_recogniser_of_spacy(resource_dir):
     optimizer = nlp.initialize(lambda: batch)
     optimizer.learn_rate = 0.01
     empty = Example.from_dict(nlp.make_doc(""), {"entities": []})
-    losses = [nlp.update([*batch, empty], sgd=optimizer)["ner"] for _ in range(40)]
-    assert losses[-1] < 0.5 * losses[0]
+    before = embedding.shims[0].module.char2vec.weight.detach().clone()
+    losses = [nlp.update([*batch, empty], sgd=optimizer)["ner"] for _ in range(120)]
+    # The parser follows its own predictions, so its loss jumps: only the mean says something.
+    assert np.mean(losses[-20:]) < 0.5 * losses[0]
+    after = embedding.shims[0].module.char2vec.weight.detach()
+    assert torch.isfinite(after).all() and not torch.allclose(after, before, atol=1e-2)
 
 
 def test_rows_do_not_depend_on_the_vocabulary_of_the_documents(embed, nlp):
