@@ -1,0 +1,168 @@
+"""What is read from each kind of file, and what becomes of what cannot be read."""
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spacy_cmner.annotation.items import BadRecord, SourceRecord
+from spacy_cmner.annotation.sources import Layout, Source
+from spacy_cmner.errors import CmnerError
+
+texts = st.lists(st.text(st.characters(exclude_categories=["Cs"]), min_size=1), min_size=1)
+
+
+def read(path: Path, **layout) -> list:
+    return list(Source(path, Layout(**layout)))
+
+
+def read_texts(path: Path, **layout) -> list[str]:
+    items = read(path, **layout)
+    assert all(isinstance(item, SourceRecord) for item in items), items
+    return [item.text for item in items]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("sources")
+
+
+@given(texts)
+def test_jsonl_gives_any_text_back(folder, values):
+    path = folder / "any.jsonl"
+    path.write_bytes("".join(f"{json.dumps({'text': t})}\n" for t in values).encode())
+    assert read_texts(path) == values
+
+
+@given(texts)
+def test_lines_of_txt_are_texts(folder, values):
+    path = folder / "any.txt"
+    path.write_bytes("\n".join(values).encode())
+    lines = "\n".join(values).removeprefix("\ufeff").split("\n")
+    expected = [(i, line.removesuffix("\r")) for i, line in enumerate(lines, 1) if line.strip()]
+    assert [(item.number, item.text) for item in read(path)] == expected
+
+
+def test_txt_with_a_mark_and_windows_ends(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_bytes("\ufeff一\r\n\r\n二".encode())
+    assert [(item.number, item.text) for item in read(path)] == [(1, "一"), (3, "二")]
+
+
+def test_a_folder_of_txt_has_a_text_a_file(tmp_path):
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "1.txt").write_bytes("\ufeff一\r\n二\n".encode())
+    (tmp_path / "a.txt").touch()
+    (tmp_path / "notes.md").touch()
+    items = read(tmp_path)
+    assert [(item.id, item.text) for item in items] == [("a", ""), ("b/1", "一\r\n二\n")]
+
+
+def test_csv_keeps_its_other_columns(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_bytes('\ufeffno,note,ward\r\n1,"头痛，\n""重""",外科\r\n\r\n2,,x\r\n'.encode())
+    first, second = read(path, text="note", id="no")
+    assert (first.id, first.text, first.meta) == ("1", '头痛，\n"重"', {"ward": "外科"})
+    assert (second.id, second.text, second.number) == ("2", "", 3)
+
+
+def test_csv_rows_that_do_not_fit_are_bad(tmp_path):
+    path = tmp_path / "a.tsv"
+    path.write_bytes("text\tid\n一\n二\t2\n三\t3\t4\n".encode() + "四".encode()[:2] + b"\t5\n")
+    kinds = [type(item) for item in read(path)]
+    assert kinds == [BadRecord, SourceRecord, BadRecord, BadRecord]
+
+
+def test_parquet_columns(tmp_path):
+    pyarrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    path = tmp_path / "a.parquet"
+    table = {"note": ["头痛", None] * 500, "id": list(range(1000)), "score": [0.5, None] * 500}
+    parquet.write_table(pyarrow.table(table), path, row_group_size=300)
+    source = Source(path, Layout(text="note"))
+    items = list(source)
+    assert [item.number for item in items] == list(range(1, 1001))
+    assert (items[998].text, items[998].id, items[998].meta) == ("头痛", "998", {"score": 0.5})
+    assert isinstance(items[999], BadRecord) and "'note' is None" in items[999].reason
+    assert source.done == source.total
+
+
+def test_a_damaged_parquet_file_is_named(tmp_path):
+    pytest.importorskip("pyarrow")
+    path = tmp_path / "a.parquet"
+    path.write_bytes(b"PAR1 no more")
+    with pytest.raises(CmnerError, match=r"CM143.*a\.parquet"):
+        read(path)
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.parquet"])
+def test_a_missing_column_is_named_with_those_there(tmp_path, name):
+    path = tmp_path / name
+    if name == "a.csv":
+        path.write_text("note,ward\n一,二\n")
+    else:
+        pyarrow = pytest.importorskip("pyarrow")
+        table = pyarrow.table({"note": ["一"], "ward": ["二"]})
+        pytest.importorskip("pyarrow.parquet").write_table(table, path)
+    with pytest.raises(CmnerError, match=r"CM142.*'text'.*note, ward"):
+        read(path)
+
+
+def test_files_of_a_folder_follow_each_other(tmp_path):
+    for name in ("b", "a"):
+        lines = [json.dumps({"text": f"{name}{i}"}) for i in range(2)]
+        (tmp_path / f"{name}.jsonl").write_text("\n".join(lines))
+    source = Source(tmp_path)
+    assert [item.text for item in source] == ["a0", "a1", "b0", "b1"]
+    assert source.done == source.total == sum(f.stat().st_size for f in tmp_path.iterdir())
+
+
+def test_bytes_of_another_encoding_are_one_bad_record(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_bytes("一\n".encode() + "发热\n".encode("gb18030") + "二".encode())
+    kinds = [type(item) for item in read(path)]
+    assert kinds == [SourceRecord, BadRecord, SourceRecord]
+    path.write_bytes("头痛\n发热".encode("gb18030"))
+    assert read_texts(path, encoding="gb18030") == ["头痛", "发热"]
+
+
+@pytest.mark.parametrize("name, line", [("a.txt", "{}"), ("a.jsonl", '{{"text": "{}"}}')])
+def test_a_line_without_end_takes_bounded_memory(tmp_path, monkeypatch, name, line):
+    monkeypatch.setattr("spacy_cmner.annotation.sources._OTHER_FIELDS", 30)
+    path = tmp_path / name
+    path.write_text("\n".join(line.format(text) for text in ("二" * 9, "一" * 10_000, "三")))
+    items = read(path, max_length=9)
+    assert [type(item) for item in items] == [SourceRecord, BadRecord, SourceRecord]
+    assert items[2].number == 3
+
+
+def test_a_whole_file_that_is_too_long_is_bad(tmp_path):
+    (tmp_path / "a.txt").write_text("一" * 10)
+    [item] = read(tmp_path, max_length=9)
+    assert isinstance(item, BadRecord) and "more than 9" in item.reason
+    assert read_texts(tmp_path, max_length=10) == ["一" * 10]
+
+
+def test_deep_json_is_one_bad_record(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_text("[" * 100_000 + '\n{"text": "一"}\n')
+    bad, good = read(path)
+    assert isinstance(bad, BadRecord) and good.text == "一"
+
+
+def test_what_cannot_be_a_source_is_refused(tmp_path):
+    with pytest.raises(CmnerError, match="CM101"):
+        Source(tmp_path / "none.txt")
+    with pytest.raises(CmnerError, match="CM140"):
+        Source(tmp_path)
+    (tmp_path / "a.doc").touch()
+    with pytest.raises(CmnerError, match="CM140"):
+        Source(tmp_path / "a.doc")
+    (tmp_path / "a.txt").touch()
+    with pytest.raises(CmnerError, match="CM114"):
+        Source(tmp_path / "a.txt", Layout(encoding="utf8000"))
+    (tmp_path / "a.csv").touch()
+    with pytest.raises(CmnerError, match=r"CM141.*\.csv, \.txt"):
+        Source(tmp_path)
