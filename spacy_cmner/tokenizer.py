@@ -18,6 +18,9 @@ from spacy.vocab import Vocab
 REPLACEMENT = "\ufffd"
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
+# The code points of characters met so far, by the hash that every vocabulary gives them.
+_CODE_POINTS: dict[int, int] = {}
+
 
 def replace_surrogates(text: str) -> str:
     """Put U+FFFD in the place of each lone surrogate: spaCy's strings are UTF-8, which has none.
@@ -46,18 +49,18 @@ def code_points(docs: Sequence[Doc]) -> npt.NDArray[np.int64] | None:
     RETURNS (Optional[Ints1d]): (N,) code points; None if any token is longer than a character or
         is followed by a blank that is no token.
     """
-    marks = [doc.to_array([ORTH, SPACY]) for doc in docs if len(doc)]
-    if not marks:
-        return np.zeros(0, dtype=np.int64)
-    tokens = np.concatenate(marks)
-    if tokens[:, 1].any():
-        return None
-    orths, inverse = np.unique(tokens[:, 0], return_inverse=True)
-    strings = docs[0].vocab.strings
-    words = [strings[orth] for orth in orths]
-    if any(len(word) != 1 for word in words):
-        return None
-    return np.array([ord(word) for word in words])[inverse]
+    orths: list[int] = []
+    for doc in docs:
+        tokens = doc.to_array([ORTH, SPACY])
+        if tokens[:, 1].any():
+            return None
+        orths += tokens[:, 0].tolist()
+    for orth in set(orths).difference(_CODE_POINTS):
+        word = docs[0].vocab.strings[orth]
+        if len(word) != 1:
+            return None
+        _CODE_POINTS[orth] = ord(word)
+    return np.fromiter(map(_CODE_POINTS.__getitem__, orths), dtype=np.int64, count=len(orths))
 
 
 def read_text(doc: Doc) -> str:
