@@ -30,22 +30,25 @@ class Group(NamedTuple):
     rows: np.ndarray  # (n,) the characters' rows
 
 
-def group_by_length(lengths: np.ndarray, merge: bool = False) -> list[np.ndarray]:
+def group_by_length(
+    lengths: np.ndarray, merge: bool = False, min_group: int = MIN_GROUP
+) -> list[np.ndarray]:
     """Group sequences of similar length, longest first.
 
     lengths (Ints1d): length of each sequence; empty sequences are in no group.
     merge (bool): put all into one group, which suits a GPU.
+    min_group (int): sequences below which a group takes the next one, however short.
     RETURNS (List[Ints1d]): positions in ``lengths``.
     """
     order = np.argsort(-lengths, kind="stable")
     order = order[lengths[order] > 0]
-    if merge or len(order) <= MIN_GROUP:
+    if merge or len(order) <= min_group:
         return [order] if len(order) else []
     groups = []
     begin, used = 0, 0
     for end, i in enumerate(order):
         area = lengths[order[begin]] * (end - begin + 1)
-        if end - begin >= MIN_GROUP and area - used - lengths[i] > MAX_PADDING * area:
+        if end - begin >= min_group and area - used - lengths[i] > MAX_PADDING * area:
             groups.append(order[begin:end])
             begin, used = end, 0
         used += lengths[i]

@@ -25,6 +25,7 @@ In the last layer only the characters ask, because nothing reads what words woul
 queries go in portions, which bounds the scores in memory whatever the length of a sentence.
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -35,9 +36,11 @@ from torch.nn.functional import linear, relu
 
 from spacy_cmner.layers.bilstm import group_by_length
 
-# Tokens that go through a layer together, and position scores that are held at a time.
-MAX_TOKENS = 1 << 14
+# Pairs of tokens that go through a layer together, and position scores that are held at a time.
+MAX_PAIRS = 1 << 19
 MAX_SCORES = 1 << 22
+# Padding costs more than in an LSTM, because attention is quadratic.
+MIN_GROUP = 2
 
 
 class Lattices(NamedTuple):
@@ -76,29 +79,39 @@ def lay_out(
     )
     first_words = np.cumsum(counts) - counts
     lattices = []
-    for similar in group_by_length(lengths + counts, merge=device.type != "cpu"):
-        portion = max(1, MAX_TOKENS // int(lengths[similar[0]] + counts[similar[0]]))
-        for at in range(0, len(similar), portion):
-            group = similar[at : at + portion]
-            place = np.arange(lengths[group].max())[None]
-            is_character = place < lengths[group, None]  # (G, C)
-            characters = begins[group, None] + np.where(is_character, place, 0)
-            number = np.arange(counts[group].max())[None]
-            is_word = number < counts[group, None]  # (G, K − C)
-            words = np.where(is_word, first_words[group, None] + number, 0)
-            word_heads = np.where(is_word, starts[words] - begins[group, None], 0)
-            word_lengths = np.where(is_word, ends[words] - starts[words], 1)
-            columns = (
-                np.concatenate([characters, lengths.sum() + words], axis=1),
-                np.concatenate([np.broadcast_to(place, characters.shape), word_heads], axis=1),
-                np.concatenate([np.ones_like(characters), word_lengths], axis=1),
-                np.concatenate([is_character, is_word], axis=1),
-                characters[is_character],
-                np.flatnonzero(is_character),
-            )
-            tensors = (torch.from_numpy(column).to(device) for column in columns)
-            lattices.append(Lattices(place.shape[1], *tensors))
+    for group in portions(lengths + counts, merge=device.type != "cpu"):
+        place = np.arange(lengths[group].max())[None]
+        is_character = place < lengths[group, None]  # (G, C)
+        characters = begins[group, None] + np.where(is_character, place, 0)
+        number = np.arange(counts[group].max())[None]
+        is_word = number < counts[group, None]  # (G, K − C)
+        words = np.where(is_word, first_words[group, None] + number, 0)
+        word_heads = np.where(is_word, starts[words] - begins[group, None], 0)
+        word_lengths = np.where(is_word, ends[words] - starts[words], 1)
+        columns = (
+            np.concatenate([characters, lengths.sum() + words], axis=1),
+            np.concatenate([np.broadcast_to(place, characters.shape), word_heads], axis=1),
+            np.concatenate([np.ones_like(characters), word_lengths], axis=1),
+            np.concatenate([is_character, is_word], axis=1),
+            characters[is_character],
+            np.flatnonzero(is_character),
+        )
+        tensors = (torch.from_numpy(column).to(device) for column in columns)
+        lattices.append(Lattices(place.shape[1], *tensors))
     return lattices
+
+
+def portions(sizes: np.ndarray, merge: bool) -> Iterator[np.ndarray]:
+    """Positions of lattices of similar size that fit into ``MAX_PAIRS`` together.
+
+    sizes (Ints1d): tokens of each lattice.
+    merge (bool): put those of different size together, too, which suits a GPU.
+    """
+    for similar in group_by_length(sizes, merge, MIN_GROUP):
+        while len(similar):
+            most = max(1, MAX_PAIRS // int(sizes[similar[0]]) ** 2)
+            yield similar[:most]
+            similar = similar[most:]
 
 
 def sinusoids(distances: Tensor, width: int) -> Tensor:

@@ -78,10 +78,10 @@ def literal_flat(module: Flat, rows, words, starts, ends):
 
 @pytest.mark.parametrize("depth", [1, 2])
 @pytest.mark.parametrize("max_scores", [1, flat.MAX_SCORES])
-@pytest.mark.parametrize("max_tokens", [1, flat.MAX_TOKENS])
-def test_equals_the_equations_pair_by_pair(monkeypatch, depth, max_scores, max_tokens):
+@pytest.mark.parametrize("max_pairs", [1, flat.MAX_PAIRS])
+def test_equals_the_equations_pair_by_pair(monkeypatch, depth, max_scores, max_pairs):
     monkeypatch.setattr(flat, "MAX_SCORES", max_scores)
-    monkeypatch.setattr(flat, "MAX_TOKENS", max_tokens)
+    monkeypatch.setattr(flat, "MAX_PAIRS", max_pairs)
     module = make(depth)
     with torch.no_grad():
         found = module(ROWS, WORDS, STARTS, ENDS, LENGTHS)
