@@ -67,11 +67,12 @@ def join_windows(
     joined: list[ScoredSpan] = []
     seam = 0
     for i, (window, spans) in enumerate(zip(windows, found, strict=True)):
+        valid = [span for span in spans if span.start >= seam]
         start, seam = seam, window.end
         if i + 1 < len(windows) and windows[i + 1].start < window.end:
             overlap = TextRange(max(start, windows[i + 1].start), window.end)
-            seam = _find_seam(overlap, spans, found[i + 1])
-        joined.extend(span for span in spans if start <= span.start and span.end <= seam)
+            seam = _find_seam(overlap, valid, found[i + 1])
+        joined.extend(span for span in valid if span.end <= seam)
     return joined
 
 

@@ -112,6 +112,12 @@ def test_without_a_seam_free_in_both_the_left_window_wins():
     assert join_windows(windows, [left, right]) == [left[0], right[1], right[2]]
 
 
+def test_an_entity_that_was_left_out_leaves_out_no_other():
+    windows = [TextRange(0, 8), TextRange(4, 12), TextRange(8, 16)]
+    found = [[ScoredSpan(start, end, "x")] for start, end in windows]
+    assert join_windows(windows, found) == [found[0][0], found[2][0]]
+
+
 @st.composite
 def disagreeing_windows(draw):
     length, max_length = draw(st.integers(1, 80)), draw(st.integers(1, 20))
