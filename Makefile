@@ -12,6 +12,9 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 SOURCES := constraints.txt pyproject.toml setup.cfg \
 	$(shell find spacy_cmner -type f ! -path '*/__pycache__/*')
 
+# The matrices are small: a second thread gains little, and on a busy machine it is waited for.
+export OMP_NUM_THREADS ?= 1
+
 .PHONY: quickstart test clean
 
 quickstart: $(VENV)/quickstart
