@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from spacy_cmner.layers.idcnn import Idcnn
@@ -21,7 +21,6 @@ def rows_for(n: int) -> torch.Tensor:
     return torch.randn((n, WIDTH), generator=torch.Generator().manual_seed(1))
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(0, 7), max_size=6))
 def test_a_sequence_is_encoded_alone_as_in_its_batch(lengths):
     module = make()

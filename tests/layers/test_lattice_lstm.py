@@ -1,6 +1,6 @@
 import numpy as np
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import sigmoid, tanh
 
@@ -57,7 +57,6 @@ def batches(draw) -> tuple[list[int], list[tuple[int, int, int, int]]]:
     return lengths, draw(st.permutations(words))
 
 
-@settings(deadline=None)
 @given(batches())
 def test_a_batch_equals_the_equations_taken_literally(batch):
     lengths, found = batch

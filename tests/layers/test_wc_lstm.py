@@ -3,7 +3,7 @@ from typing import get_args
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from spacy_cmner.layers.bilstm import BiLSTM
@@ -38,7 +38,6 @@ def word_lists(draw) -> list[list[tuple[int, int]]]:
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
-@settings(deadline=None)
 @given(word_lists(), st.randoms())
 def test_strategies_equal_their_definitions(strategy, lists, random):
     torch.manual_seed(0)

@@ -4,7 +4,7 @@ import numpy as np
 import spacy
 import tiny
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from spacy_cmner.layers.soft_lexicon import SoftLexicon
@@ -36,7 +36,6 @@ def naive_sets(text: str, position: int, words: dict[str, int]) -> list[list[str
     return sets
 
 
-@settings(deadline=None)
 @given(WORDS, TEXTS)
 def test_equals_the_definition(words, texts):
     torch.manual_seed(0)
