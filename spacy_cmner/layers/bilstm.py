@@ -7,7 +7,7 @@ sorted by length and run in groups of similar length, which on a CPU beats packe
 because hardly any step is spent on padding.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -21,13 +21,14 @@ MIN_GROUP = 8
 
 
 class Group(NamedTuple):
-    """Where G sequences of similar length stand in the packed rows. L is the longest."""
+    """Where G sequences of similar length stand in the packed rows, as arrays or tensors. L is the
+    longest."""
 
-    forwards: np.ndarray  # (G, L) row that the forward direction reads at each step
-    backwards: np.ndarray  # (G, L) row that the backward direction reads at each step
-    left: np.ndarray  # (n,) step of the flattened forward output, for each of the n characters
-    right: np.ndarray  # (n,) the same for the backward output
-    rows: np.ndarray  # (n,) the characters' rows
+    forwards: Any  # (G, L) row that the forward direction reads at each step
+    backwards: Any  # (G, L) row that the backward direction reads at each step
+    left: Any  # (n,) step of the flattened forward output, for each of the n characters
+    right: Any  # (n,) the same for the backward output
+    rows: Any  # (n,) the characters' rows
 
 
 def group_by_length(
@@ -94,6 +95,7 @@ class BiLSTM(nn.Module):
 
     def __init__(self, width_in: int, hidden_width: int, depth: int = 1) -> None:
         super().__init__()
+        self.hidden_width = hidden_width
         widths = [width_in] + [2 * hidden_width] * (depth - 1)
         self.forwards = nn.ModuleList(nn.LSTM(w, hidden_width, batch_first=True) for w in widths)
         self.backwards = nn.ModuleList(nn.LSTM(w, hidden_width, batch_first=True) for w in widths)
@@ -123,7 +125,7 @@ class BiLSTM(nn.Module):
         ]
         if not groups:
             # The sum keeps the result in the graph, so that backward() works as ever.
-            return rows.new_zeros((0, 2 * self.forwards[0].hidden_size)) + rows.sum()
+            return rows.new_zeros((0, 2 * self.hidden_width)) + rows.sum()
         unsort = torch.cat([group.rows for group in groups]).argsort()
         for forward_lstm, backward_lstm in zip(self.forwards, self.backwards, strict=True):
             rows = drop(rows, dropout, training=self.training)

@@ -6,11 +6,10 @@ import numpy as np
 import torch
 from spacy.tokens import Doc
 from thinc.types import ArgsKwargs
-from thinc.util import torch2xp, xp2torch
 
 from spacy_cmner.layers.bigram import Bigrams, bigram_keys
 from spacy_cmner.models.local_global import read_codes
-from spacy_cmner.models.shim import torch_model
+from spacy_cmner.models.shim import shim_of, to_rows, to_torch, torch_model
 from spacy_cmner.resources.bundle import Resources
 from spacy_cmner.types import EmbedModel, Rows
 
@@ -33,7 +32,7 @@ def build_bigram_embed() -> EmbedModel:
 
 def init(model: EmbedModel, X: list[Doc] | None = None, Y: Rows | None = None) -> None:
     resources = model.attrs.pop("resources", None) or Resources()
-    if model.shims[0].is_built:
+    if shim_of(model).is_built:
         return
     vectors = resources.bigrams
     settings = {"n_bigrams": len(vectors) + 1, "width": vectors.dim}
@@ -45,22 +44,22 @@ def init(model: EmbedModel, X: list[Doc] | None = None, Y: Rows | None = None) -
     with torch.no_grad():
         module.embedding.weight[1:] = scaled * (0.5 / scaled.std())
         module.embedding.weight[0] = 0.0
-    model.shims[0].set_module(settings, module)
+    shim_of(model).set_module(settings, module)
     model.set_dim("nO", vectors.dim)
 
 
 def forward(
     model: EmbedModel, docs: list[Doc], is_train: bool
 ) -> tuple[Rows, Callable[[Rows], list[Doc]]]:
-    shim = model.shims[0]
+    shim = shim_of(model)
     lengths = np.asarray([len(doc) for doc in docs])
     ends = (np.cumsum(lengths) - 1)[lengths > 0]
     inputs = (read_codes(docs, shim.device), torch.from_numpy(ends).to(shim.device))
     rows, backward = shim(ArgsKwargs(inputs, {}), is_train)
 
     def backprop(dY: Rows) -> list[Doc]:
-        gradient = xp2torch(model.ops.flatten(dY), device=shim.device)
+        gradient = to_torch(model, dY)
         backward(ArgsKwargs(((rows,),), {"grad_tensors": (gradient,)}))
         return []
 
-    return model.ops.unflatten(torch2xp(rows.detach()), lengths), backprop
+    return to_rows(model, rows, lengths), backprop

@@ -5,12 +5,11 @@ from collections.abc import Callable
 import numpy as np
 from spacy.tokens import Doc
 from thinc.types import ArgsKwargs
-from thinc.util import torch2xp
 
 from spacy_cmner.errors import Messages
 from spacy_cmner.layers.char_table import CharTable
 from spacy_cmner.models.local_global import read_codes
-from spacy_cmner.models.shim import torch_model
+from spacy_cmner.models.shim import shim_of, to_rows, torch_model
 from spacy_cmner.types import EmbedModel, Rows
 
 
@@ -27,14 +26,14 @@ def build_char_table_embed() -> EmbedModel:
 
 def init(model: EmbedModel, X: list[Doc] | None = None, Y: Rows | None = None) -> None:
     """RAISES: CM317, as only compiling makes a table."""
-    if not model.shims[0].is_built:
+    if not shim_of(model).is_built:
         raise Messages.CM317.error()
 
 
 def forward(
     model: EmbedModel, docs: list[Doc], is_train: bool
 ) -> tuple[Rows, Callable[[Rows], list[Doc]]]:
-    shim = model.shims[0]
+    shim = shim_of(model)
     lengths = np.asarray([len(doc) for doc in docs])
     rows = shim.predict(ArgsKwargs((read_codes(docs, shim.device),), {}))
-    return model.ops.unflatten(torch2xp(rows), lengths), lambda dY: []
+    return to_rows(model, rows, lengths), lambda dY: []

@@ -6,7 +6,7 @@ on a GPU as torch tensors.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from spacy.tokens import Doc
@@ -131,6 +131,16 @@ def forward(
     return Ragged(emissions, lengths), backprop
 
 
+class CrfArrays(NamedTuple):
+    """The first five arguments of the functions in ``layers.crf``, of one library."""
+
+    emissions: Any  # (N, T)
+    lengths: Any  # (B,)
+    transitions: Any  # (T, T)
+    start: Any  # (T,)
+    end: Any  # (T,)
+
+
 def loss_and_gradient(
     model: Model, emissions: Ragged, scheme: crf.TagScheme, allowed: np.ndarray
 ) -> tuple[float, Ragged]:
@@ -143,7 +153,13 @@ def loss_and_gradient(
     n = max(len(emissions.lengths), 1)
     arrays = _crf_arrays(model, emissions)
     loss, d_emissions, *d_transitions = crf.crf_loss(
-        *arrays[:2], _like(allowed, arrays[0]), *arrays[2:], scheme.masks
+        arrays.emissions,
+        arrays.lengths,
+        _like(allowed, arrays.emissions),
+        arrays.transitions,
+        arrays.start,
+        arrays.end,
+        scheme.masks,
     )
     for name, gradient in zip(TRANSITIONS, d_transitions, strict=True):
         model.get_ref("transitions").inc_grad(name, _to_xp(model, gradient) / n)
@@ -155,7 +171,7 @@ def decode(
 ) -> np.ndarray:
     """The best legal tags, (N,), among those that ``allowed`` (N, T) leaves open."""
     arrays = _crf_arrays(model, emissions)
-    mask = None if allowed is None else _like(allowed, arrays[0])
+    mask = None if allowed is None else _like(allowed, arrays.emissions)
     tags, _ = crf.crf_decode(*arrays, scheme.masks, allowed=mask)
     return tags if isinstance(tags, np.ndarray) else tags.cpu().numpy()
 
@@ -169,7 +185,7 @@ def score_spans(
 ) -> list[float]:
     """The exact probability of each entity, as ``decode`` finds them in the packed batch."""
     arrays = _crf_arrays(model, emissions)
-    mask = None if allowed is None else _like(allowed, arrays[0])
+    mask = None if allowed is None else _like(allowed, arrays.emissions)
     return crf.crf_span_scores(*arrays, scheme, spans, allowed=mask).tolist()
 
 
@@ -191,27 +207,27 @@ def decode_kbest(
     ]
 
 
-def _crf_arrays(model: Model, emissions: Ragged) -> tuple:
+def _crf_arrays(model: Model, emissions: Ragged) -> CrfArrays:
     """Emissions, lengths and the scores of moves, on the device where the CRF is faster."""
     if isinstance(emissions.dataXd, np.ndarray) or len(emissions.dataXd) < GPU_MIN_CHARACTERS:
         return _host_arrays(model, emissions)
-    scores = [xp2torch(array) for array in (emissions.dataXd, *_transitions(model))]
-    return (scores[0], model.ops.to_numpy(emissions.lengths), *scores[1:])
+    scores: list[Any] = [xp2torch(a) for a in (emissions.dataXd, *_transitions(model))]
+    return CrfArrays(scores[0], model.ops.to_numpy(emissions.lengths), *scores[1:])
 
 
-def _host_arrays(model: Model, emissions: Ragged) -> tuple:
+def _host_arrays(model: Model, emissions: Ragged) -> CrfArrays:
     arrays = (emissions.dataXd, emissions.lengths, *_transitions(model))
-    return tuple(model.ops.to_numpy(array) for array in arrays)
+    return CrfArrays(*(model.ops.to_numpy(array) for array in arrays))
 
 
 def _transitions(model: Model) -> list:
     return [model.get_ref("transitions").get_param(name) for name in TRANSITIONS]
 
 
-def _like(mask: np.ndarray, array: Any) -> Any:
+def _like(mask: Any, array: Any) -> Any:
     return mask if isinstance(array, np.ndarray) else xp2torch(mask, device=array.device)
 
 
 def _to_xp(model: Model, array: Any) -> Any:
-    converted = array if isinstance(array, np.ndarray) else torch2xp(array)
+    converted: Any = array if isinstance(array, np.ndarray) else torch2xp(array)
     return model.ops.asarray(converted, dtype="float32")

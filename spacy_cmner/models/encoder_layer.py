@@ -6,10 +6,9 @@ from typing import Any
 
 import numpy as np
 from thinc.types import ArgsKwargs
-from thinc.util import torch2xp, xp2torch
 from torch import nn
 
-from spacy_cmner.models.shim import torch_model
+from spacy_cmner.models.shim import shim_of, to_rows, to_torch, torch_model
 from spacy_cmner.types import EncodeModel, Rows
 
 
@@ -45,22 +44,22 @@ def init(
 ) -> None:
     if model.has_dim("nI") is None and X is not None:
         model.set_dim("nI", X[0].shape[1])
-    shim = model.shims[0]
+    shim = shim_of(model)
     settings = {"width_in": model.get_dim("nI"), **settings}
     shim.set_module(settings, shim.build(**settings))
 
 
 def forward(model: EncodeModel, X: Rows, is_train: bool) -> tuple[Rows, Callable[[Rows], Rows]]:
-    shim = model.shims[0]
+    shim = shim_of(model)
     lengths = np.asarray([len(rows) for rows in X])
-    rows = xp2torch(model.ops.flatten(X), requires_grad=is_train, device=shim.device)
+    rows = to_torch(model, X, requires_grad=is_train)
     dropout = model.attrs["dropout_rate"] if is_train else 0.0
     inputs = ArgsKwargs((rows, lengths), {"dropout": dropout})
     encoded, backward = shim(inputs, is_train)
 
     def backprop(dY: Rows) -> Rows:
-        gradient = xp2torch(model.ops.flatten(dY), device=shim.device)
+        gradient = to_torch(model, dY)
         backward(ArgsKwargs(((encoded,),), {"grad_tensors": (gradient,)}))
-        return model.ops.unflatten(torch2xp(rows.grad), lengths)
+        return to_rows(model, rows.grad, lengths)
 
-    return model.ops.unflatten(torch2xp(encoded.detach()), lengths), backprop
+    return to_rows(model, encoded, lengths), backprop

@@ -12,10 +12,9 @@ import torch
 from spacy.tokens import Doc
 from thinc.api import Model
 from thinc.types import ArgsKwargs
-from thinc.util import torch2xp, xp2torch
 from torch import nn
 
-from spacy_cmner.models.shim import TorchShim
+from spacy_cmner.models.shim import TorchShim, shim_of, to_rows, to_torch
 from spacy_cmner.models.words import WordMatcher
 from spacy_cmner.resources.bundle import Resources
 from spacy_cmner.types import EmbedModel, Rows
@@ -69,18 +68,18 @@ def init(
     *,
     settings: dict[str, Any],
 ) -> None:
-    shim, characters = model.shims[0], model.layers[0]
+    shim, characters = shim_of(model), model.layers[0]
     resources = model.attrs.pop("resources", None) or Resources()
     characters.initialize(X=X)
     vectors = resources.lexicon.vectors
-    model.attrs["matcher"] = WordMatcher(vectors.words, vectors.counts)
+    model.attrs["matcher"] = WordMatcher(vectors.words, resources.lexicon.counts)
     settings = {
         "width_in": characters.get_dim("nO"),
         "n_words": len(vectors),
         "word_width": vectors.dim,
         **settings,
     }
-    module = shim.build(**settings)
+    module: Any = shim.build(**settings)
     scaled = vectors.vectors.astype("float32") / vectors.vectors.std()
     module.words.weight.data[: len(vectors)] = torch.from_numpy(scaled)
     shim.set_module(settings, module)
@@ -90,10 +89,10 @@ def init(
 def forward(
     model: EmbedModel, docs: list[Doc], is_train: bool, *, read: Read
 ) -> tuple[Rows, Callable[[Rows], list[Doc]]]:
-    shim, characters = model.shims[0], model.layers[0]
+    shim, characters = shim_of(model), model.layers[0]
     embedded, backprop_characters = characters(docs, is_train)
     lengths = [len(rows) for rows in embedded]
-    rows = xp2torch(model.ops.flatten(embedded), requires_grad=is_train, device=shim.device)
+    rows = to_torch(model, embedded, requires_grad=is_train)
     inputs = read(model.attrs["matcher"], docs, shim.device)
     options = {}
     if "dropout_rate" in model.attrs:
@@ -101,8 +100,8 @@ def forward(
     output, backward = shim(ArgsKwargs((rows, *inputs), options), is_train)
 
     def backprop(dY: Rows) -> list[Doc]:
-        gradient = xp2torch(model.ops.flatten(dY), device=shim.device)
+        gradient = to_torch(model, dY)
         backward(ArgsKwargs(((output,),), {"grad_tensors": (gradient,)}))
-        return backprop_characters(model.ops.unflatten(torch2xp(rows.grad), lengths))
+        return backprop_characters(to_rows(model, rows.grad, lengths))
 
-    return model.ops.unflatten(torch2xp(output.detach()), lengths), backprop
+    return to_rows(model, output, lengths), backprop

@@ -7,15 +7,19 @@ import numpy as np
 import torch
 from spacy.tokens import Doc
 from thinc.types import ArgsKwargs
-from thinc.util import torch2xp, xp2torch
+from torch import nn
 from torch.nn.functional import interpolate
 
 from spacy_cmner.errors import Messages
 from spacy_cmner.layers.local_global import Fusion, Integration, LocalGlobal
-from spacy_cmner.models.shim import torch_model
+from spacy_cmner.models.shim import shim_of, to_rows, to_torch, torch_model
 from spacy_cmner.resources.bundle import Resources
+from spacy_cmner.resources.vectors import Vectors
 from spacy_cmner.tokenizer import code_points
 from spacy_cmner.types import EmbedModel, Rows
+
+# Deviation of the Char2Vec embeddings at initialisation.
+CHAR2VEC_DEVIATION = 0.5
 
 
 def build_local_global_embed(
@@ -86,7 +90,7 @@ def init(model: EmbedModel, X: list[Doc] | None = None, Y: Rows | None = None) -
     """Build the tables from the resources the component has set, else from those that ship."""
     resources = model.attrs.pop("resources", None) or Resources()
     module, settings = build_module(model.attrs, resources)
-    model.shims[0].set_module(settings, module)
+    shim_of(model).set_module(settings, module)
     model.set_dim("nO", module.width)
 
 
@@ -126,8 +130,8 @@ def build_module(attrs: dict[str, Any], resources: Resources) -> tuple[LocalGlob
     module = LocalGlobal(**settings)
     row = {char: i for i, char in enumerate(chars, start=1)}
     module.code_points[1:] = torch.tensor([ord(char) for char in chars])
-    if attrs["char2vec"]:
-        fill_char2vec(module, row, resources)
+    if module.char2vec is not None:
+        fill_char2vec(module.char2vec, row, resources.vectors)
     if attrs["spatial"]:
         glyphs = resources.glyphs
         size = (attrs["image_size"], attrs["image_size"])
@@ -142,10 +146,9 @@ def build_module(attrs: dict[str, Any], resources: Resources) -> tuple[LocalGlob
     return module, settings
 
 
-def fill_char2vec(module: LocalGlobal, row: dict[str, int], resources: Resources) -> None:
+def fill_char2vec(embedding: nn.Embedding, row: dict[str, int], pretrained: Vectors) -> None:
     """Pretrained vectors where there are any, scaled to the deviation of the others' random
     ones."""
-    pretrained = resources.vectors
     rows, sources = [], []
     for i, word in enumerate(pretrained.words):
         if word in row:
@@ -153,11 +156,8 @@ def fill_char2vec(module: LocalGlobal, row: dict[str, int], resources: Resources
             sources.append(i)
     vectors = torch.from_numpy(pretrained.vectors[sources].astype("float32"))
     with torch.no_grad():
-        torch.nn.init.normal_(module.char2vec.weight, std=CHAR2VEC_DEVIATION)
-        module.char2vec.weight[rows] = vectors * (CHAR2VEC_DEVIATION / vectors.std())
-
-
-CHAR2VEC_DEVIATION = 0.5
+        nn.init.normal_(embedding.weight, std=CHAR2VEC_DEVIATION)
+        embedding.weight[rows] = vectors * (CHAR2VEC_DEVIATION / vectors.std())
 
 
 def read_codes(docs: list[Doc], device: torch.device) -> torch.Tensor:
@@ -171,7 +171,7 @@ def read_codes(docs: list[Doc], device: torch.device) -> torch.Tensor:
 def forward(
     model: EmbedModel, docs: list[Doc], is_train: bool
 ) -> tuple[Rows, Callable[[Rows], list[Doc]]]:
-    shim = model.shims[0]
+    shim = shim_of(model)
     lengths = np.asarray([len(doc) for doc in docs])
     codes = read_codes(docs, shim.device)
     (rows, error), backward = shim(ArgsKwargs((codes,), {}), is_train)
@@ -179,7 +179,7 @@ def forward(
     def backprop(dY: Rows) -> list[Doc]:
         if not rows.requires_grad:
             return []
-        gradient = xp2torch(model.ops.flatten(dY), device=shim.device)
+        gradient = to_torch(model, dY)
         outputs, gradients = [rows], [gradient]
         if error.requires_grad:
             # The tagger's loss is a mean over the batch and so is this one.
@@ -189,4 +189,4 @@ def forward(
         backward(ArgsKwargs((outputs,), {"grad_tensors": gradients}))
         return []
 
-    return model.ops.unflatten(torch2xp(rows.detach()), lengths), backprop
+    return to_rows(model, rows, lengths), backprop

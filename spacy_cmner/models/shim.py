@@ -8,10 +8,11 @@ fused Adam, which is several times faster than tensor by tensor.
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
-from typing import Any
+from typing import Any, cast
 
+import numpy as np
 import srsly
 import torch
 from safetensors import SafetensorError
@@ -20,12 +21,13 @@ from safetensors.torch import save as save_tensors
 from thinc.model import Model
 from thinc.optimizers import Optimizer
 from thinc.shims.pytorch import PyTorchShim
-from thinc.types import ArgsKwargs
+from thinc.types import ArgsKwargs, FloatsXd
 from thinc.util import get_torch_default_device, torch2xp, xp2torch
 from torch import nn
 
 from spacy_cmner.errors import Messages
 from spacy_cmner.models.storage import Precision, pack, unpack
+from spacy_cmner.types import Rows
 
 # A forked child inherits torch's thread pool without its threads and would wait for them for ever.
 os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))
@@ -130,7 +132,7 @@ class TorchShim(PyTorchShim):
             key = self._key(name)
             if name not in self._averages or key not in averages:
                 self._averages[name] = torch.zeros_like(param)
-                averages[key] = torch2xp(self._averages[name])
+                averages[key] = cast(FloatsXd, torch2xp(self._averages[name]))
                 optimizer.nr_update[key] = 0
             optimizer.nr_update[key] += 1
             t = optimizer.nr_update[key]
@@ -195,6 +197,25 @@ class TorchShim(PyTorchShim):
     def __getstate__(self) -> dict:
         # Optimizer state belongs to one training run in one process.
         return {**self.__dict__, "_adam": None, "_adam_of": None, "_averages": {}}
+
+
+def shim_of(model: Model) -> TorchShim:
+    """The shim of a model that ``torch_model`` made."""
+    return cast(TorchShim, model.shims[0])
+
+
+def to_torch(model: Model, rows: Rows, requires_grad: bool = False) -> torch.Tensor:
+    """Rows of sequences, packed end to end on the device of the model's shim."""
+    packed: Any = model.ops.flatten(rows)
+    return xp2torch(packed, requires_grad=requires_grad, device=shim_of(model).device)
+
+
+def to_rows(model: Model, packed: torch.Tensor | None, lengths: Sequence[int] | np.ndarray) -> Rows:
+    """The inverse of ``to_torch``; also for a gradient, which has to be there."""
+    if packed is None:
+        raise RuntimeError("backpropagation reached no input")
+    array: Any = torch2xp(packed.detach())
+    return cast(Rows, model.ops.unflatten(array, cast(Any, lengths)))
 
 
 def torch_model(

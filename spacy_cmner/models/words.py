@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import srsly
 from spacy.tokens import Doc
 from thinc.model import Model, deserialize_attr, serialize_attr
@@ -39,7 +40,7 @@ class WordMatcher:
     counts (Sequence[int]): how often each occurs in the domain's texts.
     """
 
-    def __init__(self, words: Sequence[str] = (), counts: Sequence[int] = ()) -> None:
+    def __init__(self, words: Sequence[str] = (), counts: npt.ArrayLike = ()) -> None:
         self.words = tuple(words)
         self.counts = np.array(counts, dtype=np.int64)
         self._automaton = Automaton(self.words)

@@ -203,7 +203,7 @@ class ChineseMedicalNER(TrainablePipe):
         resources (Optional[Callable]): ``spacy-cmner.resources.v1``; None takes what ships.
         """
         validate_get_examples(get_examples, "ChineseMedicalNER.initialize")
-        found = set()
+        found: set[str] = set()
         sample: list[Doc] = []
         for example in get_examples():
             found.update(span.label_ for span in example.reference.ents)
@@ -369,11 +369,12 @@ class ChineseMedicalNER(TrainablePipe):
         if self._rehearsal_model is None or not windows:
             return losses
         set_dropout_rate(self.model, drop)
-        teacher = self._rehearsal_model.predict(windows).dataXd
+        teacher: Any = self._rehearsal_model.predict(windows).dataXd
         emissions, backprop = self.model.begin_update(windows)
-        gradient = self.model.ops.xp.zeros_like(emissions.dataXd)
+        student: Any = emissions.dataXd
+        gradient = self.model.ops.xp.zeros_like(student)
         known = teacher.shape[1]
-        gradient[:, :known] = (emissions.dataXd[:, :known] - teacher) / teacher.size
+        gradient[:, :known] = (student[:, :known] - teacher) / teacher.size
         backprop(Ragged(gradient, emissions.lengths))
         if sgd is not None:
             self.finish_update(sgd)

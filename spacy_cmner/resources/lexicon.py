@@ -38,6 +38,11 @@ class Lexicon:
         if self.vectors.counts is None:
             raise Messages.CM227.error(words=len(self.vectors))
 
+    @property
+    def counts(self) -> np.ndarray:
+        """How often each word occurred: (V,) int64."""
+        return np.asarray(self.vectors.counts)
+
     def save(
         self, path: Path, *, half: bool = False, metadata: Mapping[str, Any] | None = None
     ) -> None:
