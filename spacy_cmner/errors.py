@@ -138,6 +138,7 @@ class Messages:
         "another output, or overwrite this one."
     )
     CM150 = Message("Record {number} could not be annotated ({problem}). Leave it out or mend it.")
+    CM151 = Message("Ray is needed to use a cluster. Run `pip install 'spacy-cmner[ray]'`.")
 
     # CM2xx: resources
     CM201 = Message(
@@ -268,7 +269,7 @@ class Messages:
         "The layer {name} has no weights yet. Run nlp.initialize() or load a trained pipeline."
     )
     CM312 = Message(
-        "The layers of this pipeline are trained by Adam. Use @optimizers = \"Adam.v1\" with "
+        'The layers of this pipeline are trained by Adam. Use @optimizers = "Adam.v1" with '
         "beta1 and beta2 above 0 and without use_radam."
     )
     CM313 = Message(
@@ -286,7 +287,7 @@ class Messages:
     CM316 = Message(
         "A document of the batch beginning {text!r} … has tokens of several characters, but this "
         "layer needs one token a character. Set [nlp.tokenizer] "
-        "@tokenizers = \"spacy-cmner.char_tokenizer.v1\"."
+        '@tokenizers = "spacy-cmner.char_tokenizer.v1".'
     )
     CM317 = Message(
         "CharTableEmbed is made from a trained layer, not initialised. Train the pipeline with "
@@ -311,7 +312,7 @@ class Messages:
     )
     CM406 = Message(
         "{n} entities ({examples}) begin or end inside a token and were dropped (alignment_mode "
-        "is {mode!r}). Use \"expand\" or \"contract\", or the character tokenizer."
+        'is {mode!r}). Use "expand" or "contract", or the character tokenizer.'
     )
     CM407 = Message(
         "The texts of an example differ: {predicted!r} … is predicted on, {reference!r} … is "
@@ -350,9 +351,16 @@ class Messages:
         "{model} is no pipeline that can be loaded ({reason}). Give the folder that `spacy train` "
         "has written, such as model-best, or the name of an installed package."
     )
-    CM506 = Message("{path} holds no annotated text. Give gold data; 'no entity' is annotation too.")
+    CM506 = Message(
+        "{path} holds no annotated text. Give gold data; 'no entity' is annotation too."
+    )
     CM507 = Message("{path} has the wrong ending for a report. Give one of: {endings}.")
     CM508 = Message(
         "Two systems with {a} and {b} documents cannot be compared with {samples} samples. Count "
         "both on the same documents, and draw at least one sample."
     )
+    CM515 = Message(
+        "No entity has a score to calibrate. Give a pipeline with a cmner component that finds "
+        "entities in these texts."
+    )
+    CM516 = Message("matplotlib is needed to draw. Run `pip install 'spacy-cmner[plots]'`.")

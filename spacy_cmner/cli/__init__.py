@@ -17,6 +17,7 @@ app.add_typer(cmner_cli)
 # isort: off
 # (command modules, imported for their registration)
 from spacy_cmner.cli import annotate  # noqa: E402,F401
+from spacy_cmner.cli import calibrate  # noqa: E402,F401
 from spacy_cmner.cli import compare  # noqa: E402,F401
 from spacy_cmner.cli import compile  # noqa: E402,F401
 from spacy_cmner.cli import convert  # noqa: E402,F401

@@ -1,0 +1,35 @@
+"""`python -m spacy cmner calibrate`: whether the scores of entities mean what they say."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from wasabi import msg
+
+from spacy_cmner.analysis.calibration import calibrate, plot_reliability
+from spacy_cmner.analysis.gold import load_gold
+from spacy_cmner.cli import cmner_cli
+from spacy_cmner.cli._util import errors_shown, load_pipeline
+
+
+@cmner_cli.command("calibrate")
+def calibrate_command(
+    model: Annotated[str, typer.Argument(help="Pipeline: a folder or an installed package.")],
+    data: Annotated[Path, typer.Argument(help="Gold data (.spacy or .jsonl).")],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="Draw the reliability diagram here; figures beside it (.json)."
+        ),
+    ] = None,
+) -> None:
+    """Compare the score of each entity with whether it is right."""
+    with errors_shown():
+        result = calibrate(load_pipeline(model), load_gold(data))
+        typer.echo(result.to_table().to_terminal())
+        if output is not None:
+            plot_reliability(result, output)
+            figures = output.with_suffix(".json")
+            figures.write_text(json.dumps(result.to_dict(), indent=2), encoding="utf-8")
+            msg.good(f"{output} and {figures}")
