@@ -1,10 +1,12 @@
 """How far a run has got: a small file that is replaced as a whole."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from spacy_cmner.annotation.items import BadRecord, SourceRecord
 from spacy_cmner.annotation.sinks import sync
 from spacy_cmner.errors import Messages
 
@@ -31,6 +33,13 @@ class Checkpoint:
     output: int = 0
     errors: int = 0
     finished: bool = False
+
+    def count(self, good: Sequence[SourceRecord], bad: Sequence[BadRecord]) -> None:
+        """Add items that have been written."""
+        self.read += len(good) + len(bad)
+        self.bad += len(bad)
+        self.characters += sum(len(record.text) for record in good)
+        self.entities += sum(len(record.entities) for record in good)
 
     def save(self, path: Path) -> None:
         """Replace the file, so that it is always the old or the new one."""

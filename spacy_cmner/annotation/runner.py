@@ -54,7 +54,7 @@ def annotate_corpus(
     bad_records = LineFile(beside(out, "errors.jsonl"))
     state = beside(out, "state.json")
     job = describe_job(nlp, texts, sink)
-    checkpoint = Checkpoint(job) if overwrite else _resume(out, state, job)
+    checkpoint = Checkpoint(job) if overwrite else resume(out, state, job)
     if checkpoint.finished:
         return checkpoint
     sink.rewind(checkpoint.output)
@@ -68,10 +68,7 @@ def annotate_corpus(
             sink.write(good)
         if bad:
             bad_records.write(bad)
-        checkpoint.read += len(segment)
-        checkpoint.bad += len(bad)
-        checkpoint.characters += sum(len(record.text) for record in good)
-        checkpoint.entities += sum(len(record.entities) for record in good)
+        checkpoint.count(good, bad)
         checkpoint.output, checkpoint.errors = sink.position, bad_records.position
         checkpoint.save(state)
     checkpoint.finished = True
@@ -130,11 +127,15 @@ def describe_job(nlp: Language, texts: Source, sink: Sink) -> dict[str, Any]:
         "id": layout.id,
         "encoding": layout.encoding,
         "max_length": layout.max_length,
-        "suffix": getattr(sink, "suffix", ".jsonl"),
+        "output": sink.kind,
     }
 
 
-def _resume(out: Path, state: Path, job: dict[str, Any]) -> Checkpoint:
+def resume(out: Path, state: Path, job: dict[str, Any]) -> Checkpoint:
+    """The checkpoint of an earlier run, or a new one.
+
+    RAISES (CmnerError): `out` is there but was not begun by such a run.
+    """
     if not state.exists():
         if out.exists():
             raise Messages.CM146.error(path=out)

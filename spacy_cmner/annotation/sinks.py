@@ -30,9 +30,11 @@ _ENDINGS: dict[str, OutputFormat] = {".jsonl": "jsonl", ".parquet": "parquet", "
 class Sink(Protocol):
     """A place for annotated records.
 
+    kind (str): Its form; a run cannot go on in another one.
     position (int): How far it has been written, in a unit of its own; 0 is nothing.
     """
 
+    kind: str
     position: int
 
     def rewind(self, position: int) -> None:
@@ -50,6 +52,8 @@ class LineFile:
 
     path (Path): The file; it is made by `rewind`.
     """
+
+    kind = "JSON lines"
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -84,6 +88,7 @@ class PartFolder:
     def __init__(
         self, path: Path, suffix: str, write_part: Callable[[Sequence[SourceRecord], Path], None]
     ) -> None:
+        self.kind = f"folder of {suffix} parts"
         self.path = path
         self.suffix = suffix
         self.write_part = write_part
@@ -102,14 +107,20 @@ class PartFolder:
         self.position = position
 
     def write(self, items: Sequence[SourceRecord]) -> None:
-        part = self._part(self.position)
+        self.put(self.position, items)
+        self.position += 1
+
+    def put(self, number: int, items: Sequence[SourceRecord]) -> None:
+        """Write a part of a given number, in the place of one that is there."""
+        part = self._part(number)
         unfinished = part.with_name(f".{part.name}")  # readers of folders pass over hidden files
         self.write_part(items, unfinished)
         for file in [unfinished, *unfinished.rglob("*")]:
             sync(file)
+        if part.is_dir():
+            _remove(part)
         unfinished.replace(part)
         sync(self.path)
-        self.position += 1
 
     def _part(self, number: int) -> Path:
         return self.path / f"part-{number:06}{self.suffix}"
@@ -123,18 +134,17 @@ def create_sink(path: Path, format: OutputFormat | None = None) -> Sink:
         .spacy for DocBins.
     RAISES (CmnerError): The ending is none of these, or there is no such format.
     """
+    folder = create_part_folder(path, format)
+    return LineFile(path) if folder.suffix == ".jsonl" else folder
+
+
+def create_part_folder(path: Path, format: OutputFormat | None = None) -> PartFolder:
+    """As `create_sink`, but a folder of parts for each format."""
     chosen = format or _ENDINGS.get(path.suffix)
-    match chosen:
-        case "jsonl":
-            return LineFile(path)
-        case "parquet":
-            return PartFolder(path, ".parquet", write_parquet)
-        case "docbin":
-            return PartFolder(path, ".spacy", _write_docbin)
-        case "brat":
-            return PartFolder(path, "", _write_brat)
-    formats = ", ".join(get_args(OutputFormat))
-    raise Messages.CM145.error(path=path, formats=formats)
+    if chosen not in _PARTS:
+        formats = ", ".join(get_args(OutputFormat))
+        raise Messages.CM145.error(path=path, formats=formats)
+    return PartFolder(path, *_PARTS[chosen])
 
 
 def sync(path: Path) -> None:
@@ -171,6 +181,12 @@ def _write_brat(records: Sequence[SourceRecord], folder: Path) -> None:
     )
 
 
+def _write_jsonl(records: Sequence[SourceRecord], path: Path) -> None:
+    sink = LineFile(path)
+    sink.rewind(0)
+    sink.write(records)
+
+
 def _name(place: int, id_: str | None) -> str:
     """A file name; 60 characters have at most 240 of the 255 bytes that it may have."""
     return f"{place:06}" if id_ is None else f"{place:06}-" + re.sub(r"[^\w.-]", "_", id_)[:50]
@@ -181,3 +197,11 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink()
+
+
+_PARTS: dict[OutputFormat, tuple[str, Callable[[Sequence[SourceRecord], Path], None]]] = {
+    "jsonl": (".jsonl", _write_jsonl),
+    "parquet": (".parquet", write_parquet),
+    "brat": ("", _write_brat),
+    "docbin": (".spacy", _write_docbin),
+}

@@ -89,6 +89,10 @@ class Source:
             self._meter = Meter()
             self._before += size
 
+    def read(self, file: Path) -> Iterator[Item]:
+        """The records of one of the files."""
+        return self._read(file, self.layout, Meter())
+
     def _read_whole(self, file: Path, layout: Layout, meter: "Meter") -> Iterator[Item]:
         """A file that is one text; no more of it is read than a text may have."""
         with _open(file, layout, newline="") as stream:

@@ -1,15 +1,19 @@
 """`python -m spacy cmner annotate`: entities for a corpus of any size."""
 
 from collections.abc import Iterable, Iterator
+from functools import partial
+from itertools import chain, islice
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from spacy.cli._util import setup_gpu
+from spacy.language import Language
 from tqdm import tqdm
 from wasabi import msg
 
 from spacy_cmner.annotation.items import Item
+from spacy_cmner.annotation.on_ray import annotate_on_ray
 from spacy_cmner.annotation.runner import annotate_corpus, beside
 from spacy_cmner.annotation.sinks import OutputFormat
 from spacy_cmner.annotation.sources import Layout, Source
@@ -42,6 +46,14 @@ def annotate_command(
     batch_size: Annotated[
         int | None, typer.Option(min=1, help="Texts that are annotated together.")
     ] = None,
+    ray: Annotated[
+        bool,
+        typer.Option(
+            "--ray",
+            help="Use the Ray cluster of RAY_ADDRESS, or start one here; -n is the number of "
+            "actors, and OUT a folder of parts in every format.",
+        ),
+    ] = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Begin anew instead of going on.")
     ] = False,
@@ -53,33 +65,41 @@ def annotate_command(
     """
     setup_gpu(gpu_id, silent=True)
     with errors_shown():
-        layout = Layout(text_column, id_column, encoding, max_length)
-        texts = Source(source, layout)
-        nlp = load_pipeline(model)
-        nlp.max_length = max_length
+        texts = Source(source, Layout(text_column, id_column, encoding, max_length))
 
-        def show_progress(items: Iterable[Item]) -> Iterator[Item]:
-            with tqdm(total=texts.total, unit="B", unit_scale=True) as bar:
-                for i, item in enumerate(items):
-                    if i == 0:
-                        bar.initial = bar.n = texts.done  # what an earlier run has done
-                    bar.update(texts.done - bar.n)
-                    yield item
-                bar.update(texts.total - bar.n)
+        def load() -> Language:
+            nlp = load_pipeline(model)
+            nlp.max_length = max_length
+            return nlp
 
-        result = annotate_corpus(
-            nlp,
-            texts,
-            out,
-            format=format,
-            n_process=n_process,
-            batch_size=batch_size,
-            overwrite=overwrite,
-            progress=show_progress,
-        )
+        if ray:
+            result = annotate_on_ray(
+                load, texts, out, format=format, actors=n_process, overwrite=overwrite
+            )
+        else:
+            result = annotate_corpus(
+                load(),
+                texts,
+                out,
+                format=format,
+                n_process=n_process,
+                batch_size=batch_size,
+                overwrite=overwrite,
+                progress=partial(_show_progress, texts),
+            )
     msg.good(
         f"{out}: {result.read - result.bad} texts, {result.characters} characters, "
         f"{result.entities} entities"
     )
     if result.bad:
         msg.warn(f"{result.bad} bad records: {beside(out, 'errors.jsonl')}")
+
+
+def _show_progress(texts: Source, items: Iterable[Item]) -> Iterator[Item]:
+    items = iter(items)
+    first = list(islice(items, 1))  # to get it, what an earlier run has done is passed over
+    with tqdm(total=texts.total, initial=texts.done, unit="B", unit_scale=True) as bar:
+        for item in chain(first, items):
+            bar.update(texts.done - bar.n)
+            yield item
+        bar.update(texts.total - bar.n)

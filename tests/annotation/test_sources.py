@@ -1,6 +1,7 @@
 """What is read from each kind of file, and what becomes of what cannot be read."""
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -95,6 +96,13 @@ def test_a_damaged_parquet_file_is_named(tmp_path):
     path.write_bytes(b"PAR1 no more")
     with pytest.raises(CmnerError, match=r"CM143.*a\.parquet"):
         read(path)
+
+
+def test_parquet_without_pyarrow_says_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    (tmp_path / "a.parquet").touch()
+    with pytest.raises(CmnerError, match=r"CM144.*spacy-cmner\[parquet\]"):
+        read(tmp_path)
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.parquet"])
