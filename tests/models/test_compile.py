@@ -128,7 +128,9 @@ def test_deep_in_a_model(resource_dir, tmp_path, embed):
 
 @pytest.mark.parametrize("first", [True, False])
 def test_other_components_are_kept(fresh, first):
-    fresh.add_pipe("entity_ruler", first=first or None).add_patterns([{"label": "bod", "pattern": "胃"}])
+    fresh.add_pipe("entity_ruler", first=first or None).add_patterns(
+        [{"label": "bod", "pattern": "胃"}]
+    )
     compiled = compile_pipeline(fresh)
     assert compiled.pipe_names == fresh.pipe_names
     assert tiny.entities(compiled("胃")) == [(0, 1, "bod")]
