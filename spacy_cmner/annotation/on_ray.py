@@ -41,7 +41,8 @@ def annotate_on_ray(
     texts (Source): What to annotate.
     out (Path): A folder of parts, in all formats. The side files are as in `annotate_corpus`.
     format (OutputFormat | None): None takes it from the ending of `out`.
-    actors (int): Pipelines that work at the same time, on one CPU each; -1 for one a CPU.
+    actors (int): Pipelines that work at the same time, on one CPU each; -1 for as many as there
+        can be. One CPU of the cluster is kept for reading and writing, so it needs two at least.
     overwrite (bool): Begin anew, whatever was written before.
     RAISES (CmnerError): Ray is missing, or as `annotate_corpus`.
     """
@@ -65,7 +66,9 @@ def annotate_on_ray(
     ray.data.DataContext.get_current().execution_options.preserve_order = True
     files = ray.data.from_items([{"file": str(file)} for file in texts.files])
     items = files.flat_map(lambda row: ({"item": item} for item in texts.read(Path(row["file"]))))
-    size = int(ray.cluster_resources()["CPU"]) if actors == -1 else actors
+    # one CPU stays free: without it nothing is read, and the actors wait for ever
+    most = max(1, int(ray.cluster_resources()["CPU"]) - 1)
+    size = most if actors == -1 else min(actors, most)
     annotated = items.map_batches(
         _Annotator,
         fn_constructor_args=(load,),
