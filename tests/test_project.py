@@ -105,7 +105,11 @@ def training(path: Path) -> dict:
 def test_make_target_does_what_the_readme_says(target):
     assert f"make {target}" in (ROOT / "README.md").read_text(encoding="utf-8")
     plan = subprocess.run(
-        ["make", "--dry-run", target], cwd=ROOT, capture_output=True, text=True, check=True
+        ["make", "--dry-run", "--no-print-directory", target],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     last = plan.stdout.splitlines()[-1]
     assert last.endswith({"quickstart": "spacy project run quickstart", "test": "pytest"}[target])
