@@ -1,0 +1,165 @@
+"""Speed of recognition from str to doc.ents, beside spaCy's own ner and the bare BiLSTM.
+
+    OMP_NUM_THREADS=1 python benchmarks/throughput.py MODEL --data corpus/cmeee/dev.spacy
+
+Without MODEL the default model is compiled with random weights, without --data the shipped corpus
+is read. The systems take turns on the same texts, so that a machine whose speed drifts is fair to
+all of them.
+"""
+
+import argparse
+import resource
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import spacy
+import torch
+from spacy.language import Language
+from spacy.training import Example
+from thinc.api import fix_random_seed
+
+from spacy_cmner.analysis.gold import load_gold
+from spacy_cmner.models.compile import compile_pipeline
+
+ROOT = Path(__file__).parent.parent
+CORPUS = ROOT / "assets" / "corpus" / "train.jsonl"
+CHARACTERS = {"nlp": {"tokenizer": {"@tokenizers": "spacy-cmner.char_tokenizer.v1"}}}
+SENTENCE_LENGTH = 50
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("model", nargs="?", help="a pipeline: folder or package")
+    parser.add_argument("--data", type=Path, default=CORPUS, help="gold texts (.spacy, .jsonl)")
+    parser.add_argument("--texts", type=int, default=2500, help="how many are read")
+    parser.add_argument("--rounds", type=int, default=3, help="times that each system reads them")
+    parser.add_argument("--processes", type=int, nargs="*", default=[], help="n_process to try")
+    parser.add_argument("--longest", type=int, default=100_000, help="characters of a document")
+    args = parser.parse_args()
+    gold = load_gold(args.data)
+    labels = sorted({entity.label for text in gold for entity in text.gold.entities})
+    texts = [text.text for text in gold][: args.texts]
+    nlp = spacy.load(args.model) if args.model else compiled_default(labels)
+    ner = spacy_ner(labels)
+    print(f"{len(texts)} texts, {sum(map(len, texts)):,} characters, {args.data}")
+    print(f"{args.model or 'default model, random weights'}, {torch.get_num_threads()} threads\n")
+    throughput(nlp, ner, texts, args.rounds)
+    latency(nlp, ner, texts)
+    lengths(nlp, texts, args.longest)
+    if args.processes:
+        processes(nlp, texts, args.processes)
+
+
+def compiled_default(labels: list[str]) -> Language:
+    nlp = spacy.blank("zh", config=CHARACTERS)
+    nlp.add_pipe("cmner")
+    initialize(nlp, labels)
+    return compile_pipeline(nlp)
+
+
+def spacy_ner(labels: list[str]) -> Language:
+    """spaCy's transition-based ner over HashEmbedCNN, as in its small pipelines."""
+    nlp = spacy.blank("zh")
+    nlp.add_pipe("ner")
+    initialize(nlp, labels)
+    return nlp
+
+
+def initialize(nlp: Language, labels: list[str]) -> None:
+    fix_random_seed(0)
+    text = "症状" * len(labels)
+    entities = [(2 * i, 2 * i + 2, label) for i, label in enumerate(labels)]
+    nlp.initialize(lambda: [Example.from_dict(nlp.make_doc(text), {"entities": entities})])
+
+
+def seconds(run: Callable[[], object]) -> float:
+    begin = time.perf_counter()
+    run()
+    return time.perf_counter() - begin
+
+
+def throughput(nlp: Language, ner: Language, texts: list[str], rounds: int) -> None:
+    bare = bare_bilstm(nlp, texts)
+    systems: dict[str, Callable[[], object]] = {
+        "cmner, str to doc.ents": lambda: list(nlp.pipe(texts)),
+        "spaCy ner, str to doc.ents": lambda: list(ner.pipe(texts)),
+        "BiLSTM, forward pass only": bare,
+    }
+    times: dict[str, list[float]] = {name: [] for name in systems}
+    for name, run in systems.items():
+        seconds(run)  # the first time compiles
+        times[name] = []
+    for _ in range(rounds):
+        for name, run in systems.items():
+            times[name].append(seconds(run))
+    first = statistics.median(times["cmner, str to doc.ents"])
+    characters = sum(map(len, texts))
+    print(f"{'':<28}{'characters/s':>14}{'cmner is':>10}")
+    for name, measured in times.items():
+        middle = statistics.median(measured)
+        print(f"{name:<28}{characters / middle:>14,.0f}{middle / first:>9.2f}x")
+    print()
+
+
+def bare_bilstm(nlp: Language, texts: list[str]) -> Callable[[], object]:
+    """The forward pass of the pipeline's encoder on input of the right shape, in batches of the
+    pipeline's size."""
+    nodes = nlp.get_pipe("cmner").model.walk()
+    module = next(node for node in nodes if node.name == "bilstm_encoder").shims[0].module
+    width = module.forwards[0].input_size
+    lengths = np.array([len(text) for text in texts])
+    starts = range(0, len(texts), nlp.batch_size)
+    batches = [lengths[start : start + nlp.batch_size] for start in starts]
+    rows = [torch.randn(int(batch.sum()), width) for batch in batches]
+
+    def run() -> None:
+        with torch.inference_mode():
+            for batch, inputs in zip(batches, rows, strict=True):
+                module(inputs, batch)
+
+    return run
+
+
+def latency(nlp: Language, ner: Language, texts: list[str], times: int = 300) -> None:
+    """Milliseconds for one sentence alone."""
+    joined = "".join(text.strip() for text in texts).replace("。", "，")
+    pieces = [joined[i * SENTENCE_LENGTH :][:SENTENCE_LENGTH] for i in range(times)]
+    pieces = [piece for piece in pieces if len(piece) == SENTENCE_LENGTH]
+    print(f"{SENTENCE_LENGTH} characters, alone".ljust(28) + f"{'p50 ms':>14}{'p99 ms':>10}")
+    for name, pipeline in (("cmner", nlp), ("spaCy ner", ner)):
+        measured = [1000 * seconds(lambda: pipeline(piece)) for piece in pieces]  # noqa: B023
+        middle, late = np.percentile(measured, [50, 99])
+        print(f"{name:<28}{middle:>14.2f}{late:>10.2f}")
+    print()
+
+
+def lengths(nlp: Language, texts: list[str], longest: int) -> None:
+    """Documents of growing length: the time a character stays the same, and the memory beyond
+    the document does too."""
+    nlp.max_length = max(nlp.max_length, longest)
+    source = "".join(texts)
+    source *= longest // len(source) + 1
+    print(f"{'characters in one document':<28}{'characters/s':>14}{'peak MB':>10}")
+    length = 10
+    while length <= longest:
+        text = source[:length]
+        repeats = max(2000 // length, 1)
+        spent = seconds(lambda: [nlp(text) for _ in range(repeats)])  # noqa: B023
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        print(f"{length:<28,}{repeats * length / spent:>14,.0f}{peak:>10,.0f}")
+        length *= 10
+    print()
+
+
+def processes(nlp: Language, texts: list[str], numbers: list[int]) -> None:
+    print(f"{'n_process':<28}{'characters/s':>14}")
+    for number in numbers:
+        spent = seconds(lambda: list(nlp.pipe(texts, n_process=number)))  # noqa: B023
+        print(f"{number:<28}{sum(map(len, texts)) / spent:>14,.0f}")
+
+
+if __name__ == "__main__":
+    main()
