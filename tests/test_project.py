@@ -44,7 +44,7 @@ def test_command_has_inputs_and_outputs_that_its_script_names(name):
     for path in command["deps"]:
         assert path in script or str(Path(path).parent) in script, path
     for path in command["outputs"]:
-        assert is_inside(path, PROJECT["directories"])
+        assert is_inside(path, [*PROJECT["directories"], "PROJECT.md"])
         assert path in script or str(Path(path).parent) in script or "packages/" in path, path
 
 
@@ -73,6 +73,14 @@ def check_command_line(line: str) -> None:
 
 def test_every_command_is_part_of_a_workflow():
     assert {name for names in PROJECT["workflows"].values() for name in names} == set(COMMANDS)
+
+
+def test_page_on_the_project_is_up_to_date():
+    page = (ROOT / "PROJECT.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\S+)` \| (.+) \|$", page, re.MULTILINE)
+    assert {name: COMMANDS[name]["help"] for name in COMMANDS}.items() <= dict(rows).items()
+    for name, steps in PROJECT["workflows"].items():
+        assert f"| `{name}` | " + " &rarr; ".join(f"`{step}`" for step in steps) in page
 
 
 def test_checksums_are_of_the_files_that_the_user_supplies():
