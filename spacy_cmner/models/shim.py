@@ -8,6 +8,7 @@ fused Adam, which is several times faster than tensor by tensor.
 
 import contextlib
 import os
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from typing import Any, cast
@@ -177,12 +178,16 @@ class TorchShim(PyTorchShim):
         if self._model is not None:
             tensors = pack(self._model.state_dict(), self.precision)
             state = save_tensors({k: v.detach().cpu().contiguous() for k, v in tensors.items()})
-        return srsly.msgpack_dumps({"settings": self.cfg, "state": state})
+        message = {"settings": self.cfg, "state": state}
+        return srsly.msgpack_dumps({**message, "checksum": _checksum(message)})
 
     def from_bytes(self, bytes_data: bytes) -> "TorchShim":
         try:
             message = srsly.msgpack_loads(bytes_data)
             settings, state = message["settings"], message["state"]
+            checksum = message.get("checksum")
+            if checksum not in (None, _checksum({"settings": settings, "state": state})):
+                raise ValueError("the checksum does not match")
             if not state:
                 return self
             tensors, precision = unpack(load_tensors(state))
@@ -197,6 +202,11 @@ class TorchShim(PyTorchShim):
     def __getstate__(self) -> dict:
         # Optimizer state belongs to one training run in one process.
         return {**self.__dict__, "_adam": None, "_adam_of": None, "_averages": {}}
+
+
+def _checksum(message: dict[str, Any]) -> int:
+    # Damaged settings are found before a module of their size is built.
+    return zlib.crc32(message["state"], zlib.crc32(srsly.msgpack_dumps(message["settings"])))
 
 
 def shim_of(model: Model) -> TorchShim:
