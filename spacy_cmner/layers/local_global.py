@@ -162,6 +162,7 @@ class LocalGlobal(nn.Module):
     fusion, local_width: see ``LocalFusion``.
     word_width (Optional[int]): width of a word vector; the global table is four times as wide.
     integration: see ``GatedIntegration``.
+    width (Optional[int]): width to which the representation is projected at the end.
     """
 
     code_points: Tensor
@@ -185,6 +186,7 @@ class LocalGlobal(nn.Module):
         local_width: int,
         word_width: int | None,
         integration: Integration,
+        width: int | None = None,
     ) -> None:
         super().__init__()
         self.register_buffer("code_points", torch.arange(-1, n_chars - 1))
@@ -211,6 +213,10 @@ class LocalGlobal(nn.Module):
             if self.fusion:
                 self.integrate = GatedIntegration(integration, self.width, 4 * word_width)
             self.width = self.integrate.width if self.integrate else 4 * word_width
+        self.project = None
+        if width:
+            self.project = nn.Linear(self.width, width)
+            self.width = width
 
     def find_rows(self, codes: Tensor) -> Tensor:
         """codes (U,) code points, to their table rows (U,)."""
@@ -219,6 +225,11 @@ class LocalGlobal(nn.Module):
     def encode_types(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """rows (U,) of the tables, to representations (U, width) and the reconstruction error
         (1,)."""
+        encoded, error = self.join(rows)
+        return (encoded if self.project is None else self.project(encoded)), error
+
+    def join(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """As ``encode_types``, before the projection."""
         parts = []
         if self.spatial is not None:
             parts.append(self.spatial(self.images[rows]))

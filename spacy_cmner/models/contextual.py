@@ -10,14 +10,18 @@ from spacy_cmner.models.words import WordMatcher, places
 from spacy_cmner.types import EmbedModel
 
 
-def build_contextual_embed(characters: EmbedModel) -> EmbedModel:
+def build_contextual_embed(characters: EmbedModel, set_width: int | None = None) -> EmbedModel:
     """Add to each character the lexicon words that stand in the sentence, under one gate.
 
     characters (Model[List[Doc], List[Floats2d]]): represents the characters themselves, such as
         ``spacy-cmner.LocalGlobalEmbed.v1``.
+    set_width (Optional[int]): project the vector of each of the four sets of words to this width,
+        which makes what reads it faster.
     Source: the paper's global representation with the word sets of SoftLexicon (Ma et al., 2020).
     """
-    return lexicon_layer("contextual_embed", characters, WordContext, read_word_sets)
+    return lexicon_layer(
+        "contextual_embed", characters, WordContext, read_word_sets, set_width=set_width
+    )
 
 
 def read_word_sets(

@@ -36,6 +36,7 @@ def build_local_global_embed(
     stride: int = 1,
     n_components: int = 4,
     component_width: int = 30,
+    width: int | None = None,
 ) -> EmbedModel:
     """Embed each character by what it is, looks like, is made of and does in medical words.
 
@@ -54,6 +55,8 @@ def build_local_global_embed(
     channels, stride (int): filters and stride of the spatial encoder's first convolution.
     n_components (int): K, the components read of a character, radical first.
     component_width (int): width of a component's embedding and of the sequential vector.
+    width (Optional[int]): project the whole to this width, which makes what reads it faster; a
+        compiled table holds the projected vectors.
     Source: the paper, Methodology.
     """
     if not (char2vec or spatial or sequential or use_global):
@@ -79,6 +82,7 @@ def build_local_global_embed(
             "stride": stride,
             "n_components": n_components,
             "component_width": component_width,
+            "width": width,
             "reconstruction_weight": reconstruction_weight,
             "auxiliary_losses": {},
             "takes_resources": True,
@@ -111,6 +115,7 @@ def build_module(attrs: dict[str, Any], resources: Resources) -> tuple[LocalGlob
         "local_width": attrs["local_width"],
         "word_width": None,
         "integration": attrs["integration"],
+        "width": attrs["width"],
     }
     if attrs["char2vec"]:
         known.update(word for word in resources.vectors.words if len(word) == 1)

@@ -91,6 +91,14 @@ def test_width(make, fusion, integration, width):
     assert module(torch.tensor([ord("肺")]))[0].shape == (1, module.width) == (1, width)
 
 
+@pytest.mark.parametrize("part", ["spatial", "use_global", None])
+def test_projected_width(make, part):
+    switches = {name: name == part for name in PARTS} if part else {}
+    module = make(width=7, **switches)
+    assert module.width == 7
+    assert_paths_agree(module, [ord(char) for char in "右肺疼痛、右肺😀"])
+
+
 def test_unknown_characters_share_row_0(make):
     module = make()
     unknown = torch.tensor([0, ord("鑫"), 0x1F600, 0x10FFFF])

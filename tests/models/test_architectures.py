@@ -36,6 +36,7 @@ MODELS = {
     "bilstm_bigram": tok2vec(BIGRAMS),
     "local_global": tok2vec(tiny.EMBED),
     "contextual": tok2vec(over("ContextualEmbed")),
+    "contextual_narrow": tok2vec(over("ContextualEmbed", {**tiny.EMBED, "width": 12}, set_width=4)),
     "idcnn": tok2vec(EMBED, IDCNN),
     "idcnn_local_global": tok2vec(tiny.EMBED, IDCNN),
     "soft_lexicon": tok2vec(over("SoftLexiconEmbed")),

@@ -20,6 +20,11 @@ CONTEXTUAL = {
     "@architectures": "spacy-cmner.ContextualEmbed.v1",
     "characters": tiny.EMBED,
 }
+NARROW = {
+    "@architectures": "spacy-cmner.ContextualEmbed.v1",
+    "characters": {**tiny.EMBED, "width": 7},
+    "set_width": 3,
+}
 BESIDE_BIGRAMS = {
     "@architectures": "spacy-cmner.ContextualEmbed.v1",
     "characters": {
@@ -110,7 +115,9 @@ def test_the_config_names_the_table(trained, compiled):
     assert not find_compilable(compiled.get_pipe("cmner"))
 
 
-@pytest.mark.parametrize("embed", [CONTEXTUAL, BESIDE_BIGRAMS], ids=["contextual", "bigrams"])
+@pytest.mark.parametrize(
+    "embed", [CONTEXTUAL, NARROW, BESIDE_BIGRAMS], ids=["contextual", "narrow", "bigrams"]
+)
 def test_deep_in_a_model(resource_dir, tmp_path, embed):
     model = {**tiny.MODEL, "tok2vec": {**tiny.MODEL["tok2vec"], "embed": embed}}
     nlp = spacy.blank("zh", config=tiny.CHARACTERS)
