@@ -21,8 +21,9 @@ from spacy_cmner.pipeline.annotate import (
     warn_misaligned,
 )
 from spacy_cmner.pipeline.confidence import write_scores
+from spacy_cmner.pipeline.emissions import predict_emissions, read_emissions
 from spacy_cmner.pipeline.marks import Marks, read_gold, read_marks
-from spacy_cmner.pipeline.reading import Window, chunk, read_windows
+from spacy_cmner.pipeline.reading import Window, read_windows
 from spacy_cmner.pipeline.readings import Reading, combine_readings
 from spacy_cmner.pipeline.scorer import create_ner_scorer
 from spacy_cmner.pipeline.source import MODEL, add_source
@@ -232,16 +233,18 @@ class ChineseMedicalNER(TrainablePipe):
         places: list[list[TextRange]] = [[] for _ in docs]
         found: list[list[list[ScoredSpan]]] = [[] for _ in docs]
         windows = read_windows(self.vocab, docs, [mark.spans for mark in marks], self.max_length)
-        for batch in chunk(windows, self.batch_characters):
-            for window, spans in zip(batch, self._recognise(batch, marks), strict=True):
+        for batch, emissions in predict_emissions(self.model, docs, windows, self.batch_characters):
+            for window, spans in zip(batch, self._recognise(batch, emissions, marks), strict=True):
                 places[window.number].append(window.place)
                 found[window.number].append(spans)
         return [join_windows(*windows) for windows in zip(places, found, strict=True)]
 
-    def _recognise(self, batch: list[Window], marks: list[Marks]) -> list[list[ScoredSpan]]:
+    def _recognise(
+        self, batch: list[Window], emissions: Ragged, marks: list[Marks]
+    ) -> list[list[ScoredSpan]]:
         """The entities of each window, in positions of its document."""
         scheme = self.scheme
-        emissions, allowed = self._read(batch, marks, scheme)
+        allowed = _constrain(batch, marks, scheme)
         spans = scheme.decode(decode(self.model, emissions, scheme, allowed))
         scores: Sequence[float | None] = [None] * len(spans)
         if self.scores or self.threshold:
@@ -254,16 +257,6 @@ class ChineseMedicalNER(TrainablePipe):
                 shift = batch[i].place.start - int(starts[i])
                 found[i].append(ScoredSpan(start + shift, end + shift, label, score))
         return found
-
-    def _read(
-        self, batch: list[Window], marks: list[Marks], scheme: TagScheme
-    ) -> tuple[Ragged, np.ndarray | None]:
-        """The emissions over some windows, and the tags that the marks leave open (None: all)."""
-        emissions = self.model.predict([window.doc for window in batch])
-        if not any(marks[window.number] for window in batch):
-            return emissions, None
-        parts = [marks[window.number].part(window.place) for window in batch]
-        return emissions, np.concatenate([part.constrain(scheme) for part in parts])
 
     def kbest(self, doc: Doc, k: int) -> list[Reading]:
         """The k most probable sets of entities of a document, the most probable first.
@@ -278,8 +271,10 @@ class ChineseMedicalNER(TrainablePipe):
         scheme = self.scheme
         sentences = []
         windows = read_windows(self.vocab, [doc], [marks[0].spans], max(len(doc.text), 1))
-        for batch in chunk(windows, self.batch_characters):
-            emissions, allowed = self._read(batch, marks, scheme)
+        for batch, emissions in predict_emissions(
+            self.model, [doc], windows, self.batch_characters
+        ):
+            allowed = _constrain(batch, marks, scheme)
             paths = decode_kbest(self.model, emissions, scheme, k, allowed)
             for window, best in zip(batch, paths, strict=True):
                 sentences.append(
@@ -333,7 +328,8 @@ class ChineseMedicalNER(TrainablePipe):
             return losses
         scheme = self.scheme
         set_dropout_rate(self.model, drop)
-        emissions, backprop = self.model.begin_update(windows)
+        docs = [example.predicted for example in examples]
+        emissions, backprop = read_emissions(self.model, docs, windows, is_train=True)
         loss, d_emissions = loss_and_gradient(self.model, emissions, scheme, allowed)
         backprop(d_emissions)
         losses[self.name] += loss
@@ -365,12 +361,13 @@ class ChineseMedicalNER(TrainablePipe):
         losses.setdefault(self.name, 0.0)
         docs = [example.predicted for example in examples]
         keep: list[list[CharSpan]] = [[] for _ in docs]
-        windows = [window.doc for window in read_windows(self.vocab, docs, keep, self.max_length)]
+        windows = list(read_windows(self.vocab, docs, keep, self.max_length))
         if self._rehearsal_model is None or not windows:
             return losses
         set_dropout_rate(self.model, drop)
-        teacher: Any = self._rehearsal_model.predict(windows).dataXd
-        emissions, backprop = self.model.begin_update(windows)
+        before, _ = read_emissions(self._rehearsal_model, docs, windows, is_train=False)
+        emissions, backprop = read_emissions(self.model, docs, windows, is_train=True)
+        teacher: Any = before.dataXd
         student: Any = emissions.dataXd
         gradient = self.model.ops.xp.zeros_like(student)
         known = teacher.shape[1]
@@ -381,7 +378,7 @@ class ChineseMedicalNER(TrainablePipe):
         losses[self.name] += float((gradient**2).sum()) * teacher.size
         return losses
 
-    def _read_gold(self, examples: list[Example]) -> tuple[list[Doc], np.ndarray]:
+    def _read_gold(self, examples: list[Example]) -> tuple[list[Window], np.ndarray]:
         """The windows of annotated documents, and the tags (N, T) that the annotation leaves open
         in them."""
         scheme = self.scheme
@@ -392,7 +389,15 @@ class ChineseMedicalNER(TrainablePipe):
         windows = list(read_windows(self.vocab, references, spans, self.max_length))
         parts = [allowed[window.number][slice(*window.place)] for window in windows]
         empty = np.zeros((0, scheme.n_tags), dtype=np.bool_)
-        return [window.doc for window in windows], np.concatenate([empty, *parts])
+        return windows, np.concatenate([empty, *parts])
+
+
+def _constrain(batch: list[Window], marks: list[Marks], scheme: TagScheme) -> np.ndarray | None:
+    """The tags (N, T) that the marks leave open in some windows; None: all."""
+    if not any(marks[window.number] for window in batch):
+        return None
+    parts = [marks[window.number].part(window.place) for window in batch]
+    return np.concatenate([part.constrain(scheme) for part in parts])
 
 
 def _shift(spans: Iterable[tuple[int, int, str]], by: int) -> list[CharSpan]:

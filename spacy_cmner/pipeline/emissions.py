@@ -1,0 +1,100 @@
+"""Emissions of the windows of documents, whichever texts the model itself reads.
+
+Most models read the windows. One that listens to a component upstream, such as
+``spacy.Tok2VecListener.v1`` or ``spacy-transformers.TransformerListener.v1``, only knows the
+documents that this component has read: it gets these, and the windows are cut out of its emissions.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from spacy.attrs import LENGTH, SPACY
+from spacy.tokens import Doc
+from thinc.api import Model
+from thinc.types import Ragged
+
+from spacy_cmner.pipeline.reading import Window, chunk
+
+
+def predict_emissions(
+    model: Model[list[Doc], Ragged],
+    docs: Sequence[Doc],
+    windows: Iterable[Window],
+    max_characters: int,
+) -> Iterator[tuple[list[Window], Ragged]]:
+    """Groups of windows (see ``reading.chunk``) with their emissions, one row a character.
+
+    docs (Sequence[Doc]): the documents that the windows are of.
+    """
+    if not listens(model):
+        for group in chunk(windows, max_characters):
+            yield group, model.predict([window.doc for window in group])
+    elif any(map(len, docs)):
+        emissions = model.predict([*docs])
+        rows = character_rows(docs)
+        for group in chunk(windows, max_characters):
+            yield group, _cut_out(model, emissions, rows, group)[0]
+
+
+def read_emissions(
+    model: Model[list[Doc], Ragged],
+    docs: Sequence[Doc],
+    windows: Sequence[Window],
+    is_train: bool,
+) -> tuple[Ragged, Callable[[Ragged], object]]:
+    """The emissions of all windows at once, and the callback for their gradient.
+
+    docs (Sequence[Doc]): in training the batch that the components upstream were updated with.
+    """
+    if not listens(model):
+        return model([window.doc for window in windows], is_train)
+    emissions, backprop_docs = model([*docs], is_train)
+    cut_out, backprop_windows = _cut_out(model, emissions, character_rows(docs), windows)
+    return cut_out, lambda d_cut_out: backprop_docs(backprop_windows(d_cut_out))
+
+
+def listens(model: Model) -> bool:
+    """Whether a layer takes its output from a component upstream. ``nlp.replace_listeners`` may
+    change that at any time."""
+    return any(hasattr(node, "upstream_name") for node in model.walk())
+
+
+def character_rows(docs: Sequence[Doc]) -> list[npt.NDArray[np.int32]]:
+    """For each character of each text the row of its token, in the batch packed end to end.
+
+    A blank between tokens goes with the token before it.
+    """
+    rows = []
+    start = 0
+    for doc in docs:
+        sizes = doc.to_array([LENGTH, SPACY]).sum(axis=1, dtype=np.int64)
+        rows.append(np.repeat(np.arange(start, start + len(doc), dtype=np.int32), sizes))
+        start += len(doc)
+    return rows
+
+
+def _cut_out(
+    model: Model,
+    emissions: Ragged,
+    rows: Sequence[npt.NDArray[np.int32]],
+    windows: Sequence[Window],
+) -> tuple[Ragged, Callable[[Ragged], Ragged]]:
+    """The emissions of windows from those of the tokens of whole documents.
+
+    A row is taken as often as its token has characters and windows overlap there; its gradient
+    is the sum of theirs.
+    """
+    ops = model.ops
+    parts: list[Any] = [rows[window.number][slice(*window.place)] for window in windows]
+    index = ops.asarray1i(np.concatenate(parts))
+    table: Any = emissions.dataXd
+
+    def backprop(d_cut_out: Ragged) -> Ragged:
+        d_rows: Any = d_cut_out.dataXd
+        gradient = ops.alloc2f(*table.shape)
+        ops.scatter_add(gradient, index, d_rows)
+        return Ragged(gradient, emissions.lengths)
+
+    return Ragged(table[index], ops.asarray1i([len(part) for part in parts])), backprop
