@@ -4,7 +4,28 @@ A message names the value that is wrong and the fix. Codes: CM1xx data, CM2xx re
 CM3xx models, CM4xx pipeline, CM5xx command line. Released codes keep their meaning.
 """
 
+import lzma
+import struct
+import zipfile
+import zlib
 from typing import Any
+
+# What libraries raise where the content of a file is damaged, or is another than they expect.
+DAMAGE: tuple[type[Exception], ...] = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    OSError,
+    EOFError,
+    RuntimeError,
+    LookupError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    OverflowError,
+    MemoryError,
+)
 
 
 class CmnerError(ValueError):
@@ -290,12 +311,30 @@ class Messages:
         '@tokenizers = "spacy-cmner.char_tokenizer.v1".'
     )
     CM317 = Message(
-        "CharTableEmbed is made from a trained layer, not initialised. Train the pipeline with "
-        "spacy-cmner.LocalGlobalEmbed.v1 and run `python -m spacy cmner compile`."
+        "The layer {layer} is made from a trained one, not initialised. Train the pipeline that "
+        "it came from, with the architectures of its config, and run `python -m spacy cmner "
+        "compile` on that."
     )
     CM318 = Message(
         "There is nothing to compile: no component of the pipeline holds {architectures}. "
         "A pipeline that is compiled already can be used as it is."
+    )
+
+    CM319 = Message(
+        "A hit of the evidence has the label {label!r}, which is not among {labels}. Give it one "
+        "of these, or name it in `evidence` of the model, which then learns what it says."
+    )
+    CM320 = Message(
+        "ONNX Runtime needs the package {package}: pip install 'spacy-cmner[onnx]', or compile "
+        "the pipeline with --runtime torch."
+    )
+    CM321 = Message(
+        "The graph of OnnxBiLSTMEncoder cannot be read ({reason}). The file is damaged, or this "
+        "version of onnxruntime is too old for it: copy or compile the pipeline again."
+    )
+    CM322 = Message(
+        "OnnxBiLSTMEncoder cannot be trained. Train the pipeline that it was compiled from and "
+        "compile that again."
     )
 
     # CM4xx: pipeline
@@ -329,6 +368,24 @@ class Messages:
     CM414 = Message("{value!r} is no term. Give text that is not only white space.")
     CM415 = Message("There is no policy '{value}'. Choose one of: {allowed}.")
     CM416 = Message("There is no pattern '{value}'. Choose from: {allowed}.")
+    CM417 = Message("{value} is no weight for evidence. Give a finite number.")
+    CM418 = Message(
+        "doc.spans[{key!r}], which '{name}' reads its evidence from, is on no document of a batch. "
+        "Name the component that fills it in [training] annotating_components, before '{name}' "
+        "in the pipeline."
+    )
+    CM419 = Message(
+        "The model of '{name}' learns from evidence, but evidence_key is null. Name the span group "
+        "that holds the hits."
+    )
+    CM421 = Message(
+        "{place} cannot be loaded ({reason}). A file is missing or damaged, or is from another "
+        "pipeline or release: copy the pipeline again, as a whole, or train it anew."
+    )
+    CM422 = Message(
+        "The labels {labels} ask for {expected} tags, but the model has {found}. Take the labels "
+        "and the model from one pipeline."
+    )
 
     # CM5xx: command line
     CM501 = Message(
@@ -349,7 +406,8 @@ class Messages:
     )
     CM505 = Message(
         "{model} is no pipeline that can be loaded ({reason}). Give the folder that `spacy train` "
-        "has written, such as model-best, or the name of an installed package."
+        "has written, such as model-best, or the name of an installed package. If it is one, it is "
+        "damaged: copy it again."
     )
     CM506 = Message(
         "{path} holds no annotated text. Give gold data; 'no entity' is annotation too."
@@ -364,3 +422,13 @@ class Messages:
         "entities in these texts."
     )
     CM516 = Message("matplotlib is needed to draw. Run `pip install 'spacy-cmner[plots]'`.")
+    CM520 = Message("{path} does not describe experiments: {problem}. Mend it.")
+    CM521 = Message("There is no {kind} '{name}'. Choose from: {names}.")
+    CM522 = Message("{config} cannot take the settings given: {problem}. Mend the settings.")
+    CM523 = Message(
+        "{folder} holds a run with other settings. Give the same, another --out, or remove it."
+    )
+    CM524 = Message(
+        "The training of {row} with seed {seed} failed (exit code {code}). {log} says why."
+    )
+    CM525 = Message("These runs failed: {failed}. Mend what their messages say and run again.")

@@ -23,5 +23,6 @@ from spacy_cmner.cli import compile  # noqa: E402,F401
 from spacy_cmner.cli import convert  # noqa: E402,F401
 from spacy_cmner.cli import demo  # noqa: E402,F401
 from spacy_cmner.cli import evaluate  # noqa: E402,F401
+from spacy_cmner.cli import experiment  # noqa: E402,F401
 from spacy_cmner.cli import resources  # noqa: E402,F401
 from spacy_cmner.cli import resources_lexicon  # noqa: E402,F401

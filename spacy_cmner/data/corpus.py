@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from spacy.tokens import DocBin
 from spacy.vocab import Vocab
@@ -21,6 +22,7 @@ from spacy_cmner.data.report import Item, Outcome, Report
 from spacy_cmner.errors import Messages
 
 Reader = Callable[..., Iterator[Record]]
+T = TypeVar("T")
 
 FORMATS: dict[str, Reader] = {
     "cmeee": read_cmeee,
@@ -78,8 +80,8 @@ def convert(
 
 
 def subsample(
-    records: Sequence[Record], *, fraction: float = 1.0, seed: int = 0, limit: int | None = None
-) -> list[Record]:
+    records: Sequence[T], *, fraction: float = 1.0, seed: int = 0, limit: int | None = None
+) -> list[T]:
     """Choose a part of the records, in their order; a smaller part lies within a larger one.
 
     RAISES (CmnerError): `fraction` is not above 0 and up to 1.

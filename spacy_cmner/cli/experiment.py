@@ -1,0 +1,101 @@
+"""`python -m spacy cmner experiment …`: train and compare the models of the paper's tables."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from spacy.cli._util import parse_config_overrides
+from wasabi import msg
+
+from spacy_cmner.cli import cmner_cli
+from spacy_cmner.cli._util import errors_shown
+from spacy_cmner.errors import CmnerError, Messages
+from spacy_cmner.experiments.design import load_design
+from spacy_cmner.experiments.runs import Runs
+from spacy_cmner.experiments.training import Training, execute, find_corpus, write_subset
+
+experiment_cli = typer.Typer(
+    name="experiment",
+    help="Train models alike and compare them: the paper's tables.",
+    no_args_is_help=True,
+)
+cmner_cli.add_typer(experiment_cli)
+
+Name = Annotated[str, typer.Argument(help="Experiment, such as table3.")]
+Data = Annotated[str, typer.Option("--data", help="Data set: a folder of --corpus.")]
+Fraction = Annotated[
+    float, typer.Option("--fraction", help="Part of the training set, above 0 and up to 1.")
+]
+Models = Annotated[
+    str, typer.Option("--models", help="Rows of the experiment, separated by commas; else all.")
+]
+Corpus = Annotated[
+    Path, typer.Option("--corpus", help="Folder of data sets, each with train.spacy, dev.spacy.")
+]
+Out = Annotated[Path, typer.Option("--out", help="Folder of all that experiments write.")]
+DesignFile = Annotated[Path, typer.Option("--design", help="What the experiments are.")]
+
+
+@experiment_cli.command(
+    "run", context_settings={"allow_extra_args": True, "ignore_unknown_options": True}
+)
+def run_command(
+    context: typer.Context,
+    name: Name,
+    data: Data = "cmeee",
+    fraction: Fraction = 1.0,
+    epochs: Annotated[int, typer.Option("--epochs", help="At most.", min=1)] = 15,
+    patience: Annotated[
+        int,
+        typer.Option(
+            "--patience", help="Stop after so many epochs without a better F1; 0: never.", min=0
+        ),
+    ] = 2,
+    seeds: Annotated[str, typer.Option("--seeds", help="Separated by commas.")] = "0",
+    models: Models = "",
+    threads: Annotated[
+        int | None, typer.Option("--threads", help="Of a training (OMP_NUM_THREADS).", min=1)
+    ] = None,
+    gpu_id: Annotated[int, typer.Option("--gpu-id", "-g", help="GPU, or -1 for the CPU.")] = -1,
+    corpus: Corpus = Path("corpus"),
+    out: Out = Path("experiments"),
+    design: DesignFile = Path("configs/experiments.yml"),
+) -> None:
+    """Train each model with each seed and score it; what is finished is not done again.
+
+    Settings of the configs can be given as to `spacy train`, such as --paths.lexicon FILE; they
+    hold for all models.
+    """
+    overrides = parse_config_overrides(context.args)
+    failed: list[str] = []
+    with errors_shown():
+        plan = load_design(design)
+        rows = plan[name].choose(split(models))
+        runs = Runs(out, data, fraction)
+        train, dev = find_corpus(corpus, data)
+        write_subset(train, runs.subset, fraction)
+        training = Training(
+            runs.subset,
+            dev,
+            epochs,
+            patience,
+            {**plan.data.get(data, {}), **overrides},
+            gpu_id,
+            threads,
+        )
+        for run in runs.plan(rows, [int(seed) for seed in split(seeds)]):
+            title = f"{run.row.name}, seed {run.seed}"
+            msg.info(f"{title}: {run.folder}")
+            try:
+                execute(run, training)
+            except CmnerError as error:
+                msg.fail(str(error))
+                failed.append(title)
+            else:
+                msg.good(f"{title}: F1 {100 * run.read_metrics()['all']['f']:.2f}")
+        if failed:
+            raise Messages.CM525.error(failed="; ".join(failed))
+
+
+def split(names: str) -> list[str]:
+    return [name.strip() for name in names.split(",") if name.strip()]

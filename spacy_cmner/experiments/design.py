@@ -1,0 +1,137 @@
+"""What an experiment is: models to train alike and to compare, as one YAML file lists them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal, TypeVar, get_args
+
+import srsly
+
+from spacy_cmner.errors import Messages
+
+Report = Literal["scores", "curve", "errors", "cases"]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Row:
+    """A model to train.
+
+    name (str): names its folder.
+    label (str): names it in tables.
+    config (Path): the config file.
+    overrides (Dict[str, Any]): settings to change in it, by dotted name, as `spacy train` has them.
+    baseline (bool): whether the others of its experiment are to be tested against it.
+    """
+
+    name: str
+    label: str
+    config: Path
+    overrides: dict[str, Any] = field(default_factory=dict)
+    baseline: bool = False
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Rows to compare and how to show them.
+
+    report (str): ``scores`` for tables and bars, ``curve`` for labels that are numbers on an axis,
+        ``errors`` for kinds of errors, ``cases`` for sentences side by side.
+    reference (Optional[str]): the row to test against; without, the best of the baselines.
+    """
+
+    name: str
+    title: str
+    rows: Sequence[Row]
+    report: Report = "scores"
+    reference: str | None = None
+
+    def choose(self, names: Sequence[str]) -> list[Row]:
+        """The rows of these names, in the order of the experiment; all without names.
+
+        RAISES: CM521 if one is unknown.
+        """
+        known = {row.name: row for row in self.rows}
+        for name in names:
+            pick(known, name, f"model of {self.name}")
+        return [row for row in self.rows if not names or row.name in names]
+
+
+@dataclass(frozen=True)
+class Design:
+    """All experiments.
+
+    data (Dict[str, Dict[str, Any]]): settings that a data set needs, by its name.
+    """
+
+    experiments: dict[str, Experiment]
+    data: dict[str, dict[str, Any]]
+
+    def __getitem__(self, name: str) -> Experiment:
+        """RAISES: CM521 if there is no such experiment."""
+        return pick(self.experiments, name, "experiment")
+
+
+def pick(known: dict[str, T], name: str, kind: str) -> T:
+    """A value by its name.
+
+    RAISES: CM521, with the names that there are.
+    """
+    if name not in known:
+        raise Messages.CM521.error(kind=kind, name=name, names=", ".join(known))
+    return known[name]
+
+
+def load_design(path: Path) -> Design:
+    """Read a file such as configs/experiments.yml. Configs are looked for beside it.
+
+    RAISES: CM101 if it or a config is missing, CM520 if it is faulty, CM521 if an experiment names
+        an unknown row.
+    """
+    if not path.is_file():
+        raise Messages.CM101.error(path=path)
+    try:
+        content = srsly.read_yaml(path)
+        rows = {
+            name: Row(name, **{**fields, "config": path.parent / fields["config"]})
+            for name, fields in content["rows"].items()
+        }
+        experiments = {
+            name: read_experiment(name, rows, **fields)
+            for name, fields in content["experiments"].items()
+        }
+        data = {name: settings or {} for name, settings in content.get("data", {}).items()}
+    except KeyError as error:
+        raise Messages.CM520.error(path=path, problem=f"{error} is missing") from None
+    except (AttributeError, TypeError) as error:
+        raise Messages.CM520.error(path=path, problem=error) from None
+    for row in rows.values():
+        if not row.config.is_file():
+            raise Messages.CM101.error(path=row.config)
+    return Design(experiments, data)
+
+
+def read_experiment(
+    name: str,
+    known: dict[str, Row],
+    *,
+    title: str,
+    rows: Sequence[str],
+    report: Report = "scores",
+    reference: str | None = None,
+    labels: dict[str, str] | None = None,
+) -> Experiment:
+    """An experiment of the file.
+
+    labels (Optional[Dict[str, str]]): what rows are called in this experiment.
+    RAISES: CM521 if a row, the report or the reference is unknown.
+    """
+    labels = labels or {}
+    chosen = []
+    for each in rows:
+        row = pick(known, each, f"row for {name}")
+        chosen.append(replace(row, label=labels.get(each, row.label)))
+    pick(dict.fromkeys(get_args(Report)), report, "report")
+    if reference is not None:
+        pick(dict.fromkeys(rows), reference, f"row of {name}")
+    return Experiment(name, title, chosen, report, reference)

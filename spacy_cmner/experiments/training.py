@@ -1,0 +1,184 @@
+"""Train and evaluate the runs of an experiment, each by spaCy's own command in its own process.
+
+All are trained by the training block of the configs and stopped alike: after a number of epochs, or
+when F1 on the development set has not risen for some evaluations, one an epoch. A run that was
+killed is trained anew, one that is finished is left as it is.
+"""
+
+import json
+import math
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import srsly
+import torch
+from spacy.tokens import DocBin
+from spacy.util import load_config
+from spacy.vocab import Vocab
+from thinc.api import Config, ConfigValidationError
+
+from spacy_cmner.data.corpus import load_docbin, subsample
+from spacy_cmner.errors import Messages
+from spacy_cmner.experiments.design import pick
+from spacy_cmner.experiments.runs import Run
+
+SUBSET_SEED = 0
+
+
+@dataclass(frozen=True)
+class Training:
+    """What the runs of a call have in common.
+
+    train (Path): training texts (.spacy).
+    dev (Path): texts to choose the best epoch and to score it on (.spacy).
+    epochs (int): passes over the training texts, at most.
+    patience (int): stop after so many evaluations without a better F1; 0 never does.
+    overrides (Dict[str, Any]): settings for the configs of all rows.
+    gpu_id (int): GPU, or -1 for the CPU.
+    threads (Optional[int]): of the processes; None leaves it to the libraries.
+    """
+
+    train: Path
+    dev: Path
+    epochs: int
+    patience: int = 2
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+    gpu_id: int = -1
+    threads: int | None = None
+
+    @property
+    def hardware(self) -> dict[str, Any]:
+        gpu = None if self.gpu_id < 0 else torch.cuda.get_device_name(self.gpu_id)
+        return {"machine": platform.machine(), "gpu": gpu, "threads": self.threads}
+
+
+def find_corpus(folder: Path, name: str) -> tuple[Path, Path]:
+    """The training and the development set in the folder of a data set.
+
+    RAISES: CM521 if there is no such data set.
+    """
+    known = {path.parent.name: path.parent for path in sorted(folder.glob("*/train.spacy"))}
+    found = pick(known, name, f"data set in {folder}")
+    return found / "train.spacy", found / "dev.spacy"
+
+
+def write_subset(source: Path, out: Path, fraction: float) -> None:
+    """Write a part of the texts, the same at every call and for all models; a smaller part lies
+    within a larger one. What is there already and not older than its source is kept.
+
+    RAISES: CM101, CM112 if the source is missing or damaged, CM109 if the fraction is not above 0
+        and up to 1.
+    """
+    if out.is_file() and source.is_file() and out.stat().st_mtime >= source.stat().st_mtime:
+        return
+    docbin = load_docbin(source)
+    docs = subsample(list(docbin.get_docs(Vocab())), fraction=fraction, seed=SUBSET_SEED)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    draft = out.with_suffix(f".{os.getpid()}")
+    DocBin(attrs=docbin.attrs, store_user_data=True, docs=docs).to_disk(draft)
+    draft.replace(out)
+
+
+def make_config(run: Run, training: Training) -> Config:
+    """The config of a run: one evaluation an epoch, the last at the end of the last epoch.
+
+    RAISES: CM522 if the row's settings do not fit its config.
+    """
+    overrides = {**run.row.overrides, **training.overrides, "system.seed": run.seed}
+    try:
+        config = load_config(run.row.config, overrides, interpolate=False)
+    except ConfigValidationError as error:
+        raise Messages.CM522.error(config=run.row.config, problem=error) from None
+    block = config["training"]
+    steps = math.ceil(len(load_docbin(training.train)) / block["batcher"]["size"])
+    block["max_epochs"] = 0
+    block["max_steps"] = training.epochs * steps
+    block["eval_frequency"] = steps
+    block["patience"] = training.patience * steps
+    return config
+
+
+def execute(run: Run, training: Training) -> None:
+    """Train a run and score its best model, if that is not done.
+
+    RAISES: CM522 as ``make_config``, CM523 if it was finished with other settings, CM524 if one of
+        its commands fails.
+    """
+    config = make_config(run, training)
+    if run.finished:
+        if load_config(run.config, interpolate=False) != config:
+            raise Messages.CM523.error(folder=run.folder)
+        return
+    shutil.rmtree(run.folder, ignore_errors=True)
+    run.folder.mkdir(parents=True)
+    config.to_disk(run.config, interpolate=False)
+    evaluation = run.folder / "evaluation.json"
+    gpu = ("--gpu-id", str(training.gpu_id))
+    corpus = ("--paths.train", str(training.train), "--paths.dev", str(training.dev))
+    log = ("--training.logger.output_file", str(run.training))
+    call(run, training, ["train", run.config, "--output", run.folder, *corpus, *log, *gpu])
+    shutil.rmtree(run.folder / "model-last")
+    call(
+        run,
+        training,
+        [
+            *("cmner", "evaluate", run.model, training.dev, "--train", training.train),
+            *("--output", evaluation, "--predictions", run.predictions, *gpu),
+        ],
+    )
+    metrics = {
+        "row": run.row.name,
+        "seed": run.seed,
+        **json.loads(evaluation.read_text(encoding="utf-8")),
+        "training": {
+            **summarise_training(list(srsly.read_jsonl(run.training)), config["training"]),
+            "texts": len(load_docbin(training.train)),
+            "epochs_at_most": training.epochs,
+            "patience": training.patience,
+        },
+        "hardware": training.hardware,
+    }
+    text = json.dumps(metrics, ensure_ascii=False, indent=2) + "\n"
+    evaluation.write_text(text, encoding="utf-8")
+    evaluation.replace(run.metrics)
+
+
+def call(run: Run, training: Training, arguments: Sequence[str | Path]) -> None:
+    """Run a command of spaCy, its output at the end of the run's log."""
+    command = [sys.executable, "-m", "spacy", *map(str, arguments)]
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    if training.threads is not None:
+        environment["OMP_NUM_THREADS"] = str(training.threads)
+    with run.log.open("a", encoding="utf-8") as log:
+        log.write(f"$ {' '.join(command)}\n")
+        log.flush()
+        code = subprocess.run(
+            command, env=environment, stdout=log, stderr=subprocess.STDOUT, check=False
+        ).returncode
+    if code:
+        raise Messages.CM524.error(row=run.row.name, seed=run.seed, code=code, log=run.log)
+
+
+def summarise_training(lines: Sequence[Mapping[str, Any]], block: Mapping[str, Any]) -> dict:
+    """From the training log: how many epochs, which was the best (the first of equals), and how
+    long one takes, an evaluation included.
+
+    lines (Sequence[Dict]): the evaluations; the first comes before training.
+    block (Dict): the training block of the config.
+    """
+    best = max(lines, key=lambda line: line["score"])
+    first, last = lines[0], lines[-1]
+    epochs = last["step"] // block["eval_frequency"]
+    return {
+        "best_epoch": best["step"] // block["eval_frequency"],
+        "epochs": epochs,
+        "seconds": last["seconds"],
+        "seconds_per_epoch": (last["seconds"] - first["seconds"]) / epochs,
+    }
