@@ -27,7 +27,7 @@ def build_char_table_embed() -> EmbedModel:
 def init(model: EmbedModel, X: list[Doc] | None = None, Y: Rows | None = None) -> None:
     """RAISES: CM317, as only compiling makes a table."""
     if not shim_of(model).is_built:
-        raise Messages.CM317.error()
+        raise Messages.CM317.error(layer=model.name)
 
 
 def forward(

@@ -4,7 +4,9 @@ Compiling is an explicit step that makes a new pipeline. Nothing is cached behin
 where a cache could go stale as the weights change.
 """
 
-from typing import Any, cast
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Literal, cast
 
 import torch
 from spacy.language import Language
@@ -16,17 +18,25 @@ from spacy_cmner.errors import Messages
 from spacy_cmner.layers.char_table import CharTable
 from spacy_cmner.layers.local_global import LocalGlobal
 from spacy_cmner.models.char_table import build_char_table_embed
+from spacy_cmner.models.onnx_bilstm import compile_bilstm
 from spacy_cmner.models.shim import TorchShim
 from spacy_cmner.models.storage import Precision
 from spacy_cmner.types import EmbedModel
 
-COMPILED = {"spacy-cmner.LocalGlobalEmbed.v1": "spacy-cmner.CharTableEmbed.v1"}
+Runtime = Literal["torch", "onnx"]
+
+# What each architecture becomes, and the name of its layer.
+LOCAL_GLOBAL, BILSTM = "local_global_embed", "bilstm_encoder"
+TABLES = {"spacy-cmner.LocalGlobalEmbed.v1": "spacy-cmner.CharTableEmbed.v1"}
+GRAPHS = {"spacy-cmner.BiLSTMEncoder.v1": "spacy-cmner.OnnxBiLSTMEncoder.v1"}
 
 # Characters encoded at a time: their images pass through a convolution.
 BATCH = 512
 
 
-def compile_pipeline(nlp: Language, *, precision: Precision = "float32") -> Language:
+def compile_pipeline(
+    nlp: Language, *, precision: Precision = "float32", runtime: Runtime = "torch"
+) -> Language:
     """Make a pipeline whose local and global character representations are tables.
 
     Every ``spacy-cmner.LocalGlobalEmbed.v1`` in any component, however deep in its model, becomes a
@@ -36,20 +46,24 @@ def compile_pipeline(nlp: Language, *, precision: Precision = "float32") -> Lang
     precision (str): how the weights of the components concerned are stored: float32, float16 or
         int8, a half and a quarter of the size. They are rounded at once, and computed with in
         float32.
+    runtime (str): what runs every ``spacy-cmner.BiLSTMEncoder.v1``: torch, or ONNX Runtime, which
+        with int8 computes in bytes and is faster for it.
     RETURNS (Language): the new pipeline.
-    RAISES: CM318 if no component holds a layer to compile.
+    RAISES: CM318 if no component holds a layer to compile; CM320 if ONNX Runtime is missing.
     """
-    names = [name for name, pipe in nlp.components if find_compilable(pipe)]
+    architectures = {**TABLES, **(GRAPHS if runtime == "onnx" else {})}
+    names = [name for name, pipe in nlp.components if find_compilable(pipe, runtime)]
     if not names:
-        raise Messages.CM318.error(architectures=", ".join(COMPILED))
+        raise Messages.CM318.error(architectures=", ".join(architectures))
     config = nlp.config.copy()
     for name in names:
-        config["components"][name]["model"] = compile_config(config["components"][name]["model"])
+        model = config["components"][name]["model"]
+        config["components"][name]["model"] = compile_config(model, architectures)
     compiled = load_model_from_config(config)
     for name in names:
         trained, pipe = (cast(TrainablePipe, each.get_pipe(name)) for each in (nlp, compiled))
         pipe.from_bytes(trained.to_bytes(exclude=["model"]), exclude=["model"])
-        pipe.model.from_bytes(compile_model(trained.model, precision=precision).to_bytes())
+        pipe.model.from_bytes(compile_model(trained.model, precision, runtime).to_bytes())
     # Only now the others, as spaCy's entity ruler runs the pipeline when it reads its patterns; and
     # through a folder, as its from_bytes loses some of them.
     with make_tempdir() as folder:
@@ -58,29 +72,35 @@ def compile_pipeline(nlp: Language, *, precision: Precision = "float32") -> Lang
     return compiled
 
 
-def find_compilable(pipe: Any) -> list[EmbedModel]:
+def find_compilable(pipe: Any, runtime: Runtime = "torch") -> list[Model]:
     """The layers of a component that can be compiled."""
     model = getattr(pipe, "model", None)
     if not isinstance(model, Model):
         return []
-    return [node for node in model.walk() if node.name == "local_global_embed"]
+    names = (LOCAL_GLOBAL, BILSTM) if runtime == "onnx" else (LOCAL_GLOBAL,)
+    return [node for node in model.walk() if node.name in names]
 
 
-def compile_config(config: Any) -> Any:
+def compile_config(config: Any, architectures: dict[str, str]) -> Any:
     """Name the compiled architectures in the config of a model. They have no settings."""
     if not isinstance(config, dict):
         return config
-    if config.get("@architectures") in COMPILED:
-        return {"@architectures": COMPILED[config["@architectures"]]}
-    return {key: compile_config(value) for key, value in config.items()}
+    if config.get("@architectures") in architectures:
+        return {"@architectures": architectures[config["@architectures"]]}
+    return {key: compile_config(value, architectures) for key, value in config.items()}
 
 
-def compile_model(model: Model, *, precision: Precision = "float32") -> Model:
-    """A copy of a trained model, with a table in the place of each layer that can be one."""
+def compile_model(
+    model: Model, precision: Precision = "float32", runtime: Runtime = "torch"
+) -> Model:
+    """A copy of a trained model, with each layer that can be compiled replaced."""
     compiled = model.copy()
+    compilers: dict[str, Callable[[Model], Model]] = {LOCAL_GLOBAL: compile_embed}
+    if runtime == "onnx":
+        compilers[BILSTM] = partial(compile_bilstm, precision=precision)
     for node in list(compiled.walk()):
-        if node.name == "local_global_embed":
-            compiled.replace_node(node, compile_embed(node))
+        if node.name in compilers:
+            compiled.replace_node(node, compilers[node.name](node))
     for node in compiled.walk():
         for shim in node.shims:
             if isinstance(shim, TorchShim):
