@@ -88,7 +88,8 @@ def _cut_out(
     """
     ops = model.ops
     parts: list[Any] = [rows[window.number][slice(*window.place)] for window in windows]
-    index = ops.asarray1i(np.concatenate(parts))
+    numbers: Any = np.concatenate(parts)
+    index = ops.asarray1i(numbers)
     table: Any = emissions.dataXd
 
     def backprop(d_cut_out: Ragged) -> Ragged:
