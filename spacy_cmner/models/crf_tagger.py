@@ -16,6 +16,7 @@ from thinc.types import Floats2d, Ragged
 from thinc.util import torch2xp, xp2torch
 
 from spacy_cmner.layers import crf
+from spacy_cmner.models import evidence as soft
 from spacy_cmner.types import Tok2VecModel
 
 TRANSITIONS = ("transitions", "start", "end")
@@ -29,24 +30,36 @@ GPU_MIN_CHARACTERS = 8192
 NEW_TAG = -10.0
 
 
-def build_crf_tagger(tok2vec: Tok2VecModel, nO: int | None = None) -> Model[list[Doc], Ragged]:
+def build_crf_tagger(
+    tok2vec: Tok2VecModel, nO: int | None = None, evidence: list[str] | None = None
+) -> Model[list[Doc], Ragged]:
     """Tag characters: emissions from any ``tok2vec``, decoded by a CRF over BIOES tags.
 
     The emissions are one Ragged array over the batch, (N, T): a sequence's rows follow each other.
 
     tok2vec (Model[List[Doc], List[Floats2d]]): character encoder, one row a character.
     nO (Optional[int]): number of tags T; the component sets it from its labels.
+    evidence (Optional[List[str]]): labels of hits whose bias is learned, see ``models.evidence``.
     Source: the paper, Methodology (tags output); Lafferty et al. (2001).
     """
     output: Model[Floats2d, Floats2d] = Linear(nO=nO)
     transitions = build_transitions(nO)
+    layers: list[Model] = [tok2vec, output, transitions]
+    refs: dict[str, Model | None] = {
+        "tok2vec": tok2vec,
+        "output_layer": output,
+        "transitions": transitions,
+    }
+    if evidence is not None:
+        layers.append(soft.build_evidence(evidence, nO))
+        refs["evidence"] = layers[-1]
     return Model(
         "crf_tagger",
         forward,
         init=init,
-        layers=[tok2vec, output, transitions],
+        layers=layers,
         dims={"nO": nO},
-        refs={"tok2vec": tok2vec, "output_layer": output, "transitions": transitions},
+        refs=refs,
         attrs={"resize_output": resize_output},
     )
 
@@ -79,7 +92,7 @@ def init_transitions(model: Model, X: Ragged | None = None, Y: Any = None) -> No
 
 
 def init(model: Model, X: list[Doc] | None = None, Y: Any = None) -> None:
-    tok2vec, output, transitions = model.layers
+    tok2vec, output, *scores = model.layers
     tok2vec.initialize(X=X)
     width = tok2vec.maybe_get_dim("nO")
     if width is None and X is not None:
@@ -88,7 +101,8 @@ def init(model: Model, X: list[Doc] | None = None, Y: Any = None) -> None:
         output.set_dim("nI", width)
     if output.has_dim("nI") and output.has_dim("nO"):
         output.initialize()
-    transitions.initialize()
+    for layer in scores:
+        layer.initialize()
 
 
 def resize_output(model: Model, nO: int) -> Model:
@@ -96,11 +110,14 @@ def resize_output(model: Model, nO: int) -> Model:
 
     The layers are replaced by new ones, since optimizers keep moments of a fixed shape for each.
     """
-    output, transitions = model.layers[1:]
+    output, transitions = model.layers[1:3]
     model.layers[1] = resize_linear_weighted(output, nO, fill_defaults={"b": NEW_TAG})
     model.layers[2] = resize_transitions(transitions, nO)
     model.set_ref("output_layer", model.layers[1])
     model.set_ref("transitions", model.layers[2])
+    if learns_evidence(model):
+        model.layers[3] = soft.resize(model.layers[3], nO)
+        model.set_ref("evidence", model.layers[3])
     model.set_dim("nO", nO, force=True)
     return model
 
@@ -119,7 +136,7 @@ def resize_transitions(old: Model[Ragged, Ragged], nO: int) -> Model[Ragged, Rag
 def forward(
     model: Model, docs: list[Doc], is_train: bool
 ) -> tuple[Ragged, Callable[[Ragged], list[Doc]]]:
-    tok2vec, output, _ = model.layers
+    tok2vec, output = model.layers[:2]
     encoded, backprop_tok2vec = tok2vec(docs, is_train)
     lengths = model.ops.asarray1i([len(rows) for rows in encoded])
     emissions, backprop_output = output(model.ops.flatten(encoded), is_train)
@@ -129,6 +146,27 @@ def forward(
         return backprop_tok2vec(model.ops.unflatten(d_rows, d_emissions.lengths))
 
     return Ragged(emissions, lengths), backprop
+
+
+def learns_evidence(model: Model) -> bool:
+    """Whether the tagger has biases for hits that are learned."""
+    return bool(model.has_ref("evidence"))
+
+
+def add_evidence(
+    model: Model, emissions: Ragged, scheme: crf.TagScheme, evidence: soft.Evidence
+) -> Ragged:
+    """The emissions with the bias of what dictionaries and rules found.
+
+    evidence (Evidence): its positions are those of the packed batch.
+    RAISES: CM319 for a hit whose label is unknown.
+    """
+    if not len(evidence.characters):
+        return emissions
+    learned = model.get_ref("evidence") if learns_evidence(model) else None
+    scores: Any = emissions.dataXd
+    bias = soft.compute_bias(learned, scheme, evidence, len(scores))
+    return Ragged(scores + model.ops.asarray(bias), emissions.lengths)
 
 
 class CrfArrays(NamedTuple):
@@ -142,15 +180,23 @@ class CrfArrays(NamedTuple):
 
 
 def loss_and_gradient(
-    model: Model, emissions: Ragged, scheme: crf.TagScheme, allowed: np.ndarray
+    model: Model,
+    emissions: Ragged,
+    scheme: crf.TagScheme,
+    allowed: np.ndarray,
+    evidence: soft.Evidence | None = None,
 ) -> tuple[float, Ragged]:
     """The CRF's negative log-likelihood, a mean over the sequences.
 
-    Adds the gradient of the transition scores to the model and returns that of the emissions.
+    Adds the gradient of the transition scores, and of learned biases, to the model and returns
+    that of the emissions.
 
     allowed (Array): (N, T) bool, the tags that the annotation leaves open at each character.
+    evidence (Optional[Evidence]): added to the emissions, see ``add_evidence``.
     """
     n = max(len(emissions.lengths), 1)
+    if evidence is not None:
+        emissions = add_evidence(model, emissions, scheme, evidence)
     arrays = _crf_arrays(model, emissions)
     loss, d_emissions, *d_transitions = crf.crf_loss(
         arrays.emissions,
@@ -163,7 +209,10 @@ def loss_and_gradient(
     )
     for name, gradient in zip(TRANSITIONS, d_transitions, strict=True):
         model.get_ref("transitions").inc_grad(name, _to_xp(model, gradient) / n)
-    return float(loss.sum()) / n, Ragged(_to_xp(model, d_emissions) / n, emissions.lengths)
+    gradient = _to_xp(model, d_emissions) / n
+    if evidence is not None and learns_evidence(model):
+        soft.add_gradient(model.get_ref("evidence"), evidence, model.ops.to_numpy(gradient))
+    return float(loss.sum()) / n, Ragged(gradient, emissions.lengths)
 
 
 def decode(
