@@ -6,6 +6,7 @@ CM3xx models, CM4xx pipeline, CM5xx command line. Released codes keep their mean
 
 import lzma
 import struct
+import tokenize
 import zipfile
 import zlib
 from typing import Any
@@ -15,6 +16,8 @@ DAMAGE: tuple[type[Exception], ...] = (
     zipfile.BadZipFile,
     zlib.error,
     lzma.LZMAError,
+    tokenize.TokenError,
+    SyntaxError,
     struct.error,
     OSError,
     EOFError,
@@ -337,6 +340,16 @@ class Messages:
         "compile that again."
     )
 
+    CM325 = Message(
+        "spacy-transformers is needed to use a transformer. "
+        "Run `pip install 'spacy-cmner[transformers]'`."
+    )
+    CM326 = Message(
+        "There is no transformer to read in {path} ({reason}). Name a folder with config.json, the "
+        "weights and the tokenizer's files, for example with --paths.transformer; nothing is "
+        "downloaded."
+    )
+
     # CM4xx: pipeline
     CM401 = Message("alignment_mode = {value!r} is not possible. Choose one of: {allowed}.")
     CM402 = Message("max_length = {value} is not possible. Give a number of characters above 0.")
@@ -386,6 +399,7 @@ class Messages:
         "The labels {labels} ask for {expected} tags, but the model has {found}. Take the labels "
         "and the model from one pipeline."
     )
+    CM430 = Message("min_precision = {value} is not possible. Give a number from 0 to 1.")
 
     # CM5xx: command line
     CM501 = Message(
@@ -432,3 +446,7 @@ class Messages:
         "The training of {row} with seed {seed} failed (exit code {code}). {log} says why."
     )
     CM525 = Message("These runs failed: {failed}. Mend what their messages say and run again.")
+    CM526 = Message(
+        "No run of {experiment} is finished in {folder}. Train its models with `python -m spacy "
+        "cmner experiment run {experiment}`."
+    )

@@ -13,6 +13,7 @@ import numpy as np
 from spacy.language import Language
 
 from spacy_cmner.analysis.gold import GoldText
+from spacy_cmner.analysis.plots import create_figure
 from spacy_cmner.analysis.tables import Table
 from spacy_cmner.data.records import Entity
 from spacy_cmner.errors import Messages
@@ -150,11 +151,7 @@ def plot_reliability(result: Calibration, path: Path, title: str = "") -> None:
     path (Path): its ending is the format, such as .png or .svg.
     RAISES: CM516 if matplotlib is not installed.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ModuleNotFoundError as error:
-        raise Messages.CM516.error() from error
-    figure = Figure(figsize=(4.5, 5.5), layout="constrained")
+    figure = create_figure(4.5, 5.5)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
     filled = [each for each in result.bins if each.count]
     middles = [(each.above + each.up_to) / 2 for each in filled]

@@ -50,7 +50,7 @@ class Comparison:
         rows = []
         for name, counts in self.scores.items():
             test = self.significance.get(name)
-            cells = ("",) * len(TEST_HEADER) if test is None else _test_cells(test)
+            cells = ("",) * len(TEST_HEADER) if test is None else significance_cells(test)
             rows.append((name, *score_cells(counts.total), *cells))
         title = f"Scores, and differences from {self.best}"
         return Table(title, ("system", *SCORE_HEADER, *TEST_HEADER), rows)
@@ -120,7 +120,8 @@ def judged_predictions(
     return [text.gold.judged(found) for text, found in zip(texts, predicted, strict=True)]
 
 
-def _test_cells(test: Significance) -> tuple[str, ...]:
+def significance_cells(test: Significance) -> tuple[str, ...]:
+    """The columns of ``TEST_HEADER``; differences in per cent."""
     return (
         f"{100 * test.difference:+.2f}",
         f"{100 * test.low:+.2f}",

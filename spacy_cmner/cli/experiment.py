@@ -7,11 +7,14 @@ import typer
 from spacy.cli._util import parse_config_overrides
 from wasabi import msg
 
+from spacy_cmner.analysis.gold import load_gold
 from spacy_cmner.cli import cmner_cli
 from spacy_cmner.cli._util import errors_shown
 from spacy_cmner.errors import CmnerError, Messages
 from spacy_cmner.experiments.design import load_design
+from spacy_cmner.experiments.report import make_tables, write_cases, write_report
 from spacy_cmner.experiments.runs import Runs
+from spacy_cmner.experiments.summary import summarise
 from spacy_cmner.experiments.training import Training, execute, find_corpus, write_subset
 
 experiment_cli = typer.Typer(
@@ -83,7 +86,7 @@ def run_command(
             gpu_id,
             threads,
         )
-        for run in runs.plan(rows, [int(seed) for seed in split(seeds)]):
+        for run in runs.plan(rows, read_seeds(seeds)):
             title = f"{run.row.name}, seed {run.seed}"
             msg.info(f"{title}: {run.folder}")
             try:
@@ -97,5 +100,45 @@ def run_command(
             raise Messages.CM525.error(failed="; ".join(failed))
 
 
+@experiment_cli.command("collate")
+def collate_command(
+    name: Name,
+    data: Data = "cmeee",
+    fraction: Fraction = 1.0,
+    models: Models = "",
+    samples: Annotated[
+        int, typer.Option("--samples", help="Samples that the tests draw.", min=1)
+    ] = 10_000,
+    corpus: Corpus = Path("corpus"),
+    out: Out = Path("experiments"),
+    design: DesignFile = Path("configs/experiments.yml"),
+) -> None:
+    """Compare what is finished of an experiment: tables (.md, .csv) and a plot (.png)."""
+    with errors_shown():
+        experiment = load_design(design)[name]
+        runs = Runs(out, data, fraction)
+        texts = load_gold(find_corpus(corpus, data)[1])
+        rows = experiment.choose(split(models))
+        summary = summarise(experiment, rows, runs, texts, samples=samples)
+        if experiment.report == "cases":
+            written = [write_cases(summary, runs, texts)]
+        else:
+            for table in make_tables(summary):
+                typer.echo(f"\n{table.to_terminal()}")
+            written = write_report(summary, runs)
+    for path in written:
+        msg.good(f"Written: {path}")
+    if summary.missing:
+        msg.warn(f"Not finished: {', '.join(row.name for row in summary.missing)}")
+
+
 def split(names: str) -> list[str]:
     return [name.strip() for name in names.split(",") if name.strip()]
+
+
+def read_seeds(seeds: str) -> list[int]:
+    """RAISES: typer.BadParameter if one is no number."""
+    try:
+        return [int(seed) for seed in split(seeds)]
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--seeds") from None

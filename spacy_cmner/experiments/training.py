@@ -129,7 +129,8 @@ def execute(run: Run, training: Training) -> None:
         run,
         training,
         [
-            *("cmner", "evaluate", run.model, training.dev, "--train", training.train),
+            *("cmner", "evaluate", run.model, training.dev),
+            *("--train", training.train, "--exclude-texts", training.train),
             *("--output", evaluation, "--predictions", run.predictions, *gpu),
         ],
     )

@@ -1,0 +1,154 @@
+"""The report of an experiment: Markdown to read, CSV to calculate with, PNG to look at."""
+
+import csv
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from spacy_cmner.analysis.cases import find_cases
+from spacy_cmner.analysis.comparison import TEST_HEADER, significance_cells
+from spacy_cmner.analysis.gold import GoldText, load_predictions
+from spacy_cmner.analysis.tables import Table
+from spacy_cmner.experiments.plots import plot_curve, plot_errors, plot_scores
+from spacy_cmner.experiments.runs import Runs
+from spacy_cmner.experiments.summary import (
+    COSTS,
+    ERROR_CLASSES,
+    MEASURES,
+    SCORES,
+    Measure,
+    RowSummary,
+    Summary,
+)
+
+PLOTS = {"scores": plot_scores, "curve": plot_curve, "errors": plot_errors}
+
+
+def make_tables(summary: Summary) -> list[Table]:
+    """The tables of a summary, for the kind of its experiment."""
+    if summary.experiment.report == "errors":
+        return [measure_table(summary, "Errors, all gold", ERROR_CLASSES)]
+    tables = [measure_table(summary, summary.experiment.title, SCORES)]
+    if summary.reference is not None:
+        tables.append(differences_table(summary, summary.reference))
+    return [*tables, type_table(summary), measure_table(summary, "Costs", COSTS)]
+
+
+def differences_table(summary: Summary, reference: RowSummary) -> Table:
+    """Whether a row is better than the reference."""
+    rows = [
+        (each.row.label, *significance_cells(each.test))
+        for each in summary.rows
+        if each.test is not None
+    ]
+    title = f"Difference from {reference.row.label}, F1 on all gold"
+    return Table(title, ("model", *TEST_HEADER), rows)
+
+
+def measure_table(summary: Summary, title: str, measures: Sequence[Measure]) -> Table:
+    """Means and standard deviations over seeds."""
+    rows = [
+        (
+            each.row.label,
+            str(len(each.runs)),
+            *(each.spread(measure).show(measure.digits) for measure in measures),
+        )
+        for each in summary.rows
+    ]
+    return Table(title, ("model", "seeds", *(measure.name for measure in measures)), rows)
+
+
+def type_table(summary: Summary) -> Table:
+    """F1 on all gold, a type a column."""
+    types = sorted(set().union(*(each.types for each in summary.rows)))
+    rows = [
+        (each.row.label, *(each.type_f1(label).show(2) for label in types)) for each in summary.rows
+    ]
+    return Table("F1 per type, all gold", ("model", *types), rows)
+
+
+def describe(summary: Summary, runs: Runs) -> str:
+    """What the figures rest on."""
+    metrics = [metrics for each in summary.rows for metrics in each.metrics]
+    training = [each["training"] for each in metrics]
+    devices = {
+        f"{each['hardware']['gpu'] or each['hardware']['machine'] + ' CPU'}, "
+        f"{each['hardware']['threads'] or 'all'} threads"
+        for each in metrics
+    }
+    lines = [
+        f"{runs.data}, {runs.fraction:g} of the training set "
+        f"({join(each['texts'] for each in training)} texts), scored on "
+        f"{join(each['texts'] for each in metrics)} texts. At most "
+        f"{join(each['epochs_at_most'] for each in training)} epochs; patience "
+        f"{join(each['patience'] for each in training)}. Seeds "
+        f"{join(run.seed for each in summary.rows for run in each.runs)}; mean ± standard "
+        f"deviation. {join(devices)}."
+    ]
+    if summary.missing:
+        lines.append(f"Not finished: {', '.join(row.label for row in summary.missing)}.")
+    return "\n\n".join(lines)
+
+
+def write_report(summary: Summary, runs: Runs) -> list[Path]:
+    """Write Markdown, CSV and PNG.
+
+    RETURNS (List[Path]): the files.
+    RAISES: CM516 if matplotlib is not installed.
+    """
+    name = summary.experiment.name
+    folder = runs.report_folder(name)
+    folder.mkdir(parents=True, exist_ok=True)
+    markdown, table, plot = (folder / f"{name}.{ending}" for ending in ("md", "csv", "png"))
+    parts = [*(each.to_markdown() for each in make_tables(summary)), describe(summary, runs)]
+    markdown.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+    write_csv(summary, table)
+    PLOTS[summary.experiment.report](summary, plot)
+    return [markdown, table, plot]
+
+
+def write_csv(summary: Summary, path: Path) -> None:
+    """Every measure of every row, unrounded; empty are the deviation of a single seed and the
+    test of the reference."""
+    header = ["row", "model", "seeds"]
+    for measure in MEASURES:
+        header += [f"{measure.name} mean", f"{measure.name} std"]
+    header += ["ΔF1", "ΔF1 low", "ΔF1 high", "p bootstrap", "p randomisation"]
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, header, lineterminator="\n")
+        writer.writeheader()
+        for each in summary.rows:
+            cells: dict[str, Any] = {
+                "row": each.row.name,
+                "model": each.row.label,
+                "seeds": len(each.runs),
+            }
+            for measure in MEASURES:
+                spread = each.spread(measure)
+                cells[f"{measure.name} mean"] = spread.mean
+                cells[f"{measure.name} std"] = spread.deviation
+            if each.test is not None:
+                cells["ΔF1"] = 100 * each.test.difference
+                cells["ΔF1 low"] = 100 * each.test.low
+                cells["ΔF1 high"] = 100 * each.test.high
+                cells["p bootstrap"] = each.test.p_bootstrap
+                cells["p randomisation"] = each.test.p_randomisation
+            writer.writerow(cells)
+
+
+def write_cases(summary: Summary, runs: Runs, texts: Sequence[GoldText]) -> Path:
+    """Write the texts in which the models differ, as their first seeds have read them."""
+    name = summary.experiment.name
+    path = runs.report_folder(name) / f"{name}.md"
+    systems = {
+        each.row.label: load_predictions(each.runs[0].predictions, texts) for each in summary.rows
+    }
+    tables = [case.to_table().to_markdown() for case in find_cases(texts, systems)]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n\n".join([*tables, describe(summary, runs)]) + "\n", encoding="utf-8")
+    return path
+
+
+def join(values: Iterable[Any]) -> str:
+    """The different values in order."""
+    return ", ".join(map(str, sorted(set(values))))
