@@ -7,6 +7,7 @@ import tiny
 from hypothesis import settings
 from spacy.language import Language
 
+from spacy_cmner.models.compile import compile_pipeline
 from spacy_cmner.resources.bundle import Resources
 from spacy_cmner.resources.components import ComponentTable
 from spacy_cmner.resources.glyphs import GlyphTable
@@ -61,6 +62,18 @@ def trained(resource_dir) -> Language:
     nlp = tiny.blank()
     tiny.learn(nlp, tiny.initialize(nlp, resource_dir))
     return nlp
+
+
+@pytest.fixture(scope="session")
+def hybrid(trained) -> Language:
+    """The trained recogniser among all other components. Tests must not change it."""
+    return tiny.hybrid(trained)
+
+
+@pytest.fixture(scope="session")
+def small(trained) -> Language:
+    """As ``hybrid``, compiled and in int8. Tests must not change it."""
+    return tiny.hybrid(compile_pipeline(trained, precision="int8"))
 
 
 @pytest.fixture

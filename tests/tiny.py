@@ -57,6 +57,21 @@ def blank(config: dict[str, Any] = CHARACTERS, **settings: Any) -> Language:
     return nlp
 
 
+def hybrid(recogniser: Language, **settings: Any) -> Language:
+    """A trained recogniser among all components; ``settings`` go to the recogniser."""
+    nlp = spacy.blank("zh", config=CHARACTERS)
+    terms = nlp.add_pipe("cmner_dictionary", config={"target": "dictionary"})
+    terms.add_terms([("头晕", "sym"), ("布洛芬", "dru"), ("CT", "tes"), ("肝", "bod")])
+    terms.add_stop_terms(["肝"])
+    model = recogniser.config["components"]["cmner"]["model"]
+    nlp.add_pipe("cmner", config={"model": model, "scores": True, **settings})
+    nlp.get_pipe("cmner").from_bytes(recogniser.get_pipe("cmner").to_bytes())
+    nlp.add_pipe("cmner_patterns")
+    nlp.add_pipe("cmner_merge", config={"policy": "highest_score"})
+    nlp.add_pipe("cmner_assertion")
+    return nlp
+
+
 def examples(nlp: Language, sentences: list = SENTENCES) -> list[Example]:
     return [
         Example.from_dict(nlp.make_doc(text), {"entities": [*entities]})
@@ -87,3 +102,20 @@ def learn(nlp: Language, optimizer: Any, steps: int = 40, sentences: list = SENT
 
 def entities(doc: Doc) -> list[tuple[int, int, str]]:
     return [(ent.start_char, ent.end_char, ent.label_) for ent in doc.ents]
+
+
+def findings(doc: Doc) -> list[tuple]:
+    """All that the components of a hybrid pipeline say of a document."""
+    entities = [
+        (
+            *(ent.start_char, ent.end_char, ent.label_),
+            *(ent._.cmner_score, ent._.cmner_source, ent._.negated, ent._.uncertain, ent._.past),
+        )
+        for ent in doc.ents
+    ]
+    groups = [
+        (key, span.start_char, span.end_char, span.label_, score)
+        for key, group in sorted(doc.spans.items())
+        for span, score in zip(group, group.attrs.get("scores", [None] * len(group)), strict=True)
+    ]
+    return entities + groups

@@ -8,7 +8,7 @@ from spacy.language import Language
 from spacy.util import load_model
 from wasabi import msg
 
-from spacy_cmner.errors import CmnerError, Messages
+from spacy_cmner.errors import DAMAGE, CmnerError, Messages
 
 
 @contextmanager
@@ -23,9 +23,12 @@ def errors_shown() -> Iterator[None]:
 def load_pipeline(model: str | Path) -> Language:
     """Load a pipeline by folder or package name.
 
-    RAISES: CM505 if there is none or it is damaged.
+    RAISES: CM505 if there is none or a file of spaCy's is damaged; CM421 from our components.
     """
     try:
         return load_model(model)
-    except OSError as error:
-        raise Messages.CM505.error(model=model, reason=error) from None
+    except CmnerError:
+        raise
+    except (*DAMAGE, ImportError) as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise Messages.CM505.error(model=model, reason=reason) from error

@@ -5,6 +5,7 @@
 
 import hashlib
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from spacy_cmner.data.files import read_lines
@@ -38,6 +39,15 @@ def verify_checksums(folder: Path, sums: Path) -> list[str]:
     if wrong:
         raise Messages.CM110.error(path=sums, wrong="; ".join(wrong))
     return names
+
+
+def write_checksums(folder: Path, names: Iterable[str], sums: Path) -> None:
+    """Write the list that `verify_checksums` and `sha256sum --check` read.
+
+    names (Iterable[str]): Files of the folder.
+    """
+    lines = (f"{_sha256(folder / name)}  {name}\n" for name in names)
+    sums.write_text("".join(lines), encoding="utf-8")
 
 
 def _sha256(path: Path) -> str:

@@ -21,6 +21,7 @@ from thinc.api import Config
 
 from spacy_cmner.pipeline.annotate import ENTS
 from spacy_cmner.pipeline.context import ATTRIBUTES, Assertion, ContextRules, Trigger, read_triggers
+from spacy_cmner.pipeline.saving import check_folder, loading, seal, seal_folder, unseal
 from spacy_cmner.resources.shipped import shipped
 from spacy_cmner.tokenizer import read_text
 from spacy_cmner.types import TextRange
@@ -32,6 +33,7 @@ inputs = ["ents"]
 
 DEFAULTS = Config().from_str(DEFAULT_CONFIG)["assertion"]
 NAME = "cmner_assertion"
+TRIGGERS = "triggers.jsonl"
 
 
 @Language.factory("cmner_assertion", default_config=DEFAULTS)
@@ -96,28 +98,34 @@ class Assertions(Pipe):
         return doc
 
     def to_bytes(self, *, exclude: Iterable[str] = SimpleFrozenList()) -> bytes:
-        """The triggers."""
-        return srsly.msgpack_dumps([list(trigger) for trigger in self.rules.triggers])
+        """The triggers, with a checksum."""
+        return seal(srsly.msgpack_dumps([list(trigger) for trigger in self.rules.triggers]))
 
     def from_bytes(
         self, bytes_data: bytes, *, exclude: Iterable[str] = SimpleFrozenList()
     ) -> "Assertions":
-        """Take the triggers of ``to_bytes``."""
-        self.rules = ContextRules(Trigger(*row) for row in srsly.msgpack_loads(bytes_data))
+        """Take the triggers of ``to_bytes``. RAISES: CM421 if they are damaged."""
+        with loading(f"The saved component '{self.name}'"):
+            rows: list[Any] = srsly.msgpack_loads(unseal(bytes_data))
+            self.rules = ContextRules(Trigger(*row) for row in rows)
         return self
 
     def to_disk(self, path: str | Path, *, exclude: Iterable[str] = SimpleFrozenList()) -> None:
-        """Write ``triggers.jsonl`` to a folder."""
+        """Write ``triggers.jsonl`` and its checksum to a folder."""
         folder = ensure_path(path)
         folder.mkdir(parents=True, exist_ok=True)
         rows = [trigger._asdict() for trigger in self.rules.triggers]
-        srsly.write_jsonl(folder / "triggers.jsonl", rows)
+        srsly.write_jsonl(folder / TRIGGERS, rows)
+        seal_folder(folder, (TRIGGERS,))
 
     def from_disk(
         self, path: str | Path, *, exclude: Iterable[str] = SimpleFrozenList()
     ) -> "Assertions":
-        """Take the triggers of ``to_disk``."""
-        self.rules = ContextRules(read_triggers(ensure_path(path) / "triggers.jsonl"))
+        """Take the triggers of ``to_disk``. RAISES: CM421 if the file is missing or damaged."""
+        folder = ensure_path(path)
+        with loading(folder):
+            check_folder(folder)
+            self.rules = ContextRules(read_triggers(folder / TRIGGERS))
         return self
 
 

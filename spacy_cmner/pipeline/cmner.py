@@ -1,6 +1,7 @@
 """The recogniser as a spaCy component: ``nlp.add_pipe("cmner")``."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,12 +9,21 @@ from spacy.language import Language
 from spacy.pipeline import TrainablePipe
 from spacy.tokens import Doc, Span
 from spacy.training import Example, validate_examples, validate_get_examples
+from spacy.util import SimpleFrozenList, ensure_path
 from thinc.api import Config, Model, Optimizer, set_dropout_rate
 from thinc.types import Ragged
 
 from spacy_cmner.errors import Messages
 from spacy_cmner.layers.crf import TagScheme
-from spacy_cmner.models.crf_tagger import decode, decode_kbest, loss_and_gradient, score_spans
+from spacy_cmner.models.crf_tagger import (
+    add_evidence,
+    decode,
+    decode_kbest,
+    learns_evidence,
+    loss_and_gradient,
+    score_spans,
+)
+from spacy_cmner.models.evidence import Evidence
 from spacy_cmner.pipeline.annotate import (
     add_entities,
     align,
@@ -22,9 +32,11 @@ from spacy_cmner.pipeline.annotate import (
 )
 from spacy_cmner.pipeline.confidence import write_scores
 from spacy_cmner.pipeline.emissions import predict_emissions, read_emissions
+from spacy_cmner.pipeline.evidence import EvidenceReader, pack
 from spacy_cmner.pipeline.marks import Marks, read_gold, read_marks
 from spacy_cmner.pipeline.reading import Window, read_windows
 from spacy_cmner.pipeline.readings import Reading, combine_readings
+from spacy_cmner.pipeline.saving import check_folder, loading, seal, seal_folder, unseal
 from spacy_cmner.pipeline.scorer import create_ner_scorer
 from spacy_cmner.pipeline.source import MODEL, add_source
 from spacy_cmner.pipeline.windows import join_windows
@@ -66,6 +78,9 @@ DEFAULT_MODEL = Config().from_str(DEFAULT_CONFIG)["model"]
         "batch_characters": 16384,
         "scores": False,
         "threshold": 0.0,
+        "evidence_key": None,
+        "evidence_weight": 1.0,
+        "evidence_weights": {},
         "scorer": {"@scorers": "spacy-cmner.ner_scorer.v1"},
     },
     default_score_weights={
@@ -88,6 +103,9 @@ def make_cmner(
     batch_characters: int,
     scores: bool,
     threshold: float,
+    evidence_key: str | None,
+    evidence_weight: float,
+    evidence_weights: dict[str, float],
     scorer: Callable | None,
 ) -> "ChineseMedicalNER":
     """Construct the recogniser; see ``ChineseMedicalNER``."""
@@ -100,6 +118,9 @@ def make_cmner(
         batch_characters=batch_characters,
         scores=scores,
         threshold=threshold,
+        evidence_key=evidence_key,
+        evidence_weight=evidence_weight,
+        evidence_weights=evidence_weights,
         scorer=scorer,
     )
 
@@ -124,6 +145,11 @@ class ChineseMedicalNER(TrainablePipe):
     scores (bool): whether entities get their probability, as ``span._.cmner_score`` and in
         ``doc.spans["cmner"].attrs["scores"]``.
     threshold (float): entities of a lower probability are left out.
+    evidence_key (Optional[str]): a key of ``doc.spans`` whose spans, the hits of dictionaries and
+        rules, add a bias to the scores of the tags that they speak for: soft evidence. None: none.
+    evidence_weight (float): this bias; 0 leaves it to a model that learns it (``CrfTagger.v1``
+        with ``evidence``), which adds to it.
+    evidence_weights (Mapping[str, float]): the same for single rules (``span.id_``) or sources.
     scorer (Optional[Callable]): the scoring method.
     """
 
@@ -138,6 +164,9 @@ class ChineseMedicalNER(TrainablePipe):
         batch_characters: int = 16384,
         scores: bool = False,
         threshold: float = 0.0,
+        evidence_key: str | None = None,
+        evidence_weight: float = 1.0,
+        evidence_weights: Mapping[str, float] | None = None,
         scorer: Callable | None = None,
     ) -> None:
         check_alignment_mode(alignment_mode)
@@ -147,6 +176,8 @@ class ChineseMedicalNER(TrainablePipe):
             raise Messages.CM409.error(value=batch_characters)
         if not 0 <= threshold <= 1:
             raise Messages.CM408.error(value=threshold)
+        if learns_evidence(model) and evidence_key is None:
+            raise Messages.CM419.error(name=name)
         self.vocab = vocab
         self.model = model
         self.name = name
@@ -157,6 +188,11 @@ class ChineseMedicalNER(TrainablePipe):
         self.batch_characters = batch_characters
         self.scores = scores
         self.threshold = threshold
+        self.read_evidence = (
+            None
+            if evidence_key is None
+            else EvidenceReader(evidence_key, evidence_weight, evidence_weights or {})
+        )
         self.cfg: dict[str, Any] = {"labels": []}
         self._rehearsal_model: Model[list[Doc], Ragged] | None = None
 
@@ -233,11 +269,26 @@ class ChineseMedicalNER(TrainablePipe):
         places: list[list[TextRange]] = [[] for _ in docs]
         found: list[list[list[ScoredSpan]]] = [[] for _ in docs]
         windows = read_windows(self.vocab, docs, [mark.spans for mark in marks], self.max_length)
-        for batch, emissions in predict_emissions(self.model, docs, windows, self.batch_characters):
+        for batch, emissions in self._read(docs, windows):
             for window, spans in zip(batch, self._recognise(batch, emissions, marks), strict=True):
                 places[window.number].append(window.place)
                 found[window.number].append(spans)
         return [join_windows(*windows) for windows in zip(places, found, strict=True)]
+
+    def _read(
+        self, docs: list[Doc], windows: Iterable[Window]
+    ) -> Iterator[tuple[list[Window], Ragged]]:
+        """Groups of windows with their emissions, and the evidence in these."""
+        found = self._find_evidence(docs)
+        for batch, emissions in predict_emissions(self.model, docs, windows, self.batch_characters):
+            if found:
+                evidence = pack((found[window.number], window.place) for window in batch)
+                emissions = add_evidence(self.model, emissions, self.scheme, evidence)
+            yield batch, emissions
+
+    def _find_evidence(self, docs: Iterable[Doc]) -> list[Evidence]:
+        """The evidence on each document; empty if none is asked for."""
+        return [] if self.read_evidence is None else [self.read_evidence(doc) for doc in docs]
 
     def _recognise(
         self, batch: list[Window], emissions: Ragged, marks: list[Marks]
@@ -271,9 +322,7 @@ class ChineseMedicalNER(TrainablePipe):
         scheme = self.scheme
         sentences = []
         windows = read_windows(self.vocab, [doc], [marks[0].spans], max(len(doc.text), 1))
-        for batch, emissions in predict_emissions(
-            self.model, [doc], windows, self.batch_characters
-        ):
+        for batch, emissions in self._read([doc], windows):
             allowed = _constrain(batch, marks, scheme)
             paths = decode_kbest(self.model, emissions, scheme, k, allowed)
             for window, best in zip(batch, paths, strict=True):
@@ -330,7 +379,8 @@ class ChineseMedicalNER(TrainablePipe):
         set_dropout_rate(self.model, drop)
         docs = [example.predicted for example in examples]
         emissions, backprop = read_emissions(self.model, docs, windows, is_train=True)
-        loss, d_emissions = loss_and_gradient(self.model, emissions, scheme, allowed)
+        evidence = self._pack_evidence(docs, windows)
+        loss, d_emissions = loss_and_gradient(self.model, emissions, scheme, allowed, evidence)
         backprop(d_emissions)
         losses[self.name] += loss
         for node in self.model.walk():
@@ -344,8 +394,10 @@ class ChineseMedicalNER(TrainablePipe):
 
     def get_loss(self, examples: Iterable[Example], scores: Ragged) -> tuple[float, Ragged]:
         """The loss of emissions and its gradient; ``scores`` are over the reference's windows."""
-        _, allowed = self._read_gold(list(examples))
-        return loss_and_gradient(self.model, scores, self.scheme, allowed)
+        examples = list(examples)
+        windows, allowed = self._read_gold(examples)
+        evidence = self._pack_evidence([example.predicted for example in examples], windows)
+        return loss_and_gradient(self.model, scores, self.scheme, allowed, evidence)
 
     def rehearse(
         self,
@@ -378,6 +430,49 @@ class ChineseMedicalNER(TrainablePipe):
         losses[self.name] += float((gradient**2).sum()) * teacher.size
         return losses
 
+    def to_bytes(self, *, exclude: Iterable[str] = SimpleFrozenList()) -> bytes:
+        """The labels and the model, with a checksum."""
+        return seal(super().to_bytes(exclude=exclude))
+
+    def from_bytes(
+        self, bytes_data: bytes, *, exclude: Iterable[str] = SimpleFrozenList()
+    ) -> "ChineseMedicalNER":
+        """RAISES: CM421 if they are damaged, or do not fit the config."""
+        with loading(f"The saved component '{self.name}'"):
+            self._forget_labels(exclude)
+            super().from_bytes(unseal(bytes_data), exclude=exclude)
+            self._check_labels()
+        return self
+
+    def to_disk(self, path: str | Path, *, exclude: Iterable[str] = SimpleFrozenList()) -> None:
+        """Write ``cfg`` (the labels), ``model``, and the checksums of both to a folder."""
+        super().to_disk(path, exclude=exclude)
+        seal_folder(ensure_path(path), ("cfg", "model"))
+
+    def from_disk(
+        self, path: str | Path, *, exclude: Iterable[str] = SimpleFrozenList()
+    ) -> "ChineseMedicalNER":
+        """RAISES: CM421 if a file is missing or damaged, or does not fit the config."""
+        folder = ensure_path(path)
+        with loading(folder):
+            check_folder(folder)
+            self._forget_labels(exclude)
+            super().from_disk(folder, exclude=exclude)
+            self._check_labels()
+        return self
+
+    def _forget_labels(self, exclude: Iterable[str]) -> None:
+        if "cfg" not in exclude:
+            self.cfg["labels"] = []
+
+    def _check_labels(self) -> None:
+        n_tags = self.scheme.n_tags
+        transitions = self.model.get_ref("transitions")
+        if transitions.has_param("transitions") and transitions.get_dim("nO") != n_tags:
+            raise Messages.CM422.error(
+                labels=", ".join(self.labels), expected=n_tags, found=transitions.get_dim("nO")
+            )
+
     def _read_gold(self, examples: list[Example]) -> tuple[list[Window], np.ndarray]:
         """The windows of annotated documents, and the tags (N, T) that the annotation leaves open
         in them."""
@@ -390,6 +485,19 @@ class ChineseMedicalNER(TrainablePipe):
         parts = [allowed[window.number][slice(*window.place)] for window in windows]
         empty = np.zeros((0, scheme.n_tags), dtype=np.bool_)
         return windows, np.concatenate([empty, *parts])
+
+    def _pack_evidence(self, docs: list[Doc], windows: list[Window]) -> Evidence | None:
+        """The evidence for an update.
+
+        RAISES: CM418 if no document has the span group: then nothing has looked for any.
+        """
+        found = self._find_evidence(docs)
+        if self.read_evidence is None or not found:
+            return None
+        key = self.read_evidence.key
+        if not any(key in doc.spans for doc in docs):
+            raise Messages.CM418.error(key=key, name=self.name)
+        return pack((found[window.number], window.place) for window in windows)
 
 
 def _constrain(batch: list[Window], marks: list[Marks], scheme: TagScheme) -> np.ndarray | None:

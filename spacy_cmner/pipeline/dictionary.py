@@ -12,11 +12,15 @@ from spacy.training import Example
 from spacy.util import SimpleFrozenList, ensure_path
 from thinc.api import Config
 
+from spacy_cmner.data.files import read_json_list
 from spacy_cmner.pipeline.annotate import annotate, check_alignment_mode
 from spacy_cmner.pipeline.boundaries import FindBoundaries
+from spacy_cmner.pipeline.saving import check_folder, loading, seal, seal_folder, unseal
 from spacy_cmner.pipeline.term_lists import read_terms, write_terms
 from spacy_cmner.pipeline.term_matcher import TermMatcher
 from spacy_cmner.tokenizer import read_text
+
+TERMS, STOP_TERMS = "terms.jsonl", "stop_terms.json"
 
 DEFAULT_CONFIG = """
 [dictionary]
@@ -152,11 +156,8 @@ class Dictionary(Pipe):
         stop_terms (Sequence[str]): terms that are never found.
         RAISES: as ``read_terms`` and ``add_terms``.
         """
-        self.matcher.clear()
-        self.matcher.add(terms)
-        for path in from_lists:
-            self.matcher.add(read_terms(path))
-        self.matcher.stop(stop_terms)
+        listed = [term for path in from_lists for term in read_terms(path)]
+        self._replace([*terms, *listed], stop_terms)
 
     def __call__(self, doc: Doc) -> Doc:
         """Annotate a document."""
@@ -171,34 +172,49 @@ class Dictionary(Pipe):
         return doc
 
     def to_bytes(self, *, exclude: Iterable[str] = SimpleFrozenList()) -> bytes:
-        """The terms and stop terms. All else is in the config."""
-        return srsly.msgpack_dumps(
-            {"terms": list(self.matcher), "stop_terms": self.matcher.stop_terms}
+        """The terms and stop terms, with a checksum. All else is in the config."""
+        return seal(
+            srsly.msgpack_dumps(
+                {"terms": list(self.matcher), "stop_terms": self.matcher.stop_terms}
+            )
         )
 
     def from_bytes(
         self, bytes_data: bytes, *, exclude: Iterable[str] = SimpleFrozenList()
     ) -> "Dictionary":
-        """Take the terms and stop terms of ``to_bytes`` instead of those it has."""
-        data: dict[str, Any] = srsly.msgpack_loads(bytes_data)
-        self.matcher.clear()
-        self.matcher.add((term, label) for term, labels in data["terms"] for label in labels)
-        self.matcher.stop(data["stop_terms"])
+        """Take the terms and stop terms of ``to_bytes`` instead of those it has.
+
+        RAISES: CM421 if they are damaged.
+        """
+        with loading(f"The saved component '{self.name}'"):
+            data: dict[str, Any] = srsly.msgpack_loads(unseal(bytes_data))
+            terms = [(term, label) for term, labels in data["terms"] for label in labels]
+            self._replace(terms, data["stop_terms"])
         return self
 
     def to_disk(self, path: str | Path, *, exclude: Iterable[str] = SimpleFrozenList()) -> None:
-        """Write ``terms.jsonl``, itself a term list, and ``stop_terms.json`` to a folder."""
+        """Write ``terms.jsonl``, itself a term list, ``stop_terms.json`` and the checksums of both
+        to a folder."""
         folder = ensure_path(path)
         folder.mkdir(parents=True, exist_ok=True)
-        write_terms(folder / "terms.jsonl", self.matcher)
-        srsly.write_json(folder / "stop_terms.json", self.matcher.stop_terms)
+        write_terms(folder / TERMS, self.matcher)
+        srsly.write_json(folder / STOP_TERMS, self.matcher.stop_terms)
+        seal_folder(folder, (TERMS, STOP_TERMS))
 
     def from_disk(
         self, path: str | Path, *, exclude: Iterable[str] = SimpleFrozenList()
     ) -> "Dictionary":
-        """Take the terms and stop terms of ``to_disk`` instead of those it has."""
+        """Take the terms and stop terms of ``to_disk`` instead of those it has.
+
+        RAISES: CM421 if a file is missing or damaged.
+        """
         folder = ensure_path(path)
-        self.matcher.clear()
-        self.matcher.add(read_terms(folder / "terms.jsonl"))
-        self.matcher.stop(srsly.read_json(folder / "stop_terms.json"))
+        with loading(folder):
+            check_folder(folder)
+            self._replace(read_terms(folder / TERMS), read_json_list(folder / STOP_TERMS))
         return self
+
+    def _replace(self, terms: Sequence[tuple[str, str]], stop_terms: Sequence[str]) -> None:
+        self.matcher.clear()
+        self.matcher.add(terms)
+        self.matcher.stop(stop_terms)

@@ -6,37 +6,18 @@ member, `metadata.json`; nothing in it is pickled.
 """
 
 import json
-import lzma
-import struct
 import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from spacy_cmner.errors import Messages
+from spacy_cmner.errors import DAMAGE, Messages
 
 FORMAT_VERSION = 1
 METADATA = "metadata.json"
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip archive can name
-# What zipfile, its decompressors, numpy and json raise for a damaged or foreign file.
-_DAMAGE = (
-    zipfile.BadZipFile,
-    zlib.error,
-    lzma.LZMAError,
-    struct.error,
-    OSError,
-    EOFError,
-    RuntimeError,
-    LookupError,
-    TypeError,
-    ValueError,
-    AttributeError,
-    OverflowError,
-    MemoryError,
-)
 
 
 def save(
@@ -85,7 +66,7 @@ def load(path: Path | str, kind: str) -> tuple[dict[str, np.ndarray], dict[str, 
             metadata = json.loads(archive[METADATA])
             arrays = {name: archive[name] for name in archive.files if name != METADATA}
             found, version = metadata["format"], metadata["version"]
-    except _DAMAGE as error:
+    except DAMAGE as error:
         raise Messages.CM202.error(path=path, kind=kind, reason=error) from error
     if found != kind:
         raise Messages.CM203.error(path=path, kind=kind, found=found)
