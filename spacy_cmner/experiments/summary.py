@@ -38,8 +38,8 @@ class Measure:
         return self.scale * float(value)
 
 
-F1 = Measure("F1", ("all", "f"), 100, 2)
-F1_FLAT = Measure("F1 flat gold", ("flat", "f"), 100, 2)
+F1 = Measure("F1 all", ("all", "f"), 100, 2)
+F1_FLAT = Measure("F1 flat", ("flat", "f"), 100, 2)
 F1_SEEN = Measure("F1 seen", ("seen", "f"), 100, 2)
 F1_UNSEEN = Measure("F1 unseen", ("unseen", "f"), 100, 2)
 SCORES = (
