@@ -1,0 +1,62 @@
+"""`spacy-cmner.OfflineTransformerModel.v1`: a pretrained transformer from a folder of one's own."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from spacy.tokens import Doc
+from thinc.api import Model
+
+from spacy_cmner.errors import Messages
+
+
+def build_offline_transformer(
+    name: str | None,
+    get_spans: Callable,
+    tokenizer_config: dict[str, Any] = {},  # noqa: B006
+    transformer_config: dict[str, Any] = {},  # noqa: B006
+    mixed_precision: bool = False,
+    grad_scaler_config: dict[str, Any] = {},  # noqa: B006
+) -> Model[list[Doc], Any]:
+    """Load a transformer for spaCy's `transformer` component without asking the network.
+
+    Medical texts are often worked on where there is none, and where a request that names the model
+    would already be too much. The folder is read at initialisation only; a trained pipeline holds
+    weights and tokenizer. The arguments are those of ``spacy-transformers.TransformerModel.v3``,
+    so that ``nlp.replace_listeners`` knows what to do.
+
+    name (Optional[str]): the folder, with config.json, the weights and the tokenizer's files.
+    get_spans (Callable): cuts texts into pieces that the transformer can read.
+    tokenizer_config, transformer_config (Dict): further settings of Hugging Face's loaders.
+    mixed_precision (bool): whether to compute in half precision where that is safe; on a GPU.
+    grad_scaler_config (Dict): see thinc's ``PyTorchGradScaler``.
+    RAISES: CM325 without spacy-transformers, CM326 at initialisation if the folder has no
+        transformer.
+    """
+    try:
+        from spacy_transformers.architectures import create_TransformerModel_v3
+    except ImportError as error:
+        raise Messages.CM325.error() from error
+    offline = {"local_files_only": True}
+    model = create_TransformerModel_v3(
+        str(name),
+        get_spans,
+        {"use_fast": True, **tokenizer_config, **offline},
+        {**transformer_config, **offline},
+        mixed_precision,
+        {**grad_scaler_config},
+    )
+    model.init = partial(init, load=model.init)
+    return model
+
+
+def init(model: Model, X: list[Doc] | None = None, Y: Any = None, *, load: Callable) -> None:
+    folder = Path(model.attrs["name"])
+    if not (model.attrs["has_transformer"] or folder.is_dir()):
+        raise Messages.CM326.error(path=folder, reason="no such folder")
+    try:
+        load(model, X=X, Y=Y)
+    except (OSError, ValueError, SafetensorError) as error:
+        raise Messages.CM326.error(path=folder, reason=error) from error
