@@ -450,3 +450,4 @@ class Messages:
         "No run of {experiment} is finished in {folder}. Train its models with `python -m spacy "
         "cmner experiment run {experiment}`."
     )
+    CM527 = Message("A fraction of {fraction} leaves no text of {path}. Give a larger one.")

@@ -92,6 +92,9 @@ def load_design(path: Path) -> Design:
         raise Messages.CM101.error(path=path)
     try:
         content = srsly.read_yaml(path)
+    except ValueError as error:
+        raise Messages.CM520.error(path=path, problem=error) from None
+    try:
         rows = {
             name: Row(name, **{**fields, "config": path.parent / fields["config"]})
             for name, fields in content["rows"].items()

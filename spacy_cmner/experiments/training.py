@@ -74,12 +74,14 @@ def write_subset(source: Path, out: Path, fraction: float) -> None:
     within a larger one. What is there already and not older than its source is kept.
 
     RAISES: CM101, CM112 if the source is missing or damaged, CM109 if the fraction is not above 0
-        and up to 1.
+        and up to 1, CM527 if it leaves no text.
     """
     if out.is_file() and source.is_file() and out.stat().st_mtime >= source.stat().st_mtime:
         return
     docbin = load_docbin(source)
     docs = subsample(list(docbin.get_docs(Vocab())), fraction=fraction, seed=SUBSET_SEED)
+    if not docs:
+        raise Messages.CM527.error(fraction=fraction, path=source)
     out.parent.mkdir(parents=True, exist_ok=True)
     draft = out.with_suffix(f".{os.getpid()}")
     DocBin(attrs=docbin.attrs, store_user_data=True, docs=docs).to_disk(draft)

@@ -1,0 +1,106 @@
+"""From the description of an experiment to its report, as a user runs it."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import tiny
+from typer.testing import CliRunner
+
+from spacy_cmner.cli import cmner_cli
+from spacy_cmner.data.corpus import write_docbin
+from spacy_cmner.data.records import Entity, Record
+
+CONFIG = Path(__file__).parents[2] / "configs" / "bilstm_crf.cfg"
+DESIGN = """
+data:
+  tiny: {training.batcher.size: 3}
+rows:
+  good: {label: Good, config: bilstm_crf.cfg, baseline: true}
+  bad: {label: Bad, config: bilstm_crf.cfg, overrides: {no.such.section: 1}}
+experiments:
+  trial: {title: Trial, rows: [bad, good]}
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("experiment")
+    (folder / "trial.yml").write_text(DESIGN, "utf-8")
+    shutil.copy(CONFIG, folder)
+    records = [
+        Record(text, tuple(Entity(*entity) for entity in entities))
+        for text, entities in tiny.SENTENCES
+    ]
+    for name in ("train", "dev"):
+        write_docbin(records, folder / "corpus" / "tiny" / f"{name}.spacy")
+    return folder
+
+
+def call(folder: Path, command: str, *args: str):
+    places = {"--corpus": "corpus", "--out": "out", "--design": "trial.yml"}
+    options = [str(part) for name, path in places.items() for part in (name, folder / path)]
+    return CliRunner().invoke(cmner_cli, ["experiment", command, *args, *options])
+
+
+@pytest.fixture(scope="module")
+def result(folder, resource_dir):
+    """Two rows, the first of which cannot be trained."""
+    paths = tiny.resource_paths(resource_dir)
+    return call(
+        folder,
+        *("run", "trial", "--data", "tiny", "--epochs", "2", "--seeds", "3", "--threads", "1"),
+        *("--paths.char_vectors", str(paths["vectors"])),
+        *("--components.cmner.model.tok2vec.encode.hidden_width", "8"),
+    )
+
+
+def test_a_failed_row_is_named_and_does_not_stop_the_others(result, folder):
+    assert result.exit_code == 1
+    output = " ".join(result.output.split())
+    assert "CM522" in output and "These runs failed: bad, seed 3." in output
+    assert "good, seed 3: F1" in output
+    made = (folder / "out" / "runs" / "tiny" / "1" / "good" / "seed-3").iterdir()
+    assert {path.name for path in made} == {
+        *("config.cfg", "log.txt", "metrics.json", "model-best"),
+        *("predictions.jsonl", "training.jsonl"),
+    }
+
+
+def test_evaluations_are_one_an_epoch(result, folder):
+    lines = (folder / "out/runs/tiny/1/good/seed-3/training.jsonl").read_text("utf-8").splitlines()
+    assert [json.loads(line)["step"] for line in lines] == [0, 2, 4]
+
+
+def test_what_is_finished_is_collated(result, folder):
+    collated = call(folder, "collate", "trial", "--data", "tiny", "--samples", "10")
+    assert collated.exit_code == 0, collated.output
+    assert "Not finished: bad" in collated.output
+    report = folder / "out" / "trial" / "tiny" / "1"
+    assert {path.name for path in report.iterdir()} == {"trial.md", "trial.csv", "trial.png"}
+    assert "| Good | 1 |" in (report / "trial.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    "command, args, names",
+    [
+        ("run", ["table", "--data", "tiny"], "'table'. Choose from: trial"),
+        ("run", ["trial", "--data", "small"], "'small'. Choose from: tiny"),
+        ("run", ["trial", "--data", "tiny", "--models", "good, best"], "Choose from: bad, good"),
+        ("collate", ["table", "--data", "tiny"], "'table'. Choose from: trial"),
+        ("collate", ["trial", "--data", "small"], "'small'. Choose from: tiny"),
+        ("collate", ["trial", "--data", "tiny", "--models", "best"], "Choose from: bad, good"),
+    ],
+)
+def test_unknown_names_are_answered_with_those_that_there_are(folder, command, args, names):
+    result = call(folder, command, *args)
+    assert result.exit_code == 1
+    output = " ".join(result.output.split())
+    assert "CM521" in output and names in output
+
+
+def test_seeds_are_numbers(folder):
+    result = call(folder, "run", "trial", "--data", "tiny", "--seeds", "0,one")
+    assert result.exit_code == 2
+    assert "--seeds" in result.output

@@ -1,0 +1,193 @@
+"""The trainings of experiments, with spaCy's commands replaced by what they write."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from spacy.util import load_config
+
+from spacy_cmner.data.corpus import read_docbin
+from spacy_cmner.errors import CmnerError
+from spacy_cmner.experiments.design import Row
+from spacy_cmner.experiments.runs import Run
+from spacy_cmner.experiments.training import (
+    Training,
+    execute,
+    find_corpus,
+    make_config,
+    summarise_training,
+    write_subset,
+)
+
+CONFIG = Path(__file__).parents[2] / "configs" / "bilstm_crf.cfg"
+# the tiny texts are six: one batch of ten
+LOG = [
+    {"step": 0, "score": 0.0, "seconds": 4},
+    {"step": 1, "score": 0.5, "seconds": 14},
+    {"step": 2, "score": 0.5, "seconds": 26},
+]
+
+
+@pytest.fixture
+def run(tmp_path) -> Run:
+    return Run(Row("a", "A", CONFIG), 7, tmp_path / "a" / "seed-7")
+
+
+@pytest.fixture
+def training(docbin) -> Training:
+    return Training(docbin, docbin, epochs=3)
+
+
+@pytest.fixture
+def calls(monkeypatch) -> list[SimpleNamespace]:
+    """The commands called, each with the folder as it was; they write what spaCy's would."""
+    calls = []
+
+    def fake(command, *, env, stdout, **_):
+        words = command[3:]
+        output = Path(words[words.index("--output") + 1])
+        folder = output if words[0] == "train" else output.parent
+        files = {path.name for path in folder.iterdir()}
+        calls.append(SimpleNamespace(words=words, env=env, files=files))
+        if words[0] == "train":
+            for name in ("model-best", "model-last"):
+                (output / name).mkdir()
+            lines = "".join(f"{json.dumps(line)}\n" for line in LOG)
+            (output / "training.jsonl").write_text(lines, "utf-8")
+        else:
+            output.write_text(json.dumps({"all": {"f": 0.5}}), "utf-8")
+        stdout.write("said\n")
+        return SimpleNamespace(returncode=0)
+
+    monkeypatch.setattr(subprocess, "run", fake)
+    return calls
+
+
+def test_a_run_is_trained_scored_and_described(run, training, calls):
+    execute(run, training)
+    assert [call.words[:2] for call in calls] == [["train", str(run.config)], ["cmner", "evaluate"]]
+    metrics = run.read_metrics()
+    assert (metrics["row"], metrics["seed"], metrics["all"]) == ("a", 7, {"f": 0.5})
+    assert metrics["training"] == {
+        "best_epoch": 1,
+        "epochs": 2,
+        "seconds": 26,
+        "seconds_per_epoch": 11,
+        "texts": 6,
+        "epochs_at_most": 3,
+        "patience": 2,
+    }
+    kept = {path.name for path in run.folder.iterdir()}
+    assert kept == {"config.cfg", "log.txt", "metrics.json", "model-best", "training.jsonl"}
+    assert run.log.read_text("utf-8").count("said\n") == 2
+
+
+def test_a_finished_run_is_left_alone(run, training, calls):
+    execute(run, training)
+    execute(run, training)
+    assert len(calls) == 2
+
+
+def test_a_run_that_was_cut_off_is_trained_anew(run, training, calls):
+    execute(run, training)
+    run.metrics.unlink()
+    execute(run, training)
+    assert len(calls) == 4
+    assert calls[2].files == {"config.cfg", "log.txt"}
+    assert run.finished
+
+
+@pytest.mark.parametrize(
+    "change", [{"epochs": 4}, {"patience": 0}, {"overrides": {"training.dropout": 0.1}}]
+)
+def test_a_run_with_other_settings_is_not_taken_for_the_same(run, training, calls, docbin, change):
+    execute(run, training)
+    with pytest.raises(CmnerError, match=r"CM523.*seed-7"):
+        execute(run, Training(docbin, docbin, **{"epochs": 3, **change}))
+
+
+def test_a_failed_command_is_named_with_its_log(run, training, monkeypatch):
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: SimpleNamespace(returncode=3))
+    with pytest.raises(CmnerError, match=r"CM524.* a with seed 7 .*code 3.*log\.txt"):
+        execute(run, training)
+    assert not run.finished
+
+
+def test_threads(run, docbin, calls, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "5")
+    execute(run, Training(docbin, docbin, epochs=1, threads=2))
+    assert {call.env["OMP_NUM_THREADS"] for call in calls} == {"2"}
+    run.metrics.unlink()
+    execute(run, Training(docbin, docbin, epochs=1))
+    assert {call.env["OMP_NUM_THREADS"] for call in calls[2:]} == {"5"}
+
+
+def test_one_evaluation_an_epoch(run, docbin):
+    training = Training(docbin, docbin, 5, 2, {"training.batcher.size": 4})
+    config = make_config(run, training)
+    block = config["training"]
+    assert (block["eval_frequency"], block["max_steps"], block["patience"]) == (2, 10, 4)
+    assert block["max_epochs"] == 0
+    assert config["system"]["seed"] == 7
+
+
+def test_all_else_is_the_config(run, training):
+    config, source = make_config(run, training), load_config(CONFIG)
+    for name in ("max_epochs", "max_steps", "eval_frequency", "patience"):
+        assert config["training"].pop(name) != source["training"].pop(name)
+    assert config["system"].pop("seed") != source["system"].pop("seed")
+    assert config == source
+
+
+def test_settings_that_do_not_fit(tmp_path, training):
+    row = Row("a", "A", CONFIG, {"no.such.section": 1})
+    with pytest.raises(CmnerError, match=r"CM522.*bilstm_crf\.cfg"):
+        make_config(Run(row, 0, tmp_path), training)
+
+
+def test_summary_takes_the_first_of_equal_epochs_for_the_best():
+    lines = [{"step": 30 * i, "score": s, "seconds": 7 * i} for i, s in enumerate([0, 2, 3, 3, 1])]
+    summary = summarise_training(lines, {"eval_frequency": 30})
+    assert summary == {"best_epoch": 2, "epochs": 4, "seconds": 28, "seconds_per_epoch": 7.0}
+
+
+def test_subset_is_the_same_at_every_call_and_part_of_a_larger_one(docbin, tmp_path):
+    def texts(name, fraction):
+        write_subset(docbin, tmp_path / name / "train.spacy", fraction)
+        return list(read_docbin(tmp_path / name / "train.spacy"))
+
+    half = texts("a", 0.5)
+    assert len(half) == 3
+    assert half == texts("b", 0.5)
+    assert set(map(str, texts("c", 0.34))) < set(map(str, half))
+    assert texts("d", 1.0) == list(read_docbin(docbin))
+
+
+def test_subset_is_written_again_only_if_its_source_is_newer(docbin, tmp_path):
+    out = tmp_path / "train.spacy"
+    write_subset(docbin, out, 0.5)
+    before = out.stat().st_mtime_ns
+    write_subset(docbin, out, 0.5)
+    assert out.stat().st_mtime_ns == before
+    assert [path.name for path in tmp_path.iterdir()] == ["train.spacy"]
+    os.utime(out, (0, 0))
+    write_subset(docbin, out, 1.0)
+    assert len(list(read_docbin(out))) == 6
+
+
+@pytest.mark.parametrize("fraction, code", [(0.0, "CM109"), (1.5, "CM109"), (0.01, "CM527")])
+def test_impossible_fractions(docbin, tmp_path, fraction, code):
+    with pytest.raises(CmnerError, match=code):
+        write_subset(docbin, tmp_path / "train.spacy", fraction)
+
+
+def test_unknown_data_set(tmp_path):
+    for name in ("b", "a"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "train.spacy").touch()
+    assert find_corpus(tmp_path, "a") == (tmp_path / "a/train.spacy", tmp_path / "a/dev.spacy")
+    with pytest.raises(CmnerError, match=r"CM521.*'c'.*a, b"):
+        find_corpus(tmp_path, "c")
