@@ -1,0 +1,267 @@
+"""What rules, the model and both together reach with few labels.
+
+    python benchmarks/label_curve.py corpus/cmeee/train.spacy corpus/cmeee/dev.spacy --out metrics/c
+
+Of each fraction of the training texts a term list is learned and two models are trained, one alone
+and one with soft evidence: hits of that list and of THUOCL's, whose biases are learned with the
+CRF. While the model is trained, the hits in a text are those of terms from other texts, as in use.
+The number of epochs is fixed for a fraction, so nothing is chosen on the development texts. The
+metrics of each point are written to a JSON file; what is there already is not done again. With
+--bootstrap the second model then annotates further texts of the training file, whose labels are not
+read, and a third is trained on both. --lists adds term lists to the evidence.
+"""
+
+import argparse
+import json
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from spacy.language import Language
+from spacy.tokens import Doc
+from spacy.training import Example
+from spacy.util import fix_random_seed, load_config, load_model, load_model_from_config, minibatch
+from spacy.vocab import Vocab
+
+from spacy_cmner.analysis.evaluation import evaluate
+from spacy_cmner.analysis.gold import Gold, GoldText
+from spacy_cmner.data.corpus import load_docbin, subsample
+from spacy_cmner.models.compile import compile_pipeline, find_compilable
+from spacy_cmner.pipeline.dictionary import Dictionary
+from spacy_cmner.pipeline.term_lists import Term, read_terms
+from spacy_cmner.pipeline.term_matcher import TermMatcher
+from spacy_cmner.supervision.distant import annotate_again
+from spacy_cmner.supervision.terms import learn_terms
+
+ROOT = Path(__file__).parent.parent
+THUOCL = ROOT / "spacy_cmner" / "assets" / "thuocl_medical.txt"
+CONFIG = ROOT / "configs" / "contextual.cfg"
+HITS = "hits"
+FOLDS = 5
+EPOCHS = {0.01: 40, 0.05: 20, 0.1: 12, 0.25: 8, 1.0: 5}
+SURE = 0.8  # precision of a term that is taken for a constraint
+USEFUL = 0.3  # precision of a term that is worth a hint
+WEIGHT = 1.0  # of given evidence
+TRUSTED = 0.7  # probability of an entity that is worth learning from
+POLICIES = ("prefer_model", "prefer_rules", "longest")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("train", type=Path, help=".spacy")
+    parser.add_argument("dev", type=Path, help=".spacy")
+    parser.add_argument("--out", type=Path, required=True, help="folder for metrics and models")
+    parser.add_argument("--fractions", type=float, nargs="+", default=sorted(EPOCHS))
+    parser.add_argument("--epochs", type=int, help="instead of those of the fraction")
+    parser.add_argument("--dev-texts", type=int, default=0, help="score on so many; 0: all")
+    parser.add_argument("--lists", type=Path, nargs="*", default=[], help="further term lists")
+    parser.add_argument("--bootstrap", type=int, default=0, help="texts to annotate oneself")
+    parser.add_argument("--hidden-width", type=int, default=256)
+    parser.add_argument("--model", help="a trained pipeline, instead of training one alone")
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args()
+    dev = [text for _, text in load(args.dev)]
+    if args.dev_texts:
+        dev = random.Random(0).sample(dev, args.dev_texts)
+    texts = load(args.train)
+    for fraction in args.fractions:
+        chosen = subsample(texts, fraction=fraction, seed=args.seed)
+        known = {id(text) for _, text in chosen}
+        others = [text.text for _, text in texts if id(text) not in known]
+        random.Random(args.seed).shuffle(others)
+        settings = Settings(
+            args.hidden_width, args.epochs or EPOCHS[fraction], args.seed, (THUOCL, *args.lists)
+        )
+        point = Point(args.out / f"{fraction:g}", settings, chosen, dev)
+        point.measure(args.model, others[: args.bootstrap])
+
+
+def load(path: Path) -> list[tuple[Doc, GoldText]]:
+    """The annotated documents of a file, for training and for term lists."""
+    docs = load_docbin(path, user_data=False).get_docs(Vocab())
+    golds = [(doc, Gold.from_doc(doc)) for doc in docs]
+    return [(doc, GoldText(doc.text, gold)) for doc, gold in golds if gold is not None]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the models of a fraction have in common."""
+
+    hidden_width: int
+    epochs: int
+    seed: int
+    lists: tuple[Path, ...]
+
+
+class Point:
+    """All systems at one number of labels.
+
+    folder (Path): of the results.
+    texts (List[Tuple[Doc, GoldText]]): the training texts.
+    dev (List[GoldText]): the texts to score on.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        settings: Settings,
+        texts: list[tuple[Doc, GoldText]],
+        dev: list[GoldText],
+    ) -> None:
+        self.folder = folder
+        self.settings = settings
+        self.texts = texts
+        self.dev = dev
+        self.types = sorted({entity.label for _, text in texts for entity in text.gold.flat})
+
+    def measure(self, trained: str | None, unlabelled: list[str]) -> None:
+        """Score every system that has no metrics yet."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        gold = [text for _, text in self.texts]
+        sure, useful = (learn_terms(gold, min_precision=p) for p in (SURE, USEFUL))
+        terms = [Term(term.text, term.label) for term in useful]
+        print(f"{len(self.texts)} texts, {len(useful)} terms, {len(sure)} of them sure", flush=True)
+
+        rules = blank()
+        add_dictionary(rules, "terms", terms, target="ents")
+        self.score("rules", rules)
+
+        alone = trained or self.train("model", with_hits=False, extra=[])
+        self.score("model", load_model(alone))
+        constrained = load_model(alone)
+        certain = [Term(term.text, term.label) for term in sure]
+        add_dictionary(constrained, "terms", certain, target="ents", before="cmner")
+        self.score("constraints", constrained)
+        settings = {"evidence_key": HITS, "evidence_weight": WEIGHT}
+        soft = load_model(alone, config={"components": {"cmner": settings}})
+        add_dictionary(soft, "terms", terms, target=HITS, before="cmner")
+        self.score("soft, given", soft)
+        for policy in POLICIES:
+            merged = load_model(alone)
+            add_dictionary(merged, "terms", terms, target="dictionary")
+            merged.add_pipe("cmner_merge", config={"policy": policy})
+            self.score(f"merge, {policy}", merged)
+
+        learned = self.train("soft, learned", with_hits=True, extra=[])
+        self.score("soft, learned", self.with_dictionaries(learned, terms))
+        if unlabelled:
+            teacher = self.with_dictionaries(learned, terms, scores=True)
+            docs = [
+                annotate_again(Vocab(), doc, min_score=TRUSTED, hits_key=HITS)
+                for doc in compiled(teacher).pipe(unlabelled)
+            ]
+            student = self.train("self-training", with_hits=True, extra=docs)
+            self.score("self-training", self.with_dictionaries(student, terms))
+
+    def train(self, name: str, *, with_hits: bool, extra: list[Doc]) -> str:
+        """Train a model and save it. RETURNS (str): its folder."""
+        folder = self.folder / name
+        if folder.exists():
+            return str(folder)
+        fix_random_seed(self.settings.seed)
+        nlp = self.build(with_hits)
+        docs = [doc for doc, _ in self.texts] + extra
+        hits = self.find_hits(extra) if with_hits else [[] for _ in docs]
+        examples = []
+        for doc, found in zip(docs, hits, strict=True):
+            words = [token.text for token in doc]
+            predicted = Doc(nlp.vocab, words=words, spaces=[False] * len(words))
+            predicted.spans[HITS] = [predicted.char_span(a, b, label=c) for a, b, c in found]
+            examples.append(Example(predicted, doc))
+        optimizer = nlp.initialize(lambda: examples)
+        order = random.Random(self.settings.seed)
+        for epoch in range(self.settings.epochs):
+            losses: dict[str, float] = {}
+            order.shuffle(examples)
+            for batch in minibatch(examples, 10):
+                nlp.update(batch, drop=0.5, sgd=optimizer, losses=losses)
+                optimizer.step_schedules()
+            print(f"{name}: epoch {epoch + 1}, loss {losses['cmner']:.1f}", flush=True)
+        with nlp.use_params(optimizer.averages):
+            nlp.to_disk(folder)
+        return str(folder)
+
+    def build(self, with_hits: bool) -> Language:
+        config = load_config(CONFIG)
+        cmner = config["components"]["cmner"]
+        cmner["model"]["tok2vec"]["encode"] |= {
+            "hidden_width": self.settings.hidden_width,
+            "depth": 1,
+        }
+        if with_hits:
+            names = [path.stem for path in self.settings.lists]
+            cmner["model"]["evidence"] = [*self.types, *names]
+            cmner |= {"evidence_key": HITS, "evidence_weight": 0.0}
+        return load_model_from_config(config, auto_fill=True)
+
+    def find_hits(self, extra: Sequence[Doc]) -> list[list[tuple[int, int, str]]]:
+        """The hits in each training text, of terms from other texts, and of all lists."""
+        lists = TermMatcher(match="all")
+        for path in self.settings.lists:
+            lists.add(read_terms(path, path.stem))
+        hits: dict[int, list] = {}
+        for fold in range(FOLDS):
+            own = TermMatcher()
+            others = [text for i, (_, text) in enumerate(self.texts) if i % FOLDS != fold]
+            own.add((t.text, t.label) for t in learn_terms(others, min_precision=USEFUL))
+            for i in range(fold, len(self.texts), FOLDS):
+                hits[i] = own(self.texts[i][1].text)
+        own = TermMatcher()
+        gold = [text for _, text in self.texts]
+        own.add((t.text, t.label) for t in learn_terms(gold, min_precision=USEFUL))
+        found = [hits[i] for i in range(len(self.texts))] + [own(doc.text) for doc in extra]
+        texts = [text.text for text in gold] + [doc.text for doc in extra]
+        return [each + lists(text) for each, text in zip(found, texts, strict=True)]
+
+    def with_dictionaries(
+        self, folder: str, terms: list[Term], *, scores: bool = False
+    ) -> Language:
+        """A model with soft evidence behind the dictionaries that give it."""
+        nlp = load_model(folder, config={"components": {"cmner": {"scores": scores}}})
+        add_dictionary(nlp, "terms", terms, target=HITS, before="cmner")
+        for path in self.settings.lists:
+            listed = read_terms(path, path.stem)
+            add_dictionary(nlp, path.stem, listed, target=HITS, before="cmner", match="all")
+        return nlp
+
+    def score(self, system: str, nlp: Language) -> None:
+        path = self.folder / f"{system}.json"
+        if path.exists():
+            return
+        evaluation = evaluate(compiled(nlp), self.dev)
+        metrics = {"system": system, "labelled": len(self.texts), **evaluation.to_dict()}
+        path.write_text(json.dumps(metrics, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+        print(f"{system}: {100 * evaluation.scores.all_gold.total.f1:.2f}", flush=True)
+
+
+def blank() -> Language:
+    config = load_config(CONFIG)
+    config["nlp"]["pipeline"] = []
+    config["components"] = {}
+    return load_model_from_config(config, auto_fill=True)
+
+
+def add_dictionary(
+    nlp: Language,
+    name: str,
+    terms: list[Term],
+    *,
+    target: str,
+    before: str | None = None,
+    match: str = "longest",
+) -> None:
+    config = {"target": target, "match": match}
+    pipe = nlp.add_pipe("cmner_dictionary", name=name, before=before, config=config)
+    cast(Dictionary, pipe).add_terms(terms)
+
+
+def compiled(nlp: Language) -> Language:
+    return (
+        compile_pipeline(nlp) if any(find_compilable(pipe) for _, pipe in nlp.components) else nlp
+    )
+
+
+if __name__ == "__main__":
+    main()
