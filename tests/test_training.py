@@ -1,6 +1,9 @@
 """The shipped configs, and spaCy's own commands from training to evaluation."""
 
 import json
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,11 +13,14 @@ import tiny
 from spacy.cli._util import app
 from spacy.cli.init_config import fill_config
 from spacy.cli.train import train
+from spacy.training.initialize import init_nlp
 from spacy.util import load_config
 from typer.testing import CliRunner
 
+from spacy_cmner.cli._util import load_pipeline
 from spacy_cmner.data.corpus import write_docbin
 from spacy_cmner.data.records import Entity, Record
+from spacy_cmner.errors import CmnerError
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 CONFIG = CONFIGS / "local_global.cfg"
@@ -129,3 +135,86 @@ def test_a_filled_config_can_be_loaded(path, tmp_path):
     nlp = spacy.util.load_model_from_config(load_config(filled_path), auto_fill=False)
     assert nlp.pipe_names == filled["nlp"]["pipeline"]
     assert nlp.config.to_str() == filled.to_str()
+
+
+# Kills
+
+
+def resume(checkpoint: Path, path: Path) -> Path:
+    """A config that goes on from a checkpoint, as docs/training.md says."""
+    config = load_config(checkpoint / "config.cfg")
+    config["components"]["cmner"] = {"source": str(checkpoint)}
+    config.to_disk(path)
+    return path
+
+
+def last_complete(folder: Path) -> Path:
+    """The checkpoint to go on from, as docs/training.md says."""
+    try:
+        load_pipeline(folder / "model-last")
+    except CmnerError:
+        load_pipeline(folder / "model-best")
+        return folder / "model-best"
+    return folder / "model-last"
+
+
+def test_a_killed_run_is_resumed(overrides, tmp_path):
+    endless = {**overrides, "training.max_steps": 10**9, "training.eval_frequency": 5}
+    command = [sys.executable, "-m", "spacy", "train", CONFIG, "--output", tmp_path / "killed"]
+    with subprocess.Popen([*command, *options(endless)], stdout=subprocess.PIPE) as process:
+        for line in process.stdout:
+            cells = line.split()
+            if len(cells) > 4 and cells[1].isdigit() and int(cells[1]) >= 20:
+                break
+        process.kill()
+    assert process.returncode == -signal.SIGKILL
+    checkpoint = last_complete(tmp_path / "killed")
+    killed = spacy.load(checkpoint)
+    score = killed.meta["performance"]["ents_f"]
+    assert score > 0
+
+    config = resume(checkpoint, tmp_path / "resume.cfg")
+    model = killed.get_pipe("cmner").model
+    resumed = init_nlp(load_config(config, {"training.max_steps": 20}))
+    assert resumed.get_pipe("cmner").model.to_bytes() == model.to_bytes()
+    train(config, tmp_path / "resumed", overrides={"training.max_steps": 20})
+    assert spacy.load(tmp_path / "resumed" / "model-best").meta["performance"]["ents_f"] >= score
+
+
+WATCHED = """
+import shutil
+import sys
+from pathlib import Path
+from spacy.cli.train import train
+
+output, snapshots = Path(sys.argv[2]), Path(sys.argv[3])
+taking, count = False, 0
+
+def snapshot(event, arguments):
+    # What a kill at this moment would leave behind.
+    global taking, count
+    writes = event in ("os.mkdir", "os.remove", "os.rmdir") or (
+        event == "open" and isinstance(arguments[1], str) and set("wax") & set(arguments[1])
+    )
+    if writes and not taking and str(output) in str(arguments[0]):
+        taking = True
+        if (output / "model-best" / "vocab").exists() or count:
+            shutil.copytree(output, snapshots / f"{count:04}")
+            count += 1
+        taking = False
+
+sys.addaudithook(snapshot)
+train(sys.argv[1], output, overrides=dict(zip(sys.argv[4::2], map(eval, sys.argv[5::2]))))
+"""
+
+
+def test_at_each_moment_one_checkpoint_is_complete(overrides, tmp_path):
+    """From the first one on."""
+    settings = {**overrides, "training.max_steps": 2, "training.eval_frequency": 1}
+    pairs = [part for name, value in settings.items() for part in (name, repr(value))]
+    (tmp_path / "snapshots").mkdir()
+    command = [sys.executable, "-c", WATCHED, CONFIG, tmp_path / "output", tmp_path / "snapshots"]
+    subprocess.run([*command, *pairs], check=True, capture_output=True)
+    snapshots = sorted((tmp_path / "snapshots").iterdir())
+    found = [last_complete(snapshot).name for snapshot in snapshots]
+    assert {*found} == {"model-last", "model-best"}

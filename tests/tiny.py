@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import spacy
+from hypothesis import strategies as st
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
@@ -20,6 +21,7 @@ SENTENCES = [
     ("复查，一切正常。", []),
 ]
 LABELS = ("bod", "dru", "sym")
+FOLDER = Path(__file__).parent
 FILES = ("glyphs", "components", "vectors", "lexicon", "bigrams")
 
 EMBED: dict[str, Any] = {
@@ -40,6 +42,20 @@ MODEL: dict[str, Any] = {
     },
 }
 CHARACTERS = {"nlp": {"tokenizer": {"@tokenizers": "spacy-cmner.char_tokenizer.v1"}}}
+
+
+def texts() -> st.SearchStrategy[str]:
+    """Texts of all planes: with lone surrogates, marks of direction, joined and combined
+    characters, blanks and control characters, between such as the tiny model knows."""
+    known = st.sampled_from(sorted({char for text, _ in SENTENCES for char in text}))
+    marks = ["\0", "\u200d", "\u200f", "\u202e", "\u2066", "\ufeff", "\u0301", "\ufe0f"]
+    blanks = [" ", "\t", "\n", "\r\n", "\u2028", "\u3000"]
+    wide = ["\ud800", "\udfff", "👩\u200d👩\u200d👧", "👍🏽", "𠮷", "\U0010ffff"]
+    letters = ["Ａ", "ﬁ", "İ", "ß", "CT", "0.5mg", "Ⅱ期", "120/80mmHg"]
+    words = ["3天", "头晕", "布洛芬", "无", "否认"]
+    hostile = st.sampled_from([*marks, *blanks, *wide, *letters, *words])
+    anything = st.characters(categories=None)
+    return st.lists(known | hostile | anything, max_size=30).map("".join)
 
 
 def resource_paths(folder: Path) -> dict[str, Path]:

@@ -66,7 +66,7 @@ def test_hostile_texts(trained, text):
 
 
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(st.text(max_size=20), max_size=4))
+@given(st.lists(tiny.texts(), max_size=4))
 @example(["咳嗽", "", "\r\n"])
 def test_any_texts_in_one_batch(trained, texts):
     docs = list(trained.pipe(texts, batch_size=len(texts) + 1))
