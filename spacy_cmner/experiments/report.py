@@ -47,6 +47,7 @@ def differences_table(summary: Summary, reference: RowSummary) -> Table:
 
 def measure_table(summary: Summary, title: str, measures: Sequence[Measure]) -> Table:
     """Means and standard deviations over seeds."""
+    measures = summary.measured(measures)
     rows = [
         (
             each.row.label,
@@ -111,7 +112,8 @@ def write_csv(summary: Summary, path: Path) -> None:
     """Every measure of every row, unrounded; empty are the deviation of a single seed and the
     test of the reference."""
     header = ["row", "model", "seeds"]
-    for measure in MEASURES:
+    measures = summary.measured(MEASURES)
+    for measure in measures:
         header += [f"{measure.name} mean", f"{measure.name} std"]
     header += ["ΔF1", "ΔF1 low", "ΔF1 high", "p bootstrap", "p randomisation"]
     with path.open("w", encoding="utf-8", newline="") as file:
@@ -123,7 +125,7 @@ def write_csv(summary: Summary, path: Path) -> None:
                 "model": each.row.label,
                 "seeds": len(each.runs),
             }
-            for measure in MEASURES:
+            for measure in measures:
                 spread = each.spread(measure)
                 cells[f"{measure.name} mean"] = spread.mean
                 cells[f"{measure.name} std"] = spread.deviation

@@ -32,10 +32,15 @@ class Measure:
     digits: int = 1
 
     def read(self, metrics: Mapping[str, Any]) -> float:
+        """RAISES: KeyError if the run has not measured it."""
         value: Any = metrics
         for key in self.path:
             value = value[key]
         return self.scale * float(value)
+
+    def is_in(self, metrics: Mapping[str, Any]) -> bool:
+        """Whether the run has measured it."""
+        return self.path[0] in metrics
 
 
 F1 = Measure("F1 all", ("all", "f"), 100, 2)
@@ -122,6 +127,11 @@ class Summary:
     rows: Sequence[RowSummary]
     missing: Sequence[Row]
     reference: RowSummary | None
+
+    def measured(self, measures: Sequence[Measure]) -> list[Measure]:
+        """Those that every run has measured: one of an earlier release may lack some."""
+        metrics = [metrics for each in self.rows for metrics in each.metrics]
+        return [measure for measure in measures if all(map(measure.is_in, metrics))]
 
 
 def summarise(

@@ -184,6 +184,16 @@ def test_markdown_says_what_it_rests_on(runs, texts):
     assert "| Strong | 2 |" in text and "| Strong | -" not in text
 
 
+def test_a_figure_that_a_run_lacks_is_left_out(runs, texts):
+    summary = summary_of(runs, texts)
+    assert "F1 new texts" in make_tables(summary)[0].header
+    older = dict(summary.rows[0].metrics[0])
+    del older["deduplicated"]
+    rows = [replace(summary.rows[0], metrics=[older]), *summary.rows[1:]]
+    table = make_tables(replace(summary, rows=rows))[0]
+    assert table.header == ("model", "seeds", "P", "R", "F1 all", "F1 flat", "F1 seen", "F1 unseen")
+
+
 def test_kinds_of_errors(runs, texts):
     summary = summary_of(runs, texts, report="errors")
     (table,) = make_tables(summary)
