@@ -400,6 +400,12 @@ class Messages:
         "and the model from one pipeline."
     )
     CM430 = Message("min_precision = {value} is not possible. Give a number from 0 to 1.")
+    CM431 = Message(
+        "No component of the pipeline ({names}) is a recogniser, whose certainty is asked for. "
+        "Give a pipeline with a cmner component."
+    )
+    CM432 = Message("There is no annotation tool '{tool}'. Choose one of: {tools}.")
+    CM433 = Message("{path} holds no text that can be read. Give texts; the first problem: {first}")
 
     # CM5xx: command line
     CM501 = Message(

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from spacy.language import Language
 from spacy.tokens import Doc
@@ -17,6 +17,7 @@ from spacy_cmner.annotation.sources import Source
 from spacy_cmner.errors import CmnerError, Messages
 from spacy_cmner.pipeline import confidence, source
 
+ItemT = TypeVar("ItemT", bound=Item)
 Progress = Callable[[Iterable[Item]], Iterable[Item]]
 
 
@@ -102,7 +103,7 @@ def annotate(
         for doc, place in docs:
             while waiting[0][0] < place:
                 yield _annotate_alone(nlp, waiting.popleft()[1], errors)
-            yield _with_entities(waiting.popleft()[1], doc)
+            yield with_entities(waiting.popleft()[1], doc)
         for _, item in waiting:
             yield _annotate_alone(nlp, item, errors)
     finally:
@@ -180,13 +181,14 @@ def _annotate_alone(nlp: Language, item: Item, errors: _Errors) -> Item:
     errors.kept.clear()
     doc = nlp(item.text)
     if not errors.kept:
-        return _with_entities(item, doc)
+        return with_entities(item, doc)
     problem = f"{type(errors.kept[0]).__name__}: {errors.kept[0]}"
     reason = Messages.CM150.format(number=item.number, problem=problem)
     return BadRecord(item.file, item.number or 0, reason)
 
 
-def _with_entities(item: Item, doc: Doc) -> Item:
+def with_entities(item: ItemT, doc: Doc) -> ItemT:
+    """The record with the entities of its document; a bad one stays as it is."""
     if isinstance(item, BadRecord):
         return item
     entities = tuple(

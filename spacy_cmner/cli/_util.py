@@ -8,6 +8,8 @@ from spacy.language import Language
 from spacy.util import load_model
 from wasabi import msg
 
+from spacy_cmner.annotation.items import BadRecord, SourceRecord
+from spacy_cmner.annotation.sources import Source
 from spacy_cmner.errors import DAMAGE, CmnerError, Messages
 
 
@@ -18,6 +20,22 @@ def errors_shown() -> Iterator[None]:
         yield
     except CmnerError as error:
         msg.fail(str(error), exits=1)
+
+
+def read_source(source: Source) -> list[SourceRecord]:
+    """All records of a source; those that cannot be read are left out, with a warning.
+
+    RAISES: CM433 if none can be read, others as ``Source``.
+    """
+    items = list(source)
+    records = [item for item in items if isinstance(item, SourceRecord)]
+    bad = [item for item in items if isinstance(item, BadRecord)]
+    if not records:
+        first = bad[0].reason if bad else "it is empty."
+        raise Messages.CM433.error(path=source.path, first=first)
+    if bad:
+        msg.warn(f"{len(bad)} bad records are left out; the first: {bad[0].reason}")
+    return records
 
 
 def load_pipeline(model: str | Path) -> Language:

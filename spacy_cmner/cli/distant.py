@@ -1,0 +1,62 @@
+"""`python -m spacy cmner distant`: texts annotated in part by term lists."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from spacy.tokens import DocBin
+from spacy.vocab import Vocab
+from wasabi import msg
+
+from spacy_cmner.annotation.sources import Layout, Source
+from spacy_cmner.cli import cmner_cli
+from spacy_cmner.cli._util import errors_shown, read_source
+from spacy_cmner.pipeline.term_lists import read_terms
+from spacy_cmner.pipeline.term_matcher import TermMatcher
+from spacy_cmner.supervision.distant import PUNCTUATION, Outside, annotate_by_terms
+
+
+@cmner_cli.command("distant")
+def distant_command(
+    source: Annotated[
+        Path, typer.Argument(help="Texts: .txt, .jsonl, .csv, .tsv, .parquet, or a folder.")
+    ],
+    out: Annotated[Path, typer.Argument(help="DocBin to write (.spacy).")],
+    lists: Annotated[
+        list[Path], typer.Option("--terms", "-t", help="Typed term list; may be given again.")
+    ],
+    outside: Annotated[
+        Path | None,
+        typer.Option(help="List (.txt) of strings that no entity holds, beside punctuation."),
+    ] = None,
+    distance: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            help="In sentences with terms, characters further away from them are outside.",
+        ),
+    ] = None,
+    text_column: Annotated[str, typer.Option(help="Column or field of the text.")] = "text",
+    encoding: Annotated[str, typer.Option(help="Encoding of the source.")] = "utf-8",
+) -> None:
+    """Annotate texts by term lists: terms are entities, punctuation is outside, the rest missing.
+
+    `spacy train` reads the result; the recogniser sums over what is missing.
+    """
+    vocab = Vocab()
+    docbin = DocBin(attrs=["ENT_IOB", "ENT_TYPE"])
+    matcher = TermMatcher()
+    entities = 0
+    with errors_shown():
+        for path in lists:
+            matcher.add(read_terms(path))
+        stop = [] if outside is None else [term.text for term in read_terms(outside)]
+        rule = Outside((*PUNCTUATION, *stop), distance)
+        records = read_source(Source(source, Layout(text=text_column, encoding=encoding)))
+        for record in records:
+            doc = annotate_by_terms(vocab, record.text, matcher, rule)
+            entities += len(doc.ents)
+            docbin.add(doc)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    docbin.to_disk(out)
+    msg.good(f"{out}: {len(records)} texts, {entities} entities")

@@ -1,0 +1,51 @@
+"""`python -m spacy cmner preannotate`: texts for people to correct, the least certain first."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from spacy.cli._util import setup_gpu
+from wasabi import msg
+
+from spacy_cmner.annotation.sources import Layout, Source
+from spacy_cmner.cli import cmner_cli
+from spacy_cmner.cli._util import errors_shown, load_pipeline, read_source
+from spacy_cmner.supervision.preannotation import Measure, rank
+from spacy_cmner.supervision.tools import Tool, write_candidates
+
+
+@cmner_cli.command("preannotate")
+def preannotate_command(
+    model: Annotated[str, typer.Argument(help="Pipeline: a folder or an installed package.")],
+    source: Annotated[
+        Path, typer.Argument(help="Texts: .txt, .jsonl, .csv, .tsv, .parquet, or a folder.")
+    ],
+    out: Annotated[
+        Path, typer.Argument(help="File to write: .jsonl for doccano, .json for Label Studio.")
+    ],
+    tool: Annotated[Tool, typer.Option("--tool", "-t", help="Who imports it.")] = "doccano",
+    by: Annotated[
+        Measure,
+        typer.Option(
+            help="Certainty: of the best reading, of that per character, or of the least certain "
+            "entity."
+        ),
+    ] = "reading",
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Write only so many, the least certain.")
+    ] = None,
+    text_column: Annotated[str, typer.Option(help="Column or field of the text.")] = "text",
+    id_column: Annotated[str, typer.Option(help="Column or field of the name.")] = "id",
+    encoding: Annotated[str, typer.Option(help="Encoding of the source.")] = "utf-8",
+    gpu_id: Annotated[int, typer.Option("--gpu-id", "-g", help="GPU, or -1 for the CPU.")] = -1,
+) -> None:
+    """Annotate texts and sort them for an annotation tool, the least certain first.
+
+    `cmner convert --format jsonl` (doccano) or `label_studio` reads what the tool exports.
+    """
+    setup_gpu(gpu_id, silent=True)
+    with errors_shown():
+        records = read_source(Source(source, Layout(text_column, id_column, encoding)))
+        candidates = rank(load_pipeline(model), records, by)[:limit]
+        write_candidates(candidates, out, tool)
+    msg.good(f"{out}: {len(candidates)} of {len(records)} texts for {tool}")

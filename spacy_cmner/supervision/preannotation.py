@@ -1,0 +1,90 @@
+"""Texts with their predicted entities for people to correct, the least certain first.
+
+A person's time is best spent on the texts that the recogniser is least sure of: uncertainty
+sampling (Lewis and Gale, 1994). The CRF gives the probability of a reading of a text exactly.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from typing import Literal, NamedTuple
+
+from spacy.language import Language
+from spacy.tokens import Doc
+
+from spacy_cmner.annotation.items import SourceRecord
+from spacy_cmner.annotation.runner import with_entities
+from spacy_cmner.errors import Messages
+from spacy_cmner.pipeline import confidence
+from spacy_cmner.pipeline.cmner import ChineseMedicalNER
+
+Measure = Literal["reading", "character", "entity"]
+
+
+class Candidate(NamedTuple):
+    """A text to be corrected.
+
+    record (SourceRecord): with the entities that were found.
+    certainty (float): the lower, the more is to be learned from it.
+    """
+
+    record: SourceRecord
+    certainty: float
+
+
+def rank(
+    nlp: Language, records: Iterable[SourceRecord], by: Measure = "reading"
+) -> list[Candidate]:
+    """Annotate texts and sort them by the certainty of the recogniser, the least certain first.
+
+    nlp (Language): a pipeline with a ``cmner`` component.
+    by (str): the certainty of a text. ``reading``: the probability of its best reading (Culotta and
+        McCallum, 2005), which is lower for longer texts; ``character``: the logarithm of that by
+        the length of the text (Shen et al., 2018); ``entity``: the probability of its least
+        certain entity, 1 without any.
+    RAISES: CM431 if no component of the pipeline is a recogniser.
+    """
+    recogniser = find_recogniser(nlp)
+    scores, recogniser.scores = recogniser.scores, True
+    try:
+        candidates = list(_annotate(nlp, recogniser, records, MEASURES[by]))
+    finally:
+        recogniser.scores = scores
+    return sorted(candidates, key=lambda candidate: candidate.certainty)
+
+
+def find_recogniser(nlp: Language) -> ChineseMedicalNER:
+    """The last recogniser of a pipeline. RAISES: CM431 if there is none."""
+    found = [pipe for _, pipe in nlp.pipeline if isinstance(pipe, ChineseMedicalNER)]
+    if not found:
+        raise Messages.CM431.error(names=", ".join(nlp.pipe_names))
+    return found[-1]
+
+
+def _annotate(
+    nlp: Language,
+    recogniser: ChineseMedicalNER,
+    records: Iterable[SourceRecord],
+    measure: Callable[[Doc, float], float],
+) -> Iterator[Candidate]:
+    """The best reading is looked for before its entities are on the document: afterwards they are
+    constraints, and it is certain."""
+    for record in records:
+        doc = nlp.make_doc(record.text)
+        log_probability = 0.0
+        for _, pipe in nlp.pipeline:
+            if pipe is recogniser:
+                log_probability = recogniser.kbest(doc, 1)[0].log_probability
+            doc = pipe(doc)
+        yield Candidate(with_entities(record, doc), measure(doc, log_probability))
+
+
+def _least_entity(doc: Doc, log_probability: float) -> float:
+    scores = [entity._.get(confidence.NAME) for entity in doc.ents]
+    return min((score for score in scores if score is not None), default=1.0)
+
+
+MEASURES: dict[str, Callable[[Doc, float], float]] = {
+    "reading": lambda doc, log_probability: math.exp(log_probability),
+    "character": lambda doc, log_probability: log_probability / max(len(doc.text), 1),
+    "entity": _least_entity,
+}

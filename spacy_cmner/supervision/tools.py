@@ -1,0 +1,100 @@
+"""Files that annotation tools import, with what was found as suggestions.
+
+Their exports are read by ``data.jsonl`` (doccano) and ``data.label_studio``. Both tools give every
+text a number of their own; the record's own id is kept in the field ``record``.
+
+Sources: doccano, "Sequence labeling, JSONL"; Label Studio, "Import pre-annotated data".
+"""
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, Literal, get_args
+from xml.etree import ElementTree
+
+from spacy_cmner.errors import Messages
+from spacy_cmner.supervision.preannotation import Candidate
+
+Tool = Literal["doccano", "label_studio"]
+
+# The names in Label Studio's labelling configuration that a suggestion refers to.
+CONTROL, OBJECT = "label", "text"
+
+
+def write_candidates(candidates: Sequence[Candidate], path: Path, tool: Tool) -> None:
+    """Write texts for a tool, in their order.
+
+    path (Path): JSON lines for doccano; for Label Studio a JSON list, beside which
+        ``PATH.xml`` is the labelling configuration of its project.
+    RAISES: CM432 if there is no such tool.
+    """
+    if tool not in WRITERS:
+        raise Messages.CM432.error(tool=tool, tools=", ".join(get_args(Tool)))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    WRITERS[tool](candidates, path)
+
+
+def _write_doccano(candidates: Iterable[Candidate], path: Path) -> None:
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        for candidate in candidates:
+            entities = candidate.record.entities
+            item = {
+                "text": candidate.record.text,
+                "label": [[e.start, e.end, e.label] for e in entities],
+                **_about(candidate),
+            }
+            file.write(json.dumps(item, ensure_ascii=False) + "\n")
+
+
+def _write_label_studio(candidates: Sequence[Candidate], path: Path) -> None:
+    tasks = [
+        {
+            "data": {"text": candidate.record.text, **_about(candidate)},
+            "predictions": [{"model_version": "cmner", "result": _results(candidate)}],
+        }
+        for candidate in candidates
+    ]
+    path.write_text(json.dumps(tasks, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    labels = sorted({e.label for candidate in candidates for e in candidate.record.entities})
+    path.with_name(f"{path.name}.xml").write_text(labelling_config(labels), encoding="utf-8")
+
+
+def labelling_config(labels: Iterable[str]) -> str:
+    """The labelling configuration of a Label Studio project."""
+    view = ElementTree.Element("View")
+    control = ElementTree.SubElement(view, "Labels", name=CONTROL, toName=OBJECT)
+    for label in labels:
+        ElementTree.SubElement(control, "Label", value=label)
+    ElementTree.SubElement(view, "Text", name=OBJECT, value="$text")
+    ElementTree.indent(view)
+    return ElementTree.tostring(view, encoding="unicode") + "\n"
+
+
+def _results(candidate: Candidate) -> list[dict[str, Any]]:
+    text = candidate.record.text
+    return [
+        {
+            "id": f"{number}",
+            "from_name": CONTROL,
+            "to_name": OBJECT,
+            "type": "labels",
+            "value": {
+                "start": e.start,
+                "end": e.end,
+                "text": text[e.start : e.end],
+                "labels": [e.label],
+            },
+        }
+        for number, e in enumerate(candidate.record.entities)
+    ]
+
+
+def _about(candidate: Candidate) -> dict[str, Any]:
+    id_ = candidate.record.id
+    return {**({} if id_ is None else {"record": id_}), "certainty": round(candidate.certainty, 6)}
+
+
+WRITERS: dict[str, Callable[[Sequence[Candidate], Path], None]] = {
+    "doccano": _write_doccano,
+    "label_studio": _write_label_studio,
+}
