@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
-from spacy.attrs import ORTH, SPACY
+from spacy.attrs import LENGTH, ORTH, SPACY
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.util import DummyTokenizer
@@ -18,8 +18,13 @@ from spacy.vocab import Vocab
 REPLACEMENT = "\ufffd"
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
-# The code points of characters met so far, by the hash that every vocabulary gives them.
-_CODE_POINTS: dict[int, int] = {}
+# The code points of characters met so far, by the hash that every vocabulary gives them: in a slot
+# that the hash names, or beside the slots where another character was there first. A slot is never
+# changed once its hash is written, and that comes last: threads may read it at any time.
+_SLOTS = 1 << 17
+_HASHES = np.zeros(_SLOTS, dtype=np.uint64)
+_CODES = np.zeros(_SLOTS, dtype=np.int64)
+_OTHERS: dict[int, int] = {}
 
 
 def replace_surrogates(text: str) -> str:
@@ -49,24 +54,59 @@ def code_points(docs: Sequence[Doc]) -> npt.NDArray[np.int64] | None:
     RETURNS (Optional[Ints1d]): (N,) code points; None if any token is longer than a character or
         is followed by a blank that is no token.
     """
-    orths: list[int] = []
-    for doc in docs:
-        tokens = doc.to_array([ORTH, SPACY])
-        if tokens[:, 1].any():
+    if not docs:
+        return np.zeros(0, dtype=np.int64)
+    tokens = np.concatenate([doc.to_array([ORTH, SPACY]) for doc in docs])
+    if tokens[:, 1].any():
+        return None
+    orths = tokens[:, 0].astype(np.uint64)
+    slots = (orths % _SLOTS).astype(np.int64)
+    missed = np.flatnonzero(_HASHES[slots] != orths)
+    codes = _CODES[slots]
+    if len(missed):
+        distinct, inverse = np.unique(orths[missed], return_inverse=True)
+        found = [_code_point(docs[0].vocab, orth) for orth in distinct.tolist()]
+        if None in found:
             return None
-        orths += tokens[:, 0].tolist()
-    for orth in set(orths).difference(_CODE_POINTS):
-        word = docs[0].vocab.strings[orth]
+        codes[missed] = np.array(found, dtype=np.int64)[inverse]
+    return codes
+
+
+def _code_point(vocab: Vocab, orth: int) -> int | None:
+    """The character with a hash, remembered; None if it is the hash of another kind of string."""
+    if orth not in _OTHERS:
+        word = vocab.strings[orth]
         if len(word) != 1:
             return None
-        _CODE_POINTS[orth] = ord(word)
-    return np.fromiter(map(_CODE_POINTS.__getitem__, orths), dtype=np.int64, count=len(orths))
+        slot = orth % _SLOTS
+        if _HASHES[slot]:
+            _OTHERS[orth] = ord(word)
+        else:
+            _CODES[slot] = ord(word)
+            _HASHES[slot] = orth
+        return ord(word)
+    return _OTHERS[orth]
+
+
+def is_char_doc(doc: Doc) -> bool:
+    """Whether a token's index is its offset: every token is a character, and no blank is between
+    two."""
+    return bool((doc.to_array([LENGTH, SPACY]) == (1, 0)).all())
+
+
+def read_texts(docs: Sequence[Doc]) -> list[str]:
+    """`doc.text` of each document, fast where one token is one character."""
+    codes = code_points(docs)
+    if codes is None:
+        return [docs[0].text] if len(docs) == 1 else [read_text(doc) for doc in docs]
+    joined = codes.astype("<u4").tobytes().decode("utf-32-le")
+    ends = np.cumsum([len(doc) for doc in docs], dtype=np.int64).tolist()
+    return [joined[start:end] for start, end in zip([0, *ends], ends, strict=False)]
 
 
 def read_text(doc: Doc) -> str:
-    """`doc.text`, fast where one token is one character."""
-    codes = code_points([doc])
-    return doc.text if codes is None else codes.astype("<u4").tobytes().decode("utf-32-le")
+    """As ``read_texts``, of one document."""
+    return read_texts([doc])[0]
 
 
 class CharTokenizer(DummyTokenizer):

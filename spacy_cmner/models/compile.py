@@ -16,6 +16,7 @@ from thinc.api import Model
 
 from spacy_cmner.errors import Messages
 from spacy_cmner.layers.char_table import CharTable
+from spacy_cmner.layers.contextual import WordContext
 from spacy_cmner.layers.local_global import LocalGlobal
 from spacy_cmner.models.char_table import build_char_table_embed
 from spacy_cmner.models.onnx_bilstm import compile_bilstm
@@ -26,7 +27,8 @@ from spacy_cmner.types import EmbedModel
 Runtime = Literal["torch", "onnx"]
 
 # What each architecture becomes, and the name of its layer.
-LOCAL_GLOBAL, BILSTM = "local_global_embed", "bilstm_encoder"
+LOCAL_GLOBAL, CONTEXTUAL = "local_global_embed", "contextual_embed"
+BILSTM = "bilstm_encoder"
 TABLES = {"spacy-cmner.LocalGlobalEmbed.v1": "spacy-cmner.CharTableEmbed.v1"}
 GRAPHS = {"spacy-cmner.BiLSTMEncoder.v1": "spacy-cmner.OnnxBiLSTMEncoder.v1"}
 
@@ -96,6 +98,9 @@ def compile_model(
     """A copy of a trained model, with each layer that can be compiled replaced."""
     compiled = model.copy()
     compilers: dict[str, Callable[[Model], Model]] = {LOCAL_GLOBAL: compile_embed}
+    for node in compiled.walk():
+        if node.name == CONTEXTUAL:
+            compile_words(node)
     if runtime == "onnx":
         compilers[BILSTM] = partial(compile_bilstm, precision=precision)
     for node in list(compiled.walk()):
@@ -122,3 +127,17 @@ def compile_embed(model: EmbedModel) -> EmbedModel:
     cast(TorchShim, embed.shims[0]).set_module(settings, table)
     embed.set_dim("nO", module.width)
     return embed
+
+
+def compile_words(model: EmbedModel) -> None:
+    """Project the word vectors of a ``ContextualEmbed`` once, instead of every set of words."""
+    shim = cast(TorchShim, model.shims[0])
+    trained = cast(WordContext, shim.module)
+    if trained.project is None:
+        return
+    settings = {**shim.cfg, "word_width": trained.project.out_features, "set_width": None}
+    module = WordContext(**settings)
+    weights = trained.state_dict()
+    projection = weights.pop("project.weight")
+    module.load_state_dict({**weights, "words.weight": weights["words.weight"] @ projection.T})
+    shim.set_module(settings, module)

@@ -14,7 +14,8 @@ from spacy.tokens import Doc
 from thinc.model import Model, deserialize_attr, serialize_attr
 
 from spacy_cmner.automaton import Automaton, Ints, Matches
-from spacy_cmner.tokenizer import read_text
+from spacy_cmner.layers.sentences import Sentences, spread
+from spacy_cmner.tokenizer import read_texts
 
 BEGIN, MIDDLE, END, SINGLE = range(4)
 
@@ -50,32 +51,30 @@ class WordMatcher:
 
     def __call__(self, docs: Sequence[Doc]) -> Matches:
         """All occurrences in the documents, whose characters count as packed end to end."""
-        return self._automaton([read_text(doc) for doc in docs])
+        return self._automaton(read_texts(docs))
 
 
-def read_words(matcher: WordMatcher, docs: Sequence[Doc], device: Any) -> tuple[Ints, ...]:
-    """The words of two characters or more, as ``Matches``, and the lengths of the documents.
+def read_words(matcher: WordMatcher, docs: Sequence[Doc], device: Any) -> tuple[Sentences]:
+    """The documents as sentences, with their words of two characters or more.
 
     A word of one character says nothing to these models that its character does not.
     """
     found = matcher(docs)
     is_long = found.ends - found.starts > 1
     lengths = np.array([len(doc) for doc in docs], dtype=np.int64)
-    return found.words[is_long], found.starts[is_long], found.ends[is_long], lengths
+    return (Sentences(found.words[is_long], found.starts[is_long], found.ends[is_long], lengths),)
 
 
 def places(matches: Matches) -> Places:
     """Spread occurrences over their characters, in the order of the occurrences."""
-    lengths = matches.ends - matches.starts
-    words = np.repeat(matches.words, lengths)
-    first = np.repeat(np.cumsum(lengths) - lengths, lengths)
-    offset = np.arange(len(words)) - first
-    length = np.repeat(lengths, lengths)
-    place = np.full(len(words), MIDDLE)
-    place[offset == length - 1] = END
-    place[offset == 0] = BEGIN
-    place[length == 1] = SINGLE
-    return Places(words, np.repeat(matches.starts, lengths) + offset, place)
+    holders, characters = spread(matches.starts, matches.ends)
+    is_first = characters == matches.starts[holders]
+    is_last = characters == matches.ends[holders] - 1
+    place = np.full(len(holders), MIDDLE)
+    place[is_last] = END
+    place[is_first] = BEGIN
+    place[is_first & is_last] = SINGLE
+    return Places(matches.words[holders], characters, place)
 
 
 @serialize_attr.register

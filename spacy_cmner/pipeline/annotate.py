@@ -14,6 +14,7 @@ from spacy.util import filter_spans
 from spacy_cmner.errors import CmnerWarning, Messages
 from spacy_cmner.pipeline.marks import blocked_spans
 from spacy_cmner.pipeline.source import add_source
+from spacy_cmner.tokenizer import is_char_doc
 from spacy_cmner.types import CharSpan
 
 ALIGNMENT_MODES = ("strict", "contract", "expand")
@@ -35,6 +36,9 @@ def align(
         it, contract and expand move the boundary, as in ``Doc.char_span``.
     RETURNS (Tuple[List[Span], List[CharSpan]]): the spans, and those that had to be dropped.
     """
+    found = list(found)
+    if found and is_char_doc(doc):
+        return [Span(doc, start, end, label=label) for start, end, label in found], []
     spans, dropped = [], []
     for char_span in found:
         start, end, label = char_span

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from spacy.language import Language
 from spacy.pipeline import TrainablePipe
-from spacy.tokens import Doc, Span
+from spacy.tokens import Doc
 from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.util import SimpleFrozenList, ensure_path
 from thinc.api import Config, Model, Optimizer, set_dropout_rate
@@ -339,18 +339,16 @@ class ChineseMedicalNER(TrainablePipe):
         misaligned: list[str] = []
         for doc, found in zip(docs, scores, strict=True):
             known = {(ent.start_char, ent.end_char) for ent in doc.ents}
-            probabilities: dict[Span, float | None] = {}
-            for start, end, label, score in found:
-                if (start, end) not in known:
-                    aligned, dropped = align(
-                        doc, [CharSpan(start, end, label)], self.alignment_mode
-                    )
-                    probabilities.update(dict.fromkeys(aligned, score))
-                    misaligned += [doc.text[span.start : span.end] for span in dropped]
-            added = add_entities(doc, probabilities)
+            new = [span for span in found if (span.start, span.end) not in known]
+            spans, dropped = align(doc, [CharSpan(*span[:3]) for span in new], self.alignment_mode)
+            misaligned += [doc.text[start:end] for start, end, _ in dropped]
+            added = add_entities(doc, spans)
             for entity in added:
                 add_source(entity, MODEL)
             if self.scores:
+                lost = set(dropped)
+                kept = [span.score for span in new if CharSpan(*span[:3]) not in lost]
+                probabilities = dict(zip(spans, kept, strict=True))
                 write_scores(doc, added, [probabilities[entity] for entity in added])
         warn_misaligned(misaligned, self.alignment_mode)
 

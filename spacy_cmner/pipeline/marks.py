@@ -10,12 +10,13 @@ from operator import attrgetter
 
 import numpy as np
 import numpy.typing as npt
+from spacy.attrs import ENT_IOB, ENT_TYPE, LENGTH, SPACY
 from spacy.tokens import Doc, Span
 from spacy.training import Example
 
 from spacy_cmner.errors import Messages
 from spacy_cmner.layers.crf import TagScheme
-from spacy_cmner.tokenizer import code_points, read_text
+from spacy_cmner.tokenizer import read_text
 from spacy_cmner.types import CharSpan, TextRange
 
 # Values of token.ent_iob that are not names in spaCy's API.
@@ -101,7 +102,8 @@ def read_marks(doc: Doc) -> Marks:
         CharSpan(span.start_char, span.end_char, span.label_)
         for span in doc.spans.get(FORBIDDEN_KEY, ())
     ]
-    return Marks(char_spans(doc), _characters(doc, _blocked(doc)), forbidden)
+    spans = char_spans(doc) if doc.to_array(ENT_TYPE).any() else []
+    return Marks(spans, _characters(doc, _blocked(doc)), forbidden)
 
 
 def read_gold(example: Example) -> Gold:
@@ -113,7 +115,7 @@ def read_gold(example: Example) -> Gold:
     predicted_text, text = read_text(example.predicted), read_text(reference)
     if predicted_text != text:
         raise Messages.CM407.error(predicted=predicted_text[:30], reference=text[:30])
-    missing = reference.to_array("ENT_IOB") == MISSING
+    missing = reference.to_array(ENT_IOB) == MISSING
     return Gold(char_spans(reference), _characters(reference, missing))
 
 
@@ -128,14 +130,12 @@ def blocked_spans(doc: Doc) -> list[Span]:
 
 
 def _blocked(doc: Doc) -> Bools:
-    marks = doc.to_array(["ENT_IOB", "ENT_TYPE"])
+    marks = doc.to_array([ENT_IOB, ENT_TYPE])
     return (marks[:, 0] == BEGIN) & (marks[:, 1] == 0)
 
 
 def _characters(doc: Doc, tokens: Bools) -> Bools:
     """Spread a flag on tokens over the characters of the text; a blank between tokens goes with
     the token before it."""
-    if code_points([doc]) is not None:
-        return tokens
-    sizes = [len(token.text_with_ws) for token in doc]
+    sizes = doc.to_array([LENGTH, SPACY]).sum(axis=1, dtype=np.int64)
     return np.repeat(tokens, sizes)

@@ -7,7 +7,7 @@ from spacy.tokens import Doc
 from spacy.vocab import Vocab
 
 from spacy_cmner.pipeline.windows import split_windows
-from spacy_cmner.tokenizer import char_doc, read_text
+from spacy_cmner.tokenizer import char_doc, read_texts
 from spacy_cmner.types import CharSpan, TextRange
 
 
@@ -34,8 +34,8 @@ def read_windows(
     keep (Sequence[Sequence[CharSpan]]): for each document the spans that no window may cut.
     max_length (int): see ``split_windows``.
     """
-    for number, (doc, spans) in enumerate(zip(docs, keep, strict=True)):
-        text = read_text(doc)
+    texts = read_texts(docs)
+    for number, (doc, text, spans) in enumerate(zip(docs, texts, keep, strict=True)):
         places = split_windows(text, max_length, keep=[(span.start, span.end) for span in spans])
         if len(places) == 1 and len(doc) == len(text):
             yield Window(number, places[0], doc)

@@ -28,7 +28,9 @@ def read_sources(span: Span) -> tuple[str, ...]:
 
 def add_source(span: Span, *sources: str) -> None:
     """Record that an entity was found by these sources, too."""
-    write_sources(span, tuple(dict.fromkeys((*read_sources(span), *sources))))
+    data, key, label = _user_data(span), _key(span), span.label_
+    record = data.get(key, {})
+    data[key] = {**record, label: tuple(dict.fromkeys((*record.get(label, ()), *sources)))}
 
 
 def write_sources(span: Span, sources: tuple[str, ...]) -> None:
