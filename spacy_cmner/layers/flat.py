@@ -35,6 +35,7 @@ from torch.nn.functional import dropout as drop
 from torch.nn.functional import linear, relu
 
 from spacy_cmner.layers.bilstm import group_by_length
+from spacy_cmner.layers.sentences import Sentences
 
 # Pairs of tokens that go through a layer together, and position scores that are held at a time.
 MAX_PAIRS = 1 << 19
@@ -65,15 +66,10 @@ class Lattices(NamedTuple):
         )
 
 
-def lay_out(
-    starts: np.ndarray, ends: np.ndarray, lengths: np.ndarray, device: torch.device
-) -> list[Lattices]:
-    """Arrange sentences packed end to end as flat lattices, those of similar length together.
-
-    starts, ends (Ints1d): (M,) packed positions of the words, in the order of the sentences.
-    lengths (Ints1d): (B,) characters of the sentences.
-    """
-    begins = np.cumsum(lengths) - lengths
+def lay_out(sentences: Sentences, device: torch.device) -> list[Lattices]:
+    """Arrange sentences as flat lattices, those of similar length together."""
+    _, starts, ends, lengths = sentences
+    begins = sentences.begins
     counts = np.bincount(
         np.searchsorted(begins + lengths, starts, side="right"), minlength=len(lengths)
     )
@@ -279,28 +275,18 @@ class Flat(nn.Module):
         self.from_words = nn.Linear(word_width, self.width)
         self.layers = nn.ModuleList(FlatLayer(n_heads, head_width, factor) for _ in range(depth))
 
-    def forward(
-        self,
-        rows: Tensor,
-        words: np.ndarray,
-        starts: np.ndarray,
-        ends: np.ndarray,
-        lengths: np.ndarray,
-        dropout: float = 0.0,
-    ) -> Tensor:
+    def forward(self, rows: Tensor, sentences: Sentences, dropout: float = 0.0) -> Tensor:
         """Encode.
 
-        rows (N, width_in): the sentences packed end to end.
-        words, starts, ends (M,): numbers and packed positions of the matched words.
-        lengths (B,): of the sentences; they sum to N, zeros allowed.
+        rows (N, width_in): the characters of the sentences, packed end to end.
         dropout (float): applied to characters, words and the output, in training only.
         """
-        vectors = self.words(torch.from_numpy(words).to(rows.device))
+        vectors = sentences.embed_words(self.words)
         characters = self.from_characters(drop(rows, dropout, training=self.training))
         matched = self.from_words(drop(vectors, dropout, training=self.training))
         tokens = torch.cat([characters, matched])
         encoded = characters
-        for lattices in lay_out(starts, ends, lengths, rows.device):
+        for lattices in lay_out(sentences, rows.device):
             layer = tokens[lattices.tokens]
             for depth, transform in enumerate(self.layers, start=1):
                 is_last = depth == len(self.layers)

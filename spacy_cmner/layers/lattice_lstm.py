@@ -25,6 +25,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import dropout as drop
 
+from spacy_cmner.layers.sentences import Sentences
+
 
 class Plan(NamedTuple):
     """In which order one direction reads a batch: T steps, N characters, M words.
@@ -46,26 +48,16 @@ class Plan(NamedTuple):
     tails: list[Tensor]
 
 
-def make_plan(
-    words: np.ndarray,
-    starts: np.ndarray,
-    lasts: np.ndarray,
-    lengths: np.ndarray,
-    device: torch.device,
-    reverse: bool = False,
-) -> Plan:
+def make_plan(sentences: Sentences, device: torch.device, reverse: bool = False) -> Plan:
     """Plan one direction.
 
-    words, starts, lasts (M,): rows of the words, packed positions of their first and last
-        characters.
-    lengths (B,): of the sequences; zeros allowed.
     reverse (bool): read from right to left; a word then begins at its last character.
     """
-    order = np.argsort(-lengths, kind="stable")
-    rank = np.argsort(order)
-    begins = np.cumsum(lengths) - lengths
-    owners = np.repeat(np.arange(len(lengths)), lengths)  # (N,) sequence of each character
-    steps = np.arange(len(owners)) - begins[owners]
+    words, starts, ends, lengths = sentences
+    lasts = ends - 1
+    rank = np.argsort(np.argsort(-lengths, kind="stable"))
+    owners = sentences.owners
+    steps = np.arange(len(owners)) - sentences.begins[owners]
     if reverse:
         steps = lengths[owners] - 1 - steps
         starts, lasts = lasts, starts
@@ -197,21 +189,10 @@ class LatticeLstm(nn.Module):
         self.backwards = LatticeDirection(width_in, word_width, hidden_width)
         self.width = 2 * hidden_width
 
-    def forward(
-        self,
-        rows: Tensor,
-        words: np.ndarray,
-        starts: np.ndarray,
-        ends: np.ndarray,
-        lengths: np.ndarray,
-        dropout: float = 0.0,
-    ) -> Tensor:
+    def forward(self, rows: Tensor, sentences: Sentences, dropout: float = 0.0) -> Tensor:
         """Encode.
 
-        rows (N, width_in): the characters of the sequences, packed end to end.
-        words, starts, ends (M,): numbers of matched words of two characters or more, positions of
-            their first characters and after their last.
-        lengths (B,): of the sequences; zeros allowed.
+        rows (N, width_in): the characters of the sentences, packed end to end.
         dropout (float): applied to the characters, words and output, in training only.
         """
         if not len(rows):
@@ -220,8 +201,7 @@ class LatticeLstm(nn.Module):
         rows = drop(rows, dropout, training=self.training)
         encoded = []
         for direction in (self.forwards, self.backwards):
-            reverse = direction is self.backwards
-            plan = make_plan(words, starts, ends - 1, lengths, rows.device, reverse)
+            plan = make_plan(sentences, rows.device, reverse=direction is self.backwards)
             vectors = drop(self.words(plan.words), dropout, training=self.training)
             encoded.append(direction(rows, vectors, plan))
         return drop(torch.cat(encoded, dim=1), dropout, training=self.training)

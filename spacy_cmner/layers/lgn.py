@@ -24,13 +24,12 @@ attention is a softmax over the runs of a list of pairs, so nothing is padded.
 
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import dropout as drop
 
 from spacy_cmner.layers.bilstm import BiLSTM
-from spacy_cmner.layers.lr_cnn import find_neighbours, neighbour_rows
+from spacy_cmner.layers.sentences import Sentences, neighbour_rows, spread
 
 
 class Graph(NamedTuple):
@@ -198,41 +197,29 @@ class Lgn(nn.Module):
         self.forwards = LexiconGraph(*sizes)
         self.backwards = LexiconGraph(*sizes)
 
-    def forward(
-        self,
-        rows: Tensor,
-        words: np.ndarray,
-        starts: np.ndarray,
-        ends: np.ndarray,
-        lengths: np.ndarray,
-        dropout: float = 0.0,
-    ) -> Tensor:
+    def forward(self, rows: Tensor, sentences: Sentences, dropout: float = 0.0) -> Tensor:
         """Encode.
 
-        rows (N, width_in): the sentences packed end to end.
-        words, starts, ends (M,): numbers and packed positions of the matched words.
-        lengths (B,): of the sentences; they sum to N, zeros allowed.
+        rows (N, width_in): the characters of the sentences, packed end to end.
         dropout (float): applied to characters, words and the output, in training only.
         """
-        numbers, first, last = (
-            torch.from_numpy(each).to(rows.device) for each in (words, starts, ends - 1)
-        )
-        vectors = drop(self.words(numbers), dropout, training=self.training)
+        vectors = drop(sentences.embed_words(self.words), dropout, training=self.training)
         edges = torch.tanh(self.from_words(vectors))
-        states = self.lstm(drop(rows, dropout, training=self.training), lengths)
-        following, previous = find_neighbours(lengths, rows.device)
-        sizes = torch.from_numpy(lengths).to(rows.device)
-        sentences = torch.arange(len(lengths), device=rows.device).repeat_interleave(sizes)
-        spans = last - first + 1
-        holders = torch.arange(len(words), device=rows.device).repeat_interleave(spans)
-        within = torch.arange(len(holders), device=rows.device) - (spans.cumsum(0) - spans)[holders]
-        shared = (sentences, sentences[first], holders, first[holders] + within)
+        states = self.lstm(drop(rows, dropout, training=self.training), sentences.lengths)
+        following, previous = sentences.neighbours(rows.device)
+        firsts, lasts = sentences.starts, sentences.ends - 1
+        holders, held = spread(sentences.starts, sentences.ends)
+        owners = sentences.owners
+        first, last, *shared = (
+            torch.from_numpy(each).to(rows.device)
+            for each in (firsts, lasts, owners, owners[firsts], holders, held)
+        )
         directions = (
             (self.forwards, Graph(first, last, previous, *shared)),
             (self.backwards, Graph(last, first, following, *shared)),
         )
         encoded = [
-            network(half, edges, len(lengths), graph)
+            network(half, edges, len(sentences.lengths), graph)
             for half, (network, graph) in zip(states.chunk(2, dim=1), directions, strict=True)
         ]
         return drop(torch.cat(encoded, dim=1), dropout, training=self.training)

@@ -25,23 +25,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import dropout as drop
 
-
-def find_neighbours(lengths: np.ndarray, device: torch.device) -> tuple[Tensor, Tensor]:
-    """The place after and the place before each of N characters; N at the end of a sentence.
-
-    lengths (Ints1d): of the sentences, packed end to end; they sum to N, zeros allowed.
-    """
-    full = lengths[lengths > 0]
-    n = int(lengths.sum())
-    following, previous = np.arange(1, n + 1), np.arange(-1, n - 1)
-    following[np.cumsum(full) - 1] = n
-    previous[np.cumsum(full) - full] = n
-    return torch.from_numpy(following).to(device), torch.from_numpy(previous).to(device)
-
-
-def neighbour_rows(rows: Tensor, neighbours: Tensor) -> Tensor:
-    """The row of each place's neighbour (see ``find_neighbours``); zeros if it has none."""
-    return torch.cat([rows, rows.new_zeros((1, rows.shape[1]))])[neighbours]
+from spacy_cmner.layers.sentences import Sentences, neighbour_rows
 
 
 class WordGate(nn.Module):
@@ -142,34 +126,25 @@ class LrCnn(nn.Module):
         self.forwards = Pyramid(width_in, word_width, hidden_width, depth, rethink)
         self.backwards = Pyramid(width_in, word_width, hidden_width, depth, rethink)
 
-    def forward(
-        self,
-        rows: Tensor,
-        words: np.ndarray,
-        starts: np.ndarray,
-        ends: np.ndarray,
-        lengths: np.ndarray,
-        dropout: float = 0.0,
-    ) -> Tensor:
+    def forward(self, rows: Tensor, sentences: Sentences, dropout: float = 0.0) -> Tensor:
         """Encode.
 
-        rows (N, width_in): the sentences packed end to end.
-        words, starts, ends (M,): numbers and packed positions of the matched words.
-        lengths (B,): of the sentences; they sum to N, zeros allowed.
+        rows (N, width_in): the characters of the sentences, packed end to end.
         dropout (float): applied to characters, words and the output, in training only.
         """
         n = len(rows)
-        vectors = self.words(torch.from_numpy(words).to(rows.device))
+        vectors = sentences.embed_words(self.words)
         rows, vectors = (drop(each, dropout, training=self.training) for each in (rows, vectors))
-        following, previous = find_neighbours(lengths, rows.device)
+        following, previous = sentences.neighbours(rows.device)
+        sizes = sentences.ends - sentences.starts
         encoded = []
         for pyramid, neighbours, places in (
-            (self.forwards, following, starts),
-            (self.backwards, previous, ends - 1),
+            (self.forwards, following, sentences.starts),
+            (self.backwards, previous, sentences.ends - 1),
         ):
             layers = []
-            for length in range(2, self.depth + 2):
-                own = np.flatnonzero(ends - starts == length)
+            for size in range(2, self.depth + 2):
+                own = np.flatnonzero(sizes == size)
                 where, which = (torch.from_numpy(i).to(rows.device) for i in (places[own], own))
                 empty = vectors.new_zeros((n, vectors.shape[1]))
                 layers.append(empty.index_copy(0, where, vectors[which]))

@@ -18,12 +18,12 @@ rows are used again from the start beyond the last position, so sentences may ha
 Words have no components: R has only the characters, and only their rows ask.
 """
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import dropout as drop
 
 from spacy_cmner.layers.flat import FlatLayer, lay_out
+from spacy_cmner.layers.sentences import Sentences
 
 
 class RandomAttention(nn.Module):
@@ -81,23 +81,15 @@ class Mect(nn.Module):
         self.ask_components = FlatLayer(n_heads, head_width, factor, RandomAttention(n_heads))
         self.ask_lattice = FlatLayer(n_heads, head_width, factor, RandomAttention(n_heads))
 
-    def forward(
-        self,
-        rows: Tensor,
-        words: np.ndarray,
-        starts: np.ndarray,
-        ends: np.ndarray,
-        lengths: np.ndarray,
-        dropout: float = 0.0,
-    ) -> Tensor:
+    def forward(self, rows: Tensor, sentences: Sentences, dropout: float = 0.0) -> Tensor:
         """See ``Flat.forward``."""
-        vectors = self.words(torch.from_numpy(words).to(rows.device))
+        vectors = sentences.embed_words(self.words)
         rows, vectors = (drop(each, dropout, training=self.training) for each in (rows, vectors))
         characters, components = rows.split(self.widths, dim=1)
         tokens = torch.cat([self.from_characters(characters), self.from_words(vectors)])
         components = self.from_components(components)
         encoded = torch.cat([tokens[: len(rows)], components], dim=1)
-        for lattices in lay_out(starts, ends, lengths, rows.device):
+        for lattices in lay_out(sentences, rows.device):
             lattice = tokens[lattices.tokens]
             front = lattices.only_characters()
             parts = components[front.tokens]

@@ -21,6 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from spacy_cmner.layers.bilstm import BiLSTM
+from spacy_cmner.layers.sentences import Sentences
 
 Strategy = Literal["shortest", "longest", "average", "cnn", "attention"]
 
@@ -135,23 +136,13 @@ class WcLstm(nn.Module):
         self.lstm = BiLSTM(width_in + word_width, hidden_width)
         self.width = 2 * hidden_width
 
-    def forward(
-        self,
-        rows: Tensor,
-        words: np.ndarray,
-        starts: np.ndarray,
-        ends: np.ndarray,
-        lengths: np.ndarray,
-        dropout: float = 0.0,
-    ) -> Tensor:
+    def forward(self, rows: Tensor, sentences: Sentences, dropout: float = 0.0) -> Tensor:
         """Encode.
 
-        rows (N, width_in): the characters of the sequences, packed end to end.
-        words, starts, ends (M,): numbers of matched words, positions of their first characters
-            and after their last.
-        lengths (B,): of the sequences; zeros allowed.
+        rows (N, width_in): the characters of the sentences, packed end to end.
         dropout (float): applied to the input of the LSTM and to the output, in training only.
         """
+        words, starts, ends, lengths = sentences
         none = self.words.num_embeddings - 1
         inputs = []
         for owners in (ends - 1, starts):

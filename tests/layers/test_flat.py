@@ -7,6 +7,7 @@ from torch.nn.functional import relu
 
 from spacy_cmner.layers import flat
 from spacy_cmner.layers.flat import Flat, LatticeAttention, Lattices, lay_out, sinusoids
+from spacy_cmner.layers.sentences import Sentences
 
 HEADS, WIDTH = 2, 4
 
@@ -84,7 +85,7 @@ def test_equals_the_equations_pair_by_pair(monkeypatch, depth, max_scores, max_p
     monkeypatch.setattr(flat, "MAX_PAIRS", max_pairs)
     module = make(depth)
     with torch.no_grad():
-        found = module(ROWS, WORDS, STARTS, ENDS, LENGTHS)
+        found = module(ROWS, Sentences(WORDS, STARTS, ENDS, LENGTHS))
         words = torch.from_numpy(WORDS)
         first = literal_flat(module, ROWS[:6], words[:5], STARTS[:5], ENDS[:5])
         second = literal_flat(module, ROWS[6:], words[5:], STARTS[5:] - 6, ENDS[5:] - 6)
@@ -97,7 +98,7 @@ def test_gradients_equal_those_of_the_equations():
     weights = torch.randn((6, HEADS * WIDTH), generator=torch.Generator().manual_seed(2))
     literal = literal_flat(module, rows, torch.from_numpy(WORDS[:5]), STARTS, ENDS[:5]) * weights
     wanted = torch.autograd.grad(literal.sum(), [rows, *module.parameters()])
-    found = module(rows, WORDS[:5], STARTS[:5], ENDS[:5], LENGTHS[:1]) * weights
+    found = module(rows, Sentences(WORDS[:5], STARTS[:5], ENDS[:5], LENGTHS[:1])) * weights
     gradients = torch.autograd.grad(found.sum(), [rows, *module.parameters()])
     for one, other in zip(gradients, wanted, strict=True):
         torch.testing.assert_close(one, other, atol=1e-4, rtol=1e-4)
@@ -106,14 +107,16 @@ def test_gradients_equal_those_of_the_equations():
 @pytest.mark.parametrize("lengths", [[], [0, 0]])
 def test_nothing_to_read(lengths):
     none = np.zeros(0, dtype=np.int64)
-    found = make()(torch.zeros((0, 5)), none, none, none, np.array(lengths, dtype=np.int64))
+    found = make()(
+        torch.zeros((0, 5)), Sentences(none, none, none, np.array(lengths, dtype=np.int64))
+    )
     assert found.shape == (0, HEADS * WIDTH)
 
 
 def test_without_words():
     none = np.zeros(0, dtype=np.int64)
     module = make()
-    found = module(ROWS[:3], none, none, none, np.array([3]))
+    found = module(ROWS[:3], Sentences(none, none, none, np.array([3])))
     wanted = literal_flat(module, ROWS[:3], torch.zeros(0, dtype=torch.long), none, none)
     torch.testing.assert_close(found, wanted, atol=1e-5, rtol=1e-5)
 
@@ -132,13 +135,14 @@ def test_no_tensor_has_a_vector_for_each_pair():
 
     starts = np.arange(n - 2)
     with torch.no_grad(), Sizes():
-        make(head_width=width)(torch.randn((n, 5)), starts % 7, starts, starts + 2, np.array([n]))
+        sentences = Sentences(starts % 7, starts, starts + 2, np.array([n]))
+        make(head_width=width)(torch.randn((n, 5)), sentences)
     position_tensor = 4 * n * (2 * n - 2) * HEADS * width
     assert largest < position_tensor / 8
 
 
 def test_lattices_hold_every_sentence_once():
-    found = lay_out(STARTS, ENDS, LENGTHS, torch.device("cpu"))
+    found = lay_out(Sentences(WORDS, STARTS, ENDS, LENGTHS), torch.device("cpu"))
     assert sorted(torch.cat([each.rows for each in found]).tolist()) == list(range(10))
     assert sum(int(each.valid.sum()) for each in found) == 10 + len(WORDS)
     assert isinstance(found[0], Lattices)

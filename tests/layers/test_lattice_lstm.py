@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from torch import sigmoid, tanh
 
 from spacy_cmner.layers.lattice_lstm import LatticeDirection, LatticeLstm
+from spacy_cmner.layers.sentences import Sentences
 
 N_WORDS, WORD_WIDTH, WIDTH, HIDDEN = 5, 3, 4, 6
 
@@ -64,7 +65,7 @@ def test_a_batch_equals_the_equations_taken_literally(batch):
     rows = torch.randn((sum(lengths), WIDTH)).double()
     words, sequences, firsts, lasts = np.array(found, dtype=np.int64).reshape(-1, 4).T
     begins = (np.cumsum(lengths) - lengths)[sequences]
-    encoded = module(rows, words, begins + firsts, begins + lasts + 1, np.array(lengths))
+    encoded = module(rows, Sentences(words, begins + firsts, begins + lasts + 1, np.array(lengths)))
     expected = []
     for sequence, part in enumerate(rows.split(lengths)):
         own = [(module.words.weight[w], b, e) for w, s, b, e in found if s == sequence]
@@ -81,13 +82,13 @@ def test_gradients_are_right():
     module = make()
     rows = torch.randn((5, WIDTH), dtype=torch.double, requires_grad=True)
     words, starts, ends = np.array([(0, 0, 2), (1, 0, 3), (2, 1, 3), (0, 3, 5)]).T
-    lengths = np.array([3, 2])
-    assert torch.autograd.gradcheck(lambda x: module(x, words, starts, ends, lengths), rows)
+    sentences = Sentences(words, starts, ends, np.array([3, 2]))
+    assert torch.autograd.gradcheck(lambda x: module(x, sentences), rows)
 
 
 def test_dropout_is_for_training_only():
     module = make()
     rows = torch.randn((4, WIDTH)).double()
-    inputs = (rows, *np.array([(0, 0, 2), (1, 1, 4)]).T, np.array([4]))
+    inputs = rows, Sentences(*np.array([(0, 0, 2), (1, 1, 4)]).T, np.array([4]))
     torch.testing.assert_close(module(*inputs, dropout=0.5), module(*inputs))
     assert (module.train()(*inputs, dropout=0.5) == 0).any()

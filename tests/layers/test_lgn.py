@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from spacy_cmner.layers.lgn import Lgn, softmax_of_sets
+from spacy_cmner.layers.sentences import Sentences
 
 HIDDEN, HEADS, HEAD_WIDTH = 3, 2, 4
 # No word in the last sentence, none that ends at some characters, two that end at one.
@@ -77,7 +78,7 @@ def test_equals_the_equations_node_by_node(iterations):
     ).eval()
     rows = torch.randn((11, 5))
     with torch.no_grad():
-        found = module(rows, WORDS, STARTS, ENDS, LENGTHS)
+        found = module(rows, Sentences(WORDS, STARTS, ENDS, LENGTHS))
         begin = 0
         for n in LENGTHS[LENGTHS > 0].tolist():
             own = [i for i in range(len(WORDS)) if begin <= STARTS[i] < begin + n]

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from spacy_cmner.layers.lr_cnn import LrCnn
+from spacy_cmner.layers.sentences import Sentences
 
 HIDDEN, WORD_WIDTH = 4, 3
 # Words of 2, 3, 3, 4 (no layer) and 2 characters in sentences of 5, 0 and 3 characters.
@@ -64,7 +65,7 @@ def test_equals_the_equations_place_by_place(rethink):
     ).eval()
     rows = torch.randn((8, 5))
     with torch.no_grad():
-        found = module(rows, WORDS, STARTS, ENDS, LENGTHS)
+        found = module(rows, Sentences(WORDS, STARTS, ENDS, LENGTHS))
         begin = 0
         for n in LENGTHS[LENGTHS > 0]:
             inside = [i for i in range(len(WORDS)) if begin <= STARTS[i] < begin + n]
@@ -84,7 +85,10 @@ def test_a_word_longer_than_all_n_grams_changes_nothing():
     torch.manual_seed(0)
     module = LrCnn(5, 5, WORD_WIDTH, HIDDEN, depth=2, rethink=1).eval()
     rows = torch.randn((5, 5))
-    lengths = np.array([5])
-    short = module(rows, WORDS[:3], STARTS[:3], ENDS[:3], lengths)
-    torch.testing.assert_close(module(rows, WORDS[:4], STARTS[:4], ENDS[:4], lengths), short)
-    assert not torch.equal(module(rows, WORDS[:2], STARTS[:2], ENDS[:2], lengths), short)
+
+    def encode(n_words: int) -> torch.Tensor:
+        spans = (each[:n_words] for each in (WORDS, STARTS, ENDS))
+        return module(rows, Sentences(*spans, np.array([5])))
+
+    torch.testing.assert_close(encode(4), encode(3))
+    assert not torch.equal(encode(2), encode(3))

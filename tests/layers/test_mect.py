@@ -4,6 +4,7 @@ from torch.nn.functional import relu
 
 from spacy_cmner.layers.flat import sinusoids
 from spacy_cmner.layers.mect import Mect, RandomAttention
+from spacy_cmner.layers.sentences import Sentences
 
 HEADS, WIDTH = 2, 4
 WORDS, STARTS, ENDS = np.array([0, 2, 1]), np.array([0, 1, 2]), np.array([2, 4, 4])
@@ -48,7 +49,7 @@ def test_equals_the_equations_pair_by_pair():
     ).eval()
     rows = torch.randn((4, 8))
     with torch.no_grad():
-        found = module(rows, WORDS, STARTS, ENDS, np.array([4]))
+        found = module(rows, Sentences(WORDS, STARTS, ENDS, np.array([4])))
         characters = module.from_characters(rows[:, :5])
         lattice = torch.cat([characters, module.from_words(module.words.weight[WORDS])])
         components = module.from_components(rows[:, 5:])

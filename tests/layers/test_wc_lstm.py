@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spacy_cmner.layers.bilstm import BiLSTM
+from spacy_cmner.layers.sentences import Sentences
 from spacy_cmner.layers.wc_lstm import Strategy, WcLstm, WordSetEncoder, make_sets
 
 N_WORDS, WIDTH = 6, 4
@@ -74,7 +75,7 @@ def test_forwards_reads_words_that_end_here_and_backwards_those_that_begin():
     left = module.words(torch.tensor([none, none, 0, 1, none, 2]))
     right = module.words(torch.tensor([none, 1, none, none, 2, none]))
     lengths = np.array([4, 2])
-    encoded = module(rows, words, starts, ends, lengths)
+    encoded = module(rows, Sentences(words, starts, ends, lengths))
     forwards = module.lstm(torch.cat([rows, left], dim=1), lengths)[:, :5]
     backwards = module.lstm(torch.cat([rows, right], dim=1), lengths)[:, 5:]
     torch.testing.assert_close(encoded, torch.cat([forwards, backwards], dim=1))
