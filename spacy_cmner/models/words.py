@@ -15,7 +15,7 @@ from thinc.model import Model, deserialize_attr, serialize_attr
 
 from spacy_cmner.automaton import Automaton, Ints, Matches
 from spacy_cmner.layers.sentences import Sentences, spread
-from spacy_cmner.tokenizer import read_text
+from spacy_cmner.tokenizer import read_texts
 
 BEGIN, MIDDLE, END, SINGLE = range(4)
 
@@ -51,7 +51,7 @@ class WordMatcher:
 
     def __call__(self, docs: Sequence[Doc]) -> Matches:
         """All occurrences in the documents, whose characters count as packed end to end."""
-        return self._automaton([read_text(doc) for doc in docs])
+        return self._automaton(read_texts(docs))
 
 
 def read_words(matcher: WordMatcher, docs: Sequence[Doc], device: Any) -> tuple[Sentences]:
