@@ -74,7 +74,7 @@ def describe(summary: Summary, runs: Runs) -> str:
     training = [each["training"] for each in metrics]
     devices = {
         f"{each['hardware']['gpu'] or each['hardware']['machine'] + ' CPU'}, "
-        f"{each['hardware']['threads'] or 'all'} threads"
+        f"threads: {each['hardware']['threads'] or 'all'}"
         for each in metrics
     }
     lines = [
