@@ -58,5 +58,5 @@ def init(model: Model, X: list[Doc] | None = None, Y: Any = None, *, load: Calla
         raise Messages.CM326.error(path=folder, reason="no such folder")
     try:
         load(model, X=X, Y=Y)
-    except (OSError, ValueError, SafetensorError) as error:
+    except (OSError, TypeError, ValueError, SafetensorError) as error:
         raise Messages.CM326.error(path=folder, reason=error) from error

@@ -1,19 +1,24 @@
-"""Transformers in the `tok2vec` slot: a random tiny BERT with a Chinese vocabulary learns by heart."""
+"""Transformers in the `tok2vec` slot, tested with a random tiny BERT of a Chinese vocabulary."""
 
-import shutil
+import json
 import socket
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import spacy
 import tiny
+from spacy.cli.train import train
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
-from spacy.util import fix_random_seed, load_config, load_model_from_config
+from spacy.util import fix_random_seed
 
+from spacy_cmner.data.corpus import write_docbin
+from spacy_cmner.data.records import Entity, Record
 from spacy_cmner.errors import CmnerError
+from spacy_cmner.models.compile import compile_pipeline
 
 pytest.importorskip("spacy_transformers")
 transformers = pytest.importorskip("transformers")
@@ -27,7 +32,7 @@ LISTENER = {"@architectures": "spacy-transformers.TransformerListener.v1", "pool
 TEXTS = [text for text, _ in tiny.SENTENCES]
 GOLD = [entities for _, entities in tiny.SENTENCES]
 # Of more wordpieces than the transformer can read at once.
-LONG = ("无咳嗽，" * 40, [(4 * i + 1, 4 * i + 3, "sym") for i in range(40)])
+LONG = ("无咳嗽，" * 25, [(4 * i + 1, 4 * i + 3, "sym") for i in range(25)])
 BATCH = [("", []), *tiny.SENTENCES, ("", []), LONG]
 
 
@@ -53,11 +58,26 @@ def bert(tmp_path_factory) -> Path:
     return folder
 
 
+@pytest.fixture
+def offline(monkeypatch):
+    """Fails a test that opens a connection, even if the error is caught."""
+    addresses = []
+
+    def connect(self, address):
+        addresses.append(address)
+        raise OSError("there is no network")
+
+    monkeypatch.setattr(socket.socket, "connect", connect)
+    yield
+    assert not addresses
+
+
 def shared(tok2vec: dict, folder: Path | None) -> Language:
     """spaCy's usual pipeline: a component `transformer` to which others listen."""
     nlp = spacy.blank("zh", config=tiny.CHARACTERS)
     architecture = "spacy-cmner.OfflineTransformerModel.v1"
-    model = {"@architectures": architecture, "name": str(folder), "get_spans": SPANS}
+    name = None if folder is None else str(folder)
+    model = {"@architectures": architecture, "name": name, "get_spans": SPANS}
     nlp.add_pipe("transformer", config={"model": model})
     add_recogniser(nlp, tok2vec)
     return nlp
@@ -83,19 +103,14 @@ def add_recogniser(nlp: Language, tok2vec: dict) -> None:
     nlp.add_pipe("cmner", config={"model": model})
 
 
-def fused(integration: str) -> dict:
-    return {
-        "@architectures": "spacy-cmner.TransformerLocalGlobal.v1",
-        "integration": integration,
-        "transformer": LISTENER,
-        "characters": tiny.EMBED,
-    }
-
-
+FUSED = {
+    "@architectures": "spacy-cmner.TransformerLocalGlobal.v1",
+    "transformer": LISTENER,
+    "characters": tiny.EMBED,
+}
 MODELS = {
     "listener": lambda folder: shared(LISTENER, folder),
-    "local_global": lambda folder: shared(fused("gated_concat"), folder),
-    "local_global_add": lambda folder: shared(fused("gated_add"), folder),
+    "local_global": lambda folder: shared(FUSED, folder),
     "own": own,
 }
 
@@ -111,7 +126,7 @@ def nlp(name, bert, resource_dir) -> Language:
     nlp = MODELS[name](bert)
     optimizer = tiny.initialize(nlp, resource_dir)
     optimizer.learn_rate = 0.005
-    tiny.learn(nlp, optimizer, 60, BATCH)
+    tiny.learn(nlp, optimizer, 40, BATCH)
     return nlp
 
 
@@ -129,3 +144,248 @@ def test_a_batch_without_text(nlp):
     assert [doc.ents for doc in nlp.pipe(["", ""])] == [(), ()]
     empty = Example(nlp.make_doc(""), nlp.make_doc(""))
     assert nlp.update([empty], sgd=False)["cmner"] == 0.0
+
+
+def test_survives_saving_without_the_folder(name, nlp, bert, tmp_path, offline):
+    nlp.to_disk(tmp_path / "pipeline")
+    elsewhere = bert.rename(tmp_path / "gone")
+    try:
+        again = spacy.load(tmp_path / "pipeline")
+        from_bytes = MODELS[name](bert).from_bytes(nlp.to_bytes())
+    finally:
+        elsewhere.rename(bert)
+    for each in (again, from_bytes):
+        assert [tiny.entities(each(text)) for text, _ in BATCH] == [gold for _, gold in BATCH]
+
+
+def test_training_changes_the_transformer(name, bert, resource_dir):
+    nlp = MODELS[name](bert)
+    optimizer = tiny.initialize(nlp, resource_dir)
+    before = weights(nlp)
+    tiny.learn(nlp, optimizer, 2, BATCH)
+    moved = {name for name, weight in weights(nlp).items() if not weight.equal(before[name])}
+    assert moved >= {name for name in before if "pooler" not in name and "token_type" not in name}
+
+
+def weights(nlp: Language) -> dict:
+    [shim] = [
+        shim
+        for _, pipe in nlp.pipeline
+        for node in pipe.model.walk()
+        for shim in node.shims
+        if node.name == "hf-pytorch"
+    ]
+    return {name: value.clone() for name, value in shim._model.named_parameters()}
+
+
+# Characters and wordpieces
+
+
+@pytest.fixture(scope="module")
+def rows(bert):
+    """Gives a row for each character of a text."""
+    nlp = shared(LISTENER, bert)
+    nlp.initialize(lambda: tiny.examples(nlp))
+    model = nlp.get_pipe("cmner").model.get_ref("tok2vec")
+    return lambda text: model.predict([nlp.get_pipe("transformer")(nlp.make_doc(text))])[0]
+
+
+@pytest.mark.parametrize(
+    "text, pieces",
+    [
+        ("右肺。", ["右", "肺", "。"]),
+        # What is white is left out by the tokenizer.
+        ("右 肺", ["右", "", "肺"]),
+        (" 右\n\u3000肺\t", ["", "右", "", "", "肺", ""]),
+        ("\r\n", ["", ""]),
+        # Letters and digits form words: some pieces hold several characters.
+        ("hba1c肺", ["hb", "hb", "##a", "##1", "##c", "肺"]),
+        ("37.5", ["37", "37", "[UNK]", "5"]),
+        ("5mg疼", ["[UNK]", "[UNK]", "[UNK]", "疼"]),
+        ("5 mg疼", ["5", "", "mg", "mg", "疼"]),
+        # Unknown characters and words
+        ("肺🙂痛", ["肺", "[UNK]", "痛"]),
+        ("𠮷痛", ["[UNK]", "痛"]),
+        ("xyz痛", ["[UNK]", "[UNK]", "[UNK]", "痛"]),
+        # What is normalised: case, full width, accents
+        ("HB右Ａ", ["hb", "hb", "右", "ａ"]),
+        ("é右", ["e", "右"]),
+        ("e\u0301右", ["e", "", "右"]),
+        # Control characters and U+FFFD, which stands for lone surrogates, are dropped.
+        ("右\x00肺\ufffd", ["右", "", "肺", ""]),
+        ("右\ud800", ["右", ""]),
+        # The tokenizer takes this for its own marker.
+        ("右[SEP]", ["右", *["[SEP]"] * 5]),
+    ],
+)
+def test_each_character_takes_its_wordpiece(rows, bert, text, pieces):
+    expected, found = read_with_transformers(bert, text.replace("\ud800", "\ufffd"))
+    assert found == pieces
+    np.testing.assert_allclose(rows(text), expected, atol=1e-5)
+
+
+def read_with_transformers(folder: Path, text: str) -> tuple[np.ndarray, list[str]]:
+    """Vector and wordpiece of each character by the offsets of the tokenizer alone; zeros and ""
+    where there is none."""
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    model = transformers.AutoModel.from_pretrained(folder)
+    encoding = tokenizer(text, return_offsets_mapping=True, return_tensors="pt")
+    offsets = encoding.pop("offset_mapping")[0].tolist()
+    hidden = model(**encoding).last_hidden_state[0].detach().numpy()
+    strings = tokenizer.convert_ids_to_tokens(encoding["input_ids"][0])
+    vectors, pieces = np.zeros((len(text), WIDTH), dtype="float32"), [""] * len(text)
+    for (start, end), vector, string in zip(offsets, hidden, strings, strict=True):
+        vectors[start:end] = vector
+        pieces[start:end] = [string] * (end - start)
+    return vectors, pieces
+
+
+def test_pieces_of_a_long_text_overlap(rows, bert):
+    text = LONG[0]
+    found = rows(text)
+    alone, _ = read_with_transformers(bert, text[:24])
+    np.testing.assert_allclose(found[:18], alone[:18], atol=1e-5)
+    shared, _ = read_with_transformers(bert, text[18:42])
+    # Characters that two pieces hold have the mean of both.
+    np.testing.assert_allclose(found[18:24], (alone[18:] + shared[:6]) / 2, atol=1e-5)
+    assert np.abs(found).sum(axis=1).min() > 0
+
+
+def test_words_as_tokens(bert):
+    """Each character of a token takes the row of the token, the mean of its wordpieces."""
+    nlp = spacy.blank("zh")
+    model = {"@architectures": "spacy-cmner.OfflineTransformerModel.v1", "name": str(bert)}
+    nlp.add_pipe("transformer", config={"model": {**model, "get_spans": SPANS}})
+    add_recogniser(nlp, LISTENER)
+    words = ["服用", "阿莫", "西林", "后", "咳嗽", "减轻", "。"]
+    doc = Doc(nlp.vocab, words=words, spaces=[False] * 7)
+    example = Example.from_dict(doc, {"entities": GOLD[1]})
+    fix_random_seed(0)
+    optimizer = nlp.initialize(lambda: [example])
+    optimizer.learn_rate = 0.01
+    for _ in range(40):
+        nlp.update([example], sgd=optimizer)
+    assert tiny.entities(nlp(Doc(nlp.vocab, words=words, spaces=[False] * 7))) == GOLD[1]
+
+
+def test_local_and_global_representations_need_characters(nlp, name):
+    doc = Doc(nlp.vocab, words=["右肺", "疼痛"], spaces=[False, False])
+    if name == "local_global":
+        with pytest.raises(CmnerError, match=r"CM316.*char_tokenizer"):
+            nlp(doc)
+    else:
+        assert len(nlp(doc)) == 2
+
+
+@pytest.mark.parametrize("name", ["local_global"], indirect=True)
+def test_the_gate_weighs_what_both_say(nlp, name):
+    nlp = MODELS[name](None).from_bytes(nlp.to_bytes())
+    model = nlp.get_pipe("cmner").model.get_ref("tok2vec")
+    transformer, characters = model.layers
+    docs = [nlp.get_pipe("transformer")(nlp.make_doc(text)) for text in TEXTS[:2]]
+    gates = model.shims[0].module
+    for gate, open_to in ((gates.local_gate, 0.25), (gates.global_gate, 0.75)):
+        gate.weight.data.zero_()
+        gate.bias.data.fill_(np.log(open_to / (1 - open_to)))
+    for row, own, contextual in zip(
+        *(layer.predict(docs) for layer in (model, characters, transformer)), strict=True
+    ):
+        np.testing.assert_allclose(row, np.hstack([0.25 * own, 0.75 * contextual]), atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["local_global"], indirect=True)
+def test_a_compiled_pipeline_finds_the_same(nlp):
+    compiled = compile_pipeline(nlp)
+    assert [tiny.entities(compiled(text)) for text, _ in BATCH] == [gold for _, gold in BATCH]
+
+
+@pytest.mark.parametrize("name", ["listener"], indirect=True)
+def test_listeners_can_be_replaced(nlp, name, bert, tmp_path):
+    nlp = MODELS[name](bert).from_bytes(nlp.to_bytes())
+    nlp.replace_listeners("transformer", "cmner", ["model.tok2vec"])
+    nlp.remove_pipe("transformer")
+    nlp.to_disk(tmp_path)
+    for each in (nlp, spacy.load(tmp_path)):
+        # Each sentence is now read alone.
+        assert [tiny.entities(each(text)) for text in TEXTS] == GOLD
+
+
+# Configs and folders
+
+
+@pytest.mark.parametrize("config", ["transformer", "transformer_local_global"])
+def test_training_by_the_config(config, bert, resource_dir, tmp_path, offline):
+    corpus = tmp_path / "gold.spacy"
+    records = [
+        Record(text, tuple(Entity(*entity) for entity in entities)) for text, entities in BATCH
+    ]
+    write_docbin(records, corpus)
+    overrides = {
+        "paths.train": str(corpus),
+        "paths.dev": str(corpus),
+        "paths.transformer": str(bert),
+        "components.transformer.model.get_spans.window": 24,
+        "components.transformer.model.get_spans.stride": 18,
+        "training.optimizer.learn_rate.initial_rate": 0.005,
+        "training.optimizer.learn_rate.warmup_steps": 5,
+        "training.optimizer.L2": 0.0,
+        "training.max_steps": 60,
+        "training.max_epochs": 0,
+        "training.eval_frequency": 30,
+    }
+    if config == "transformer_local_global":
+        overrides["components.cmner.model.tok2vec.characters.local_width"] = 16
+        overrides["components.cmner.model.tok2vec.characters.channels"] = 64
+        files = {"vectors": "char_vectors"}
+        for name, path in tiny.resource_paths(resource_dir).items():
+            if name != "bigrams":
+                overrides[f"paths.{files.get(name, name)}"] = str(path)
+    train(CONFIGS / f"{config}.cfg", tmp_path / "out", overrides=overrides)
+    nlp = spacy.load(tmp_path / "out" / "model-best")
+    assert [tiny.entities(nlp(text)) for text in TEXTS] == GOLD
+    assert nlp.meta["performance"]["ents_f"] == 1.0
+
+
+def nothing(folder: Path) -> None:
+    """No file at all."""
+
+
+def only_config(folder: Path) -> None:
+    settings = {"model_type": "bert", "vocab_size": 9, "hidden_size": 8, "num_attention_heads": 1}
+    (folder / "config.json").write_text(json.dumps(settings), encoding="utf-8")
+
+
+def no_weights(folder: Path) -> None:
+    only_config(folder)
+    (folder / "vocab.txt").write_text("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n肺", encoding="utf-8")
+
+
+def damaged_weights(folder: Path) -> None:
+    no_weights(folder)
+    (folder / "model.safetensors").write_bytes(b"\0" * 20)
+
+
+def no_json(folder: Path) -> None:
+    no_weights(folder)
+    (folder / "config.json").write_text("{", encoding="utf-8")
+
+
+@pytest.mark.parametrize("fill", [nothing, only_config, no_weights, damaged_weights, no_json])
+def test_a_folder_without_a_transformer(fill, tmp_path, offline):
+    fill(tmp_path)
+    nlp = shared(LISTENER, tmp_path)
+    with pytest.raises(CmnerError, match=r"CM326.*paths\.transformer"):
+        nlp.initialize(lambda: tiny.examples(nlp))
+
+
+@pytest.mark.parametrize("name", [None, "bert-base-chinese"])
+def test_nothing_is_downloaded(name, offline):
+    nlp = shared(LISTENER, name)
+    with pytest.raises(CmnerError, match=f"CM326.*{name}.*no such folder"):
+        nlp.initialize(lambda: tiny.examples(nlp))
+
+
+def test_without_spacy_transformers(bert, monkeypatch):
+    monkeypatch.setitem(sys.modules, "spacy_transformers.architectures", None)
+    with pytest.raises(CmnerError, match=r"CM325.*spacy-cmner\[transformers\]"):
+        shared(LISTENER, bert)
