@@ -8,19 +8,21 @@ CRF. While the model is trained, the hits in a text are those of terms from othe
 The number of epochs is fixed for a fraction, so nothing is chosen on the development texts. The
 metrics of each point are written to a JSON file; what is there already is not done again. With
 --bootstrap the second model then annotates further texts of the training file, whose labels are not
-read, and a third is trained on both. --lists adds term lists to the evidence.
+read, and a third is trained on both. --lists adds term lists to the evidence. --model scores a
+pipeline that is trained already, and what needs no other training; with --map also one of other
+types, for use across domains.
 """
 
 import argparse
 import json
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
 from spacy.language import Language
-from spacy.tokens import Doc
+from spacy.tokens import Doc, Span
 from spacy.training import Example
 from spacy.util import fix_random_seed, load_config, load_model, load_model_from_config, minibatch
 from spacy.vocab import Vocab
@@ -30,6 +32,7 @@ from spacy_cmner.analysis.gold import Gold, GoldText
 from spacy_cmner.data.corpus import load_docbin, subsample
 from spacy_cmner.models.compile import compile_pipeline, find_compilable
 from spacy_cmner.pipeline.dictionary import Dictionary
+from spacy_cmner.pipeline.source import MODEL, add_source
 from spacy_cmner.pipeline.term_lists import Term, read_terms
 from spacy_cmner.pipeline.term_matcher import TermMatcher
 from spacy_cmner.supervision.distant import annotate_again
@@ -59,13 +62,15 @@ def main() -> None:
     parser.add_argument("--lists", type=Path, nargs="*", default=[], help="further term lists")
     parser.add_argument("--bootstrap", type=int, default=0, help="texts to annotate oneself")
     parser.add_argument("--hidden-width", type=int, default=256)
-    parser.add_argument("--model", help="a trained pipeline, instead of training one alone")
+    parser.add_argument("--model", help="a trained pipeline, instead of training any")
+    parser.add_argument("--map", nargs="*", default=[], help="its types as those here: sym=Symptom")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
-    dev = [text for _, text in load(args.dev)]
+    types = dict(pair.split("=") for pair in args.map)
+    dev = [text for _, text in load(args.dev, types)]
     if args.dev_texts:
         dev = random.Random(0).sample(dev, args.dev_texts)
-    texts = load(args.train)
+    texts = load(args.train, types)
     for fraction in args.fractions:
         chosen = subsample(texts, fraction=fraction, seed=args.seed)
         known = {id(text) for _, text in chosen}
@@ -75,14 +80,30 @@ def main() -> None:
             args.hidden_width, args.epochs or EPOCHS[fraction], args.seed, (THUOCL, *args.lists)
         )
         point = Point(args.out / f"{fraction:g}", settings, chosen, dev)
-        point.measure(args.model, others[: args.bootstrap])
+        if args.model:
+            point.measure_trained(args.model, types)
+        else:
+            point.measure(others[: args.bootstrap])
 
 
-def load(path: Path) -> list[tuple[Doc, GoldText]]:
-    """The annotated documents of a file, for training and for term lists."""
+def load(path: Path, types: dict[str, str]) -> list[tuple[Doc, GoldText]]:
+    """The annotated documents of a file, for training and for term lists.
+
+    types (Dict[str, str]): if there are any, only entities of its values are kept.
+    """
     docs = load_docbin(path, user_data=False).get_docs(Vocab())
     golds = [(doc, Gold.from_doc(doc)) for doc in docs]
-    return [(doc, GoldText(doc.text, gold)) for doc, gold in golds if gold is not None]
+    return [(doc, GoldText(doc.text, keep(gold, types))) for doc, gold in golds if gold]
+
+
+def keep(gold: Gold, types: dict[str, str]) -> Gold:
+    if not types:
+        return gold
+    entities, flat = (
+        frozenset(entity for entity in entities if entity.label in types.values())
+        for entities in (gold.entities, gold.flat)
+    )
+    return Gold(entities, flat, gold.missing)
 
 
 @dataclass(frozen=True)
@@ -111,39 +132,55 @@ class Point:
         dev: list[GoldText],
     ) -> None:
         self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
         self.settings = settings
         self.texts = texts
         self.dev = dev
         self.types = sorted({entity.label for _, text in texts for entity in text.gold.flat})
+        self.terms = self.find_terms(USEFUL)
+        print(f"{len(texts)} texts, {len(self.terms)} terms", flush=True)
 
-    def measure(self, trained: str | None, unlabelled: list[str]) -> None:
-        """Score every system that has no metrics yet."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        gold = [text for _, text in self.texts]
-        sure, useful = (learn_terms(gold, min_precision=p) for p in (SURE, USEFUL))
-        terms = [Term(term.text, term.label) for term in useful]
-        print(f"{len(self.texts)} texts, {len(useful)} terms, {len(sure)} of them sure", flush=True)
+    def find_terms(self, min_precision: float) -> list[Term]:
+        found = learn_terms([text for _, text in self.texts], min_precision=min_precision)
+        return [Term(term.text, term.label) for term in found]
 
+    def measure_trained(self, model: str, types: dict[str, str]) -> None:
+        """Score the systems without training, those that have no metrics yet.
+
+        types (Dict[str, str]): the types of the model as those of the texts, if they are others.
+        """
         rules = blank()
-        add_dictionary(rules, "terms", terms, target="ents")
+        add_dictionary(rules, "terms", self.terms, target="ents")
         self.score("rules", rules)
-
-        alone = trained or self.train("model", with_hits=False, extra=[])
-        self.score("model", load_model(alone))
-        constrained = load_model(alone)
-        certain = [Term(term.text, term.label) for term in sure]
-        add_dictionary(constrained, "terms", certain, target="ents", before="cmner")
-        self.score("constraints", constrained)
-        settings = {"evidence_key": HITS, "evidence_weight": WEIGHT}
-        soft = load_model(alone, config={"components": {"cmner": settings}})
-        add_dictionary(soft, "terms", terms, target=HITS, before="cmner")
-        self.score("soft, given", soft)
+        alone = load_model(model)
+        if types:
+            alone.add_pipe("map_types", config={"types": types})
+        self.score("model", alone)
         for policy in POLICIES:
-            merged = load_model(alone)
-            add_dictionary(merged, "terms", terms, target="dictionary")
+            merged = load_model(model)
+            if types:
+                merged.add_pipe("map_types", config={"types": types})
+            add_dictionary(merged, "terms", self.terms, target="dictionary")
             merged.add_pipe("cmner_merge", config={"policy": policy})
             self.score(f"merge, {policy}", merged)
+        if types:
+            return
+        constrained = load_model(model)
+        sure = self.find_terms(SURE)
+        add_dictionary(constrained, "terms", sure, target="ents", before="cmner")
+        self.score("constraints", constrained)
+        settings = {"evidence_key": HITS, "evidence_weight": WEIGHT}
+        soft = load_model(model, config={"components": {"cmner": settings}})
+        add_dictionary(soft, "terms", self.terms, target=HITS, before="cmner")
+        self.score("soft, given", soft)
 
+    def measure(self, unlabelled: list[str]) -> None:
+        """Train the models and score all systems.
+
+        unlabelled (List[str]): texts to annotate oneself.
+        """
+        terms = self.terms
+        self.measure_trained(self.train("model", with_hits=False, extra=[]), {})
         learned = self.train("soft, learned", with_hits=True, extra=[])
         self.score("soft, learned", self.with_dictionaries(learned, terms))
         if unlabelled:
@@ -234,6 +271,20 @@ class Point:
         metrics = {"system": system, "labelled": len(self.texts), **evaluation.to_dict()}
         path.write_text(json.dumps(metrics, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
         print(f"{system}: {100 * evaluation.scores.all_gold.total.f1:.2f}", flush=True)
+
+
+@Language.factory("map_types")
+def make_map_types(nlp: Language, name: str, types: dict[str, str]) -> Callable[[Doc], Doc]:
+    """Gives entities the types of another data set; those that it does not have are left out."""
+
+    def map_types(doc: Doc) -> Doc:
+        kept = [entity for entity in doc.ents if entity.label_ in types]
+        doc.ents = [Span(doc, e.start, e.end, types[e.label_]) for e in kept]
+        for entity in doc.ents:
+            add_source(entity, MODEL)
+        return doc
+
+    return map_types
 
 
 def blank() -> Language:
