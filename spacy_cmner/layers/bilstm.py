@@ -32,13 +32,17 @@ class Group(NamedTuple):
 
 
 def group_by_length(
-    lengths: np.ndarray, merge: bool = False, min_group: int = MIN_GROUP
+    lengths: np.ndarray,
+    merge: bool = False,
+    min_group: int = MIN_GROUP,
+    max_padding: float = MAX_PADDING,
 ) -> list[np.ndarray]:
     """Group sequences of similar length, longest first.
 
     lengths (Ints1d): length of each sequence; empty sequences are in no group.
     merge (bool): put all into one group, which suits a GPU.
     min_group (int): sequences below which a group takes the next one, however short.
+    max_padding (float): largest share of padding in a group of more.
     RETURNS (List[Ints1d]): positions in ``lengths``.
     """
     order = np.argsort(-lengths, kind="stable")
@@ -49,7 +53,7 @@ def group_by_length(
     begin, used = 0, 0
     for end, i in enumerate(order):
         area = lengths[order[begin]] * (end - begin + 1)
-        if end - begin >= min_group and area - used - lengths[i] > MAX_PADDING * area:
+        if end - begin >= min_group and area - used - lengths[i] > max_padding * area:
             groups.append(order[begin:end])
             begin, used = end, 0
         used += lengths[i]
