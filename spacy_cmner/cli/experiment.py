@@ -12,7 +12,7 @@ from spacy_cmner.cli import cmner_cli
 from spacy_cmner.cli._util import errors_shown
 from spacy_cmner.errors import CmnerError, Messages
 from spacy_cmner.experiments.design import load_design
-from spacy_cmner.experiments.report import make_tables, write_cases, write_report
+from spacy_cmner.experiments.report import make_tables, write_report
 from spacy_cmner.experiments.runs import Runs
 from spacy_cmner.experiments.summary import summarise
 from spacy_cmner.experiments.training import Training, execute, find_corpus, write_subset
@@ -120,12 +120,9 @@ def collate_command(
         texts = load_gold(find_corpus(corpus, data)[1])
         rows = experiment.choose(split(models))
         summary = summarise(experiment, rows, runs, texts, samples=samples)
-        if experiment.report == "cases":
-            written = [write_cases(summary, runs, texts)]
-        else:
-            for table in make_tables(summary):
-                typer.echo(f"\n{table.to_terminal()}")
-            written = write_report(summary, runs)
+        for table in make_tables(summary):
+            typer.echo(f"\n{table.to_terminal()}")
+        written = write_report(summary, runs, texts)
     for path in written:
         msg.good(f"Written: {path}")
     if summary.missing:

@@ -25,7 +25,9 @@ PLOTS = {"scores": plot_scores, "curve": plot_curve, "errors": plot_errors}
 
 
 def make_tables(summary: Summary) -> list[Table]:
-    """The tables of a summary, for the kind of its experiment."""
+    """The tables of a summary, for the kind of its experiment; cases have none of figures."""
+    if summary.experiment.report == "cases":
+        return []
     if summary.experiment.report == "errors":
         return [measure_table(summary, "Errors, all gold", ERROR_CLASSES)]
     tables = [measure_table(summary, summary.experiment.title, SCORES)]
@@ -91,12 +93,15 @@ def describe(summary: Summary, runs: Runs) -> str:
     return "\n\n".join(lines)
 
 
-def write_report(summary: Summary, runs: Runs) -> list[Path]:
-    """Write Markdown, CSV and PNG.
+def write_report(summary: Summary, runs: Runs, texts: Sequence[GoldText]) -> list[Path]:
+    """Write Markdown, CSV and PNG; of cases Markdown only.
 
+    texts (Sequence[GoldText]): the development set.
     RETURNS (List[Path]): the files.
     RAISES: CM516 if matplotlib is not installed.
     """
+    if summary.experiment.report == "cases":
+        return [write_cases(summary, runs, texts)]
     name = summary.experiment.name
     folder = runs.report_folder(name)
     folder.mkdir(parents=True, exist_ok=True)

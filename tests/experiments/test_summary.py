@@ -25,7 +25,7 @@ from spacy_cmner.analysis.significance import compare_f1, count_documents
 from spacy_cmner.data.jsonl import write_jsonl
 from spacy_cmner.errors import CmnerError
 from spacy_cmner.experiments.design import Experiment, Row
-from spacy_cmner.experiments.report import make_tables, write_cases, write_report
+from spacy_cmner.experiments.report import make_tables, write_report
 from spacy_cmner.experiments.runs import Run, Runs
 from spacy_cmner.experiments.summary import Spread, compare_rows, summarise
 
@@ -147,7 +147,7 @@ def test_nothing_finished(tmp_path, texts):
 
 
 def test_csv_holds_means_and_deviations_of_what_runs_have_written(runs, texts):
-    _, table, plot = write_report(summary_of(runs, texts), runs)
+    _, table, plot = write_report(summary_of(runs, texts), runs, texts)
     lines = table.read_text("utf-8").splitlines()
     rows = {row["row"]: row for row in csv.DictReader(lines)}
     for name in FOUND:
@@ -172,7 +172,7 @@ def test_csv_holds_means_and_deviations_of_what_runs_have_written(runs, texts):
 
 
 def test_markdown_says_what_it_rests_on(runs, texts):
-    markdown, *_ = write_report(summary_of(runs, texts), runs)
+    markdown, *_ = write_report(summary_of(runs, texts), runs, texts)
     text = markdown.read_text("utf-8")
     assert markdown == runs.out / "table/tiny/0.5/table.md"
     for part in (
@@ -201,19 +201,21 @@ def test_kinds_of_errors(runs, texts):
     n = sum(len(text.gold.entities) for text in texts)
     half = sum(bool(text.gold.entities) for text in texts) / 2
     assert table.rows[0][6].startswith(f"{n - half:.1f} ± ")
-    *_, plot = write_report(summary, runs)
+    *_, plot = write_report(summary, runs, texts)
     assert plot.stat().st_size > 0
 
 
 def test_a_curve_has_numbers_for_labels(runs, texts):
     rows = [replace(row, label=str(100 * i)) for i, row in enumerate(ROWS[:3])]
     experiment = Experiment("curve", "Size", rows, "curve")
-    *_, plot = write_report(summarise(experiment, rows, runs, texts, samples=5), runs)
+    *_, plot = write_report(summarise(experiment, rows, runs, texts, samples=5), runs, texts)
     assert plot.read_bytes().startswith(b"\x89PNG")
 
 
 def test_cases(runs, texts):
-    path = write_cases(summary_of(runs, texts, report="cases"), runs, texts)
+    summary = summary_of(runs, texts, report="cases")
+    assert make_tables(summary) == []
+    (path,) = write_report(summary, runs, texts)
     text = path.read_text("utf-8")
     assert "| span | gold | Weak | Strong | Ours | surface |" in text
     assert tiny.SENTENCES[0][0] in text
