@@ -29,6 +29,7 @@ from spacy.vocab import Vocab
 
 from spacy_cmner.analysis.evaluation import evaluate
 from spacy_cmner.analysis.gold import Gold, GoldText
+from spacy_cmner.analysis.plots import create_figure
 from spacy_cmner.data.corpus import load_docbin, subsample
 from spacy_cmner.models.compile import compile_pipeline, find_compilable
 from spacy_cmner.pipeline.dictionary import Dictionary
@@ -49,6 +50,8 @@ USEFUL = 0.3  # precision of a term that is worth a hint
 WEIGHT = 1.0  # of given evidence
 TRUSTED = 0.7  # probability of an entity that is worth learning from
 POLICIES = ("prefer_model", "prefer_rules", "longest")
+MERGED = [f"merge, {policy}" for policy in POLICIES]
+SYSTEMS = ("rules", "model", "constraints", *MERGED, "soft, given", "soft, learned")
 
 
 def main() -> None:
@@ -84,6 +87,7 @@ def main() -> None:
             point.measure_trained(args.model, types)
         else:
             point.measure(others[: args.bootstrap])
+    report(args.out)
 
 
 def load(path: Path, types: dict[str, str]) -> list[tuple[Doc, GoldText]]:
@@ -309,9 +313,35 @@ def add_dictionary(
 
 
 def compiled(nlp: Language) -> Language:
-    return (
-        compile_pipeline(nlp) if any(find_compilable(pipe) for _, pipe in nlp.components) else nlp
-    )
+    """A pipeline that finds the same and is faster, if that is to be had."""
+    can_be = any(find_compilable(pipe) for _, pipe in nlp.components)
+    return compile_pipeline(nlp) if can_be else nlp
+
+
+def report(out: Path) -> None:
+    """Write `curve.md` and `curve.png` of all points that there are."""
+    scores: dict[str, dict[float, float]] = {system: {} for system in SYSTEMS}
+    for path in out.glob("*/*.json"):
+        f1 = json.loads(path.read_text(encoding="utf-8"))["all"]["f"]
+        scores.setdefault(path.stem, {})[float(path.parent.name)] = 100 * f1
+    scores = {system: points for system, points in scores.items() if points}
+    fractions = sorted({fraction for points in scores.values() for fraction in points})
+    lines = [
+        f"| F1, all gold | {' | '.join(f'{fraction:.0%}' for fraction in fractions)} |",
+        f"|---|{'---:|' * len(fractions)}",
+    ]
+    figure = create_figure(7, 4.5)
+    axes = figure.subplots()
+    for system, points in scores.items():
+        cells = [f"{points[f]:.2f}" if f in points else "" for f in fractions]
+        lines.append(f"| {system} | {' | '.join(cells)} |")
+        known = sorted(points)
+        axes.plot([100 * f for f in known], [points[f] for f in known], marker="o", label=system)
+    axes.set(xscale="log", xlabel="training sentences, %", ylabel="F1, all gold")
+    axes.set_xticks([100 * f for f in fractions], [f"{100 * f:g}" for f in fractions])
+    axes.legend(frameon=False, fontsize="small")
+    figure.savefig(out / "curve.png", dpi=150)
+    (out / "curve.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

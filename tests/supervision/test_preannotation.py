@@ -1,0 +1,155 @@
+"""Texts for annotation tools: their order, their form, and the way back."""
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+import spacy
+import tiny
+from spacy.cli._util import app
+from typer.testing import CliRunner
+
+import spacy_cmner.cli  # noqa: F401  (registers its commands on spaCy's)
+from spacy_cmner.annotation.items import FoundEntity, SourceRecord
+from spacy_cmner.data.jsonl import read_jsonl
+from spacy_cmner.data.label_studio import read_label_studio
+from spacy_cmner.data.records import Entity, Record
+from spacy_cmner.data.report import Report
+from spacy_cmner.errors import CmnerError
+from spacy_cmner.supervision.preannotation import Candidate, rank
+from spacy_cmner.supervision.tools import labelling_config, write_candidates
+
+RECORDS = [
+    SourceRecord(text, id=f"{number}")
+    for number, text in enumerate(["肺。痛疼", "患者右肺疼痛三天。", "见心。", "", "服肝？"])
+]
+
+
+@pytest.fixture(scope="module")
+def unsure(resource_dir):
+    """A pipeline with random weights, which finds many things likely."""
+    nlp = tiny.blank()
+    tiny.initialize(nlp, resource_dir)
+    nlp.add_pipe("cmner_dictionary", before="cmner").add_terms([("肝", "bod")])
+    return nlp
+
+
+def test_certainty_is_the_probability_of_the_best_reading(unsure):
+    candidates = {c.record.id: c for c in rank(unsure, RECORDS)}
+    assert len(candidates) == len(RECORDS)
+    recogniser = unsure.get_pipe("cmner")
+    for record in RECORDS[:4]:  # without a term of the dictionary
+        reading = recogniser.kbest(unsure.make_doc(record.text), 1)[0]
+        candidate = candidates[record.id]
+        assert candidate.certainty == pytest.approx(reading.probability)
+        assert [(e.start, e.end, e.label) for e in candidate.record.entities] == reading.spans
+    assert candidates["3"].certainty == 1
+    everything = recogniser.kbest(unsure.make_doc("服肝？"), 500)
+    given = [r for r in everything if (1, 2, "bod") in r.spans]
+    expected = given[0].probability / math.fsum(r.probability for r in given)
+    assert candidates["4"].certainty == pytest.approx(expected, rel=1e-3)
+
+
+@pytest.mark.parametrize("by", ["reading", "character", "entity"])
+def test_the_least_certain_come_first(unsure, by):
+    certainties = [candidate.certainty for candidate in rank(unsure, RECORDS, by)]
+    assert certainties == sorted(certainties)
+    assert certainties[0] < certainties[-1]
+
+
+def test_measures(unsure):
+    for by, reading in (("character", None), ("entity", None)):
+        for candidate in rank(unsure, RECORDS, by):
+            record = candidate.record
+            if by == "entity":
+                scores = [e.score for e in record.entities if e.source == "model"]
+                assert candidate.certainty == min(scores, default=1.0)
+            else:
+                [reading] = list(rank(unsure, [record]))
+                expected = math.log(reading.certainty) / max(len(record.text), 1)
+                assert candidate.certainty == pytest.approx(expected)
+    assert not unsure.get_pipe("cmner").scores
+
+
+def test_without_a_recogniser():
+    nlp = spacy.blank("zh", config=tiny.CHARACTERS)
+    nlp.add_pipe("cmner_dictionary")
+    with pytest.raises(CmnerError, match=r"CM431.*cmner_dictionary"):
+        rank(nlp, RECORDS)
+
+
+CANDIDATES = [
+    Candidate(SourceRecord("😀见肺炎", (FoundEntity(2, 4, "dis", 0.7, "model"),), id="a-7"), 0.25),
+    Candidate(SourceRecord("无", ()), 0.5),
+]
+
+
+def test_what_doccano_exports_is_read_back(tmp_path):
+    path = tmp_path / "new" / "todo.jsonl"
+    write_candidates(CANDIDATES, path, "doccano")
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    assert rows[0] == {
+        "text": "😀见肺炎",
+        "label": [[2, 4, "dis"]],
+        "record": "a-7",
+        "certainty": 0.25,
+    }
+    # doccano numbers the texts, and adds comments
+    rows = [{"id": i, "Comments": [], **row} for i, row in enumerate(rows, 1)]
+    rows[1]["label"] = [[0, 1, "sym"]]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    report = Report()
+    first, second = read_jsonl(path, report)
+    assert (first.text, first.entities) == ("😀见肺炎", (Entity(2, 4, "dis"),))
+    assert (first.id, first.meta["record"]) == ("1", "a-7")
+    assert second.entities == (Entity(0, 1, "sym"),)
+    assert not report.findings
+
+
+def test_what_label_studio_exports_is_read_back(tmp_path):
+    path = tmp_path / "todo.json"
+    write_candidates(CANDIDATES, path, "label_studio")
+    tasks = json.loads(path.read_text(encoding="utf-8"))
+    config = Path(f"{path}.xml").read_text(encoding="utf-8")
+    assert '<Label value="dis" />' in config and 'value="$text"' in config
+    # a person who accepts the suggestions turns them into annotations
+    for number, task in enumerate(tasks, 1):
+        task["id"] = number
+        task["annotations"] = [{"result": task["predictions"][0]["result"]}]
+    path.write_text(json.dumps(tasks), encoding="utf-8")
+    report = Report()
+    first, second = read_label_studio(path, report)
+    assert (first.text, first.entities, first.id) == ("😀见肺炎", (Entity(2, 4, "dis"),), "1")
+    assert first.meta == {"record": "a-7", "certainty": 0.25}
+    assert second == Record("无", (), "2", {"certainty": 0.5})
+    assert not report.findings
+
+
+def test_suggestions_name_the_parts_of_the_configuration(tmp_path):
+    write_candidates(CANDIDATES, tmp_path / "todo.json", "label_studio")
+    [task, _] = json.loads((tmp_path / "todo.json").read_text(encoding="utf-8"))
+    [result] = task["predictions"][0]["result"]
+    config = labelling_config(["dis"])
+    assert f'name="{result["from_name"]}" toName="{result["to_name"]}"' in config
+    assert f'<Text name="{result["to_name"]}"' in config
+
+
+def test_unknown_tool(tmp_path):
+    with pytest.raises(CmnerError, match=r"CM432.*doccano, label_studio"):
+        write_candidates(CANDIDATES, tmp_path / "out", "brat")
+
+
+def test_command(unsure, tmp_path):
+    unsure.to_disk(tmp_path / "model")
+    lines = [json.dumps({"id": r.id, "text": r.text}) for r in RECORDS]
+    (tmp_path / "texts.jsonl").write_text("\n".join([*lines, "[]"]), encoding="utf-8")
+    words = ["cmner", "preannotate", tmp_path / "model", tmp_path / "texts.jsonl"]
+    options = [tmp_path / "todo.json", "--tool", "label_studio", "--limit", 2]
+    result = CliRunner().invoke(app, [*map(str, [*words, *options])])
+    assert result.exit_code == 0, result.output
+    said = " ".join(result.output.split())
+    assert "2 of 5 texts for label_studio" in said and "1 bad records" in said
+    tasks = json.loads((tmp_path / "todo.json").read_text(encoding="utf-8"))
+    expected = rank(unsure, RECORDS)[:2]
+    assert [task["data"]["record"] for task in tasks] == [c.record.id for c in expected]
