@@ -8,6 +8,8 @@ used in another, first one text at a time, then 32; the texts are the same for a
 largest that the process has held until then, of which some 400 MB are Python, torch and spaCy.
 
 The pipelines that are used are those that were trained, though not for long enough to find much.
+The second table has one thread, as the originals' figures have, and reads texts in the batches of
+the configs (256) as well; a BiLSTM can be compiled (`cmner compile`, int8 in ONNX Runtime).
 """
 
 import argparse
@@ -19,20 +21,23 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import spacy
+from spacy.language import Language
 from spacy.training import Example
 from spacy.util import load_config, load_model_from_config
 from thinc.api import fix_random_seed
 
 from spacy_cmner.data.corpus import convert
 from spacy_cmner.data.reader import CorpusReader
+from spacy_cmner.models.compile import compile_pipeline
 
 ROOT = Path(__file__).parent.parent
 BATCHES = (1, 32)
+LARGE = 256  # the batch size of the configs in use
 WARM_UP = 2  # batches; the first ones compile
 MIN_STEPS = 3  # measured batches, however long they take
 DROPOUT = 0.5
@@ -55,16 +60,12 @@ ORIGINALS = {
 }
 
 
+COMPILED = ("soft_lexicon",)  # those of ORIGINALS that have a BiLSTM
+
+
 class Measurement(NamedTuple):
     speed: float  # characters/s
     memory: float  # MB
-
-
-class Result(NamedTuple):
-    """Of one model: a measurement for each batch size."""
-
-    training: list[Measurement]
-    decoding: list[Measurement]
 
 
 def main() -> None:
@@ -75,10 +76,11 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2, help="for the first table")
     parser.add_argument("--measure", choices=MEASURES, help=argparse.SUPPRESS)
     parser.add_argument("--pipeline", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--batches", type=int, nargs="+", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.measure:
-        measure = MEASURES[args.measure]
-        print(json.dumps(list(measure(args.configs[0], args.data, args.pipeline, args.seconds))))
+        use = MEASURES[args.measure](args.configs[0], args.data, args.pipeline)
+        print(json.dumps([use(size, args.seconds) for size in args.batches]))
         return
     with tempfile.TemporaryDirectory() as folder:
         data = args.data or shipped_corpus(Path(folder))
@@ -100,7 +102,7 @@ def shipped_corpus(folder: Path) -> Path:
 
 def all_models(names: Sequence[str], data: Path, seconds: float, threads: int) -> None:
     print(f"{threads} threads; thousand characters/s and MB, by batch size\n")
-    kinds = Result._fields
+    kinds = ("training", "decoding")
     print_row(
         "model",
         *(f"{kind} {batch}" for kind in kinds for batch in BATCHES),
@@ -109,60 +111,73 @@ def all_models(names: Sequence[str], data: Path, seconds: float, threads: int) -
     )
     print_row("---", *["---:"] * (4 * len(BATCHES) + len(kinds)))
     for name in names:
-        result = run(name, data, seconds, threads)
+        with tempfile.TemporaryDirectory() as folder:
+            results = [run(kind, name, data, folder, BATCHES, seconds, threads) for kind in kinds]
         print_row(
             name,
-            *(f"{each.speed / 1000:.2f}" for kind in result for each in kind),
-            *(f"{kind[-1].speed / kind[0].speed:.1f}" for kind in result),
-            *(f"{each.memory:.0f}" for kind in result for each in kind),
+            *(f"{each.speed / 1000:.2f}" for kind in results for each in kind),
+            *(f"{kind[-1].speed / kind[0].speed:.1f}" for kind in results),
+            *(f"{each.memory:.0f}" for kind in results for each in kind),
         )
 
 
 def beside_originals(names: Sequence[str], data: Path, seconds: float) -> None:
-    print(f"\nBeside the originals' codes: 1 thread, here in batches of {BATCHES[-1]}. An epoch is")
-    print(f"the train set of CMeEE, {CMEEE_CHARACTERS:,} characters.\n")
-    heads = [("epoch, s", "times faster"), ("decoding, characters/s", "times faster"), ("GB",)]
-    columns = [c for first, *rest in heads for c in (first, f"{first}, original", *rest)]
-    print_row("model", *columns)
-    print_row("---", *["---:"] * len(columns))
+    """The originals' figures, ours, and how many times faster ours are."""
+    small = BATCHES[-1]
+    print("\nBeside the original codes, on 1 thread. An epoch is the train set of CMeEE,")
+    print(f"{CMEEE_CHARACTERS:,} characters, in batches of {small}; decoding is in characters/s.\n")
+    heads = [f"epoch {small}, s", f"decoding {small}", f"decoding {LARGE}"]
+    columns = [column for head in heads for column in ("original", head, "×")]
+    print_row("model", *columns, "original, GB", "training, GB")
+    print_row("---", *["---:"] * (len(columns) + 2))
     for name in names:
-        result, original = run(name, data, seconds, threads=1), ORIGINALS[name]
-        training, decoding = result.training[-1], result.decoding[-1]
-        epoch = CMEEE_CHARACTERS / training.speed
-        print_row(
-            name,
-            *(f"{epoch:.0f}", f"{original.epoch:,.0f}", f"{original.epoch / epoch:.1f}"),
-            *(f"{decoding.speed:,.0f}", f"{original.decoding:,.0f}"),
-            f"{decoding.speed / original.decoding:.1f}",
-            *(f"{training.memory / 1000:.2f}", original.memory or "–"),
-        )
+        original = ORIGINALS[name]
+        with tempfile.TemporaryDirectory() as folder:
+            (trained,) = run("training", name, data, folder, [small], seconds, 1)
+            epoch = CMEEE_CHARACTERS / trained.speed
+            cells = [f"{original.epoch:,}", f"{epoch:,.0f}", f"{original.epoch / epoch:.1f}"]
+            memory = [original.memory or "–", f"{trained.memory / 1000:.1f}"]
+            for kind in ("decoding", *(["compiled"] if name in COMPILED else [])):
+                used = run(kind, name, data, folder, [small, LARGE], seconds, 1)
+                for each in used:
+                    times = each.speed / original.decoding
+                    cells += [f"{original.decoding:,}", f"{each.speed:,.0f}", f"{times:.1f}"]
+                print_row(name if kind == "decoding" else f"{name}, {kind}", *cells, *memory)
+                cells, memory = [""] * 3, [""] * 2
 
 
 def print_row(*cells: object) -> None:
     print(f"| {' | '.join(map(str, cells))} |", flush=True)
 
 
-def run(name: str, data: Path, seconds: float, threads: int) -> Result:
-    """Train and use a model, each in a process of its own."""
-    with tempfile.TemporaryDirectory() as folder:
-        arguments = ["--configs", name, "--data", data, "--pipeline", folder, "--seconds", seconds]
-        measurements = []
-        for kind in MEASURES:
-            command = [sys.executable, __file__, "--measure", kind, *arguments]
-            done = subprocess.run(
-                [str(each) for each in command],
-                stdout=subprocess.PIPE,
-                text=True,
-                check=True,
-                env={**os.environ, "OMP_NUM_THREADS": str(threads)},
-            )
-            rows = json.loads(done.stdout.splitlines()[-1])
-            measurements.append([Measurement(*row) for row in rows])
-    return Result(*measurements)
+def run(
+    kind: str,
+    name: str,
+    data: Path,
+    pipeline: str,
+    batches: Sequence[int],
+    seconds: float,
+    threads: int,
+) -> list[Measurement]:
+    """Measure in a process of its own, the smallest batches first."""
+    arguments = ["--measure", kind, "--configs", name, "--data", data, "--pipeline", pipeline]
+    arguments += ["--seconds", seconds, "--batches", *batches]
+    done = subprocess.run(
+        [sys.executable, __file__, *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+        env={**os.environ, "OMP_NUM_THREADS": str(threads)},
+    )
+    return [Measurement(*row) for row in json.loads(done.stdout.splitlines()[-1])]
 
 
-def training(name: str, data: Path, pipeline: Path, seconds: float) -> Iterator[Measurement]:
-    """Train a model and save it."""
+# Measures batches of a size for some seconds.
+Use: TypeAlias = Callable[[int, float], Measurement]
+
+
+def training(name: str, data: Path, pipeline: Path) -> Use:
+    """Train a model; it is saved as it is after each measurement."""
     fix_random_seed(0)
     nlp = load_model_from_config(load_config(ROOT / "configs" / f"{name}.cfg"), auto_fill=True)
     reader = CorpusReader(data)
@@ -174,27 +189,38 @@ def training(name: str, data: Path, pipeline: Path, seconds: float) -> Iterator[
         nlp.update(batch, drop=DROPOUT, sgd=optimizer)
         return sum(len(each.reference.text) for each in batch)
 
-    for size in BATCHES:
-        yield measure(step, examples, size, seconds)
-    nlp.to_disk(pipeline)
+    def use(size: int, seconds: float) -> Measurement:
+        measurement = measure(step, examples, size, seconds)
+        nlp.to_disk(pipeline)
+        return measurement
+
+    return use
 
 
-def decoding(name: str, data: Path, pipeline: Path, seconds: float) -> Iterator[Measurement]:
+def decoding(name: str, data: Path, pipeline: Path) -> Use:
     """Use the saved model on the same texts."""
-    nlp = spacy.load(pipeline)
+    return reading(spacy.load(pipeline), data)
+
+
+def compiled(name: str, data: Path, pipeline: Path) -> Use:
+    """Use it compiled."""
+    return reading(compile_pipeline(spacy.load(pipeline), precision="int8", runtime="onnx"), data)
+
+
+def reading(nlp: Language, data: Path) -> Use:
     texts = [each.reference.text for each in CorpusReader(data)(nlp)]
     random.Random(0).shuffle(texts)
 
     def step(batch: list[str]) -> int:
         return sum(len(doc.text) for doc in nlp.pipe(batch, batch_size=len(batch)))
 
-    for size in BATCHES:
-        yield measure(step, texts, size, seconds)
+    return lambda size, seconds: measure(step, texts, size, seconds)
 
 
-MEASURES: dict[str, Callable[[str, Path, Path, float], Iterable[Measurement]]] = {
+MEASURES: dict[str, Callable[[str, Path, Path], Use]] = {
     "training": training,
     "decoding": decoding,
+    "compiled": compiled,
 }
 
 
