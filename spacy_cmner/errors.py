@@ -163,6 +163,19 @@ class Messages:
     )
     CM150 = Message("Record {number} could not be annotated ({problem}). Leave it out or mend it.")
     CM151 = Message("Ray is needed to use a cluster. Run `pip install 'spacy-cmner[ray]'`.")
+    CM152 = Message("{path} is locked: another run writes this output. Wait for it, or end it.")
+    CM153 = Message(
+        "One of the {n_process} processes has died, mostly for want of memory. Call the run again "
+        "with fewer: it goes on where it was."
+    )
+    CM154 = Message(
+        "The Ray cluster has {available} CPU(s), but {needed} are needed: one for an actor and one "
+        "for reading and writing. Start it with more, or run without --ray."
+    )
+    CM155 = Message(
+        "Actors of the Ray cluster cannot start, or die again and again ({reason}). The pipeline "
+        "must be there on all machines, and its memory suffice."
+    )
 
     # CM2xx: resources
     CM201 = Message(

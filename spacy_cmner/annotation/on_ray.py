@@ -1,11 +1,12 @@
 """Annotation on many machines, by Ray Data: files → actors with a pipeline each → parts.
 
-An actor that dies is started anew and its batch annotated again; a part that is written twice
-replaces itself. So each record is in the output once. Ray must see the source and the output under
-the same paths on all machines.
+An actor that dies is started anew and its batch annotated again, up to three times; a part that is
+written twice replaces itself. So each record is in the output once. Ray must see the source and the
+output under the same paths on all machines.
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -15,12 +16,16 @@ from spacy.language import Language
 
 from spacy_cmner.annotation.checkpoint import Checkpoint
 from spacy_cmner.annotation.items import BadRecord, Item, SourceRecord
+from spacy_cmner.annotation.lock import locked
 from spacy_cmner.annotation.runner import annotate, beside, describe_job, resume
 from spacy_cmner.annotation.sinks import LineFile, OutputFormat, PartFolder, create_part_folder
 from spacy_cmner.annotation.sources import Source
-from spacy_cmner.errors import Messages
+from spacy_cmner.errors import CmnerError, Messages
 
 _BATCH = 256
+_ADDED_BY_RAY = "\nFailed to apply UDF"
+# How often a batch is given to an actor again after one has died over it.
+_RETRIES = 3
 
 
 def annotate_on_ray(
@@ -44,42 +49,66 @@ def annotate_on_ray(
     actors (int): Pipelines that work at the same time, on one CPU each; -1 for as many as there
         can be. One CPU of the cluster is kept for reading and writing, so it needs two at least.
     overwrite (bool): Begin anew, whatever was written before.
-    RAISES (CmnerError): Ray is missing, or as `annotate_corpus`.
+    RAISES (CmnerError): Ray is missing, the cluster has one CPU only, actors cannot start or die
+        again and again; or as `annotate_corpus`.
     """
     ray = _ray()
     if not ray.is_initialized():
         ray.init(log_to_driver=False)
     # other machines have other working folders
     texts, out = Source(texts.path.resolve(), texts.layout), out.resolve()
-    sink = create_part_folder(out, format)
-    state = beside(out, "state.json")
-    job = describe_job(load(), texts, sink)
-    checkpoint = Checkpoint(job) if overwrite else resume(out, state, job)
-    if checkpoint.finished:
+    cpus = int(ray.cluster_resources().get("CPU", 0))
+    if cpus < 2:  # nothing would be read, and the actor wait for ever
+        raise Messages.CM154.error(available=cpus, needed=2)
+    with locked(beside(out, "lock")):
+        sink = create_part_folder(out, format)
+        state = beside(out, "state.json")
+        job = describe_job(load(), texts, sink)
+        checkpoint = Checkpoint(job) if overwrite else resume(out, state, job)
+        if checkpoint.finished:
+            return checkpoint
+        checkpoint = Checkpoint(job)
+        checkpoint.save(state)
+        sink.rewind(0)
+        bad_records = LineFile(beside(out, "errors.jsonl"))
+        bad_records.rewind(0)
+        size = cpus - 1 if actors == -1 else min(actors, cpus - 1)
+        datasink = _create_datasink(ray, sink, bad_records, checkpoint)
+        with errors_of_actors(ray):
+            _annotated(ray, load, texts, size).write_datasink(datasink)
+        checkpoint.finished = True
+        checkpoint.save(state)
         return checkpoint
-    checkpoint = Checkpoint(job)
-    checkpoint.save(state)
-    sink.rewind(0)
-    bad_records = LineFile(beside(out, "errors.jsonl"))
-    bad_records.rewind(0)
 
+
+def _annotated(ray: ModuleType, load: Callable[[], Language], texts: Source, actors: int) -> Any:
+    """A Dataset of the annotated items, in the order of the source."""
     ray.data.DataContext.get_current().execution_options.preserve_order = True
     files = ray.data.from_items([{"file": str(file)} for file in texts.files])
     items = files.flat_map(lambda row: ({"item": item} for item in texts.read(Path(row["file"]))))
-    # one CPU stays free: without it nothing is read, and the actors wait for ever
-    most = max(1, int(ray.cluster_resources()["CPU"]) - 1)
-    size = most if actors == -1 else min(actors, most)
-    annotated = items.map_batches(
+    return items.map_batches(
         _Annotator,
         fn_constructor_args=(load,),
         batch_size=_BATCH,
-        compute=ray.data.ActorPoolStrategy(size=size),
+        compute=ray.data.ActorPoolStrategy(size=actors),
         num_cpus=1,
+        max_task_retries=_RETRIES,
     )
-    annotated.write_datasink(_create_datasink(ray, sink, bad_records, checkpoint))
-    checkpoint.finished = True
-    checkpoint.save(state)
-    return checkpoint
+
+
+@contextmanager
+def errors_of_actors(ray: ModuleType) -> Iterator[None]:
+    """Turn what happens on other machines into its own message, without Ray's trace."""
+    try:
+        yield
+    except ray.exceptions.RayTaskError as error:
+        if isinstance(error.cause, CmnerError):
+            message, _, _ = str(error.cause).partition(_ADDED_BY_RAY)
+            raise CmnerError(message) from None
+        raise
+    except ray.exceptions.RayActorError as error:
+        reason = str(error).strip().splitlines()[-1].strip()
+        raise Messages.CM155.error(reason=reason) from error
 
 
 class _Annotator:

@@ -1,5 +1,6 @@
 """A pipeline over a source, in segments: each is written, then noted in the checkpoint."""
 
+import hashlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
@@ -12,8 +13,10 @@ from spacy.tokens import Doc
 
 from spacy_cmner.annotation.checkpoint import Checkpoint, load_checkpoint
 from spacy_cmner.annotation.items import BadRecord, FoundEntity, Item, SourceRecord
+from spacy_cmner.annotation.lock import locked
 from spacy_cmner.annotation.sinks import LineFile, OutputFormat, Sink, create_sink
 from spacy_cmner.annotation.sources import Source
+from spacy_cmner.annotation.workers import watched_workers
 from spacy_cmner.errors import CmnerError, Messages
 from spacy_cmner.pipeline import confidence, source
 
@@ -48,33 +51,34 @@ def annotate_corpus(
     segment_characters (int): Characters between two checkpoints, about; they are kept in memory.
     overwrite (bool): Begin anew, whatever was written before.
     progress (Callable): Wraps the annotated items, for a progress bar.
-    RAISES (CmnerError): `out` is there but not from such a run, or part of it is gone; or the
-        source cannot be read at all.
+    RAISES (CmnerError): `out` is there but not from such a run, another run is writing to it, or
+        part of it is gone; the source cannot be read at all; or a process has died.
     """
-    sink = create_sink(out, format)
-    bad_records = LineFile(beside(out, "errors.jsonl"))
-    state = beside(out, "state.json")
-    job = describe_job(nlp, texts, sink)
-    checkpoint = Checkpoint(job) if overwrite else resume(out, state, job)
-    if checkpoint.finished:
-        return checkpoint
-    sink.rewind(checkpoint.output)
-    bad_records.rewind(checkpoint.errors)
-    checkpoint.save(state)
-    items = annotate(nlp, islice(texts, checkpoint.read, None), n_process, batch_size)
-    for segment in _segments(progress(items), segment_characters):
-        good = [item for item in segment if isinstance(item, SourceRecord)]
-        bad = [item for item in segment if isinstance(item, BadRecord)]
-        if good:
-            sink.write(good)
-        if bad:
-            bad_records.write(bad)
-        checkpoint.count(good, bad)
-        checkpoint.output, checkpoint.errors = sink.position, bad_records.position
+    with locked(beside(out, "lock")):
+        sink = create_sink(out, format)
+        bad_records = LineFile(beside(out, "errors.jsonl"))
+        state = beside(out, "state.json")
+        job = describe_job(nlp, texts, sink)
+        checkpoint = Checkpoint(job) if overwrite else resume(out, state, job)
+        if checkpoint.finished:
+            return checkpoint
+        sink.rewind(checkpoint.output)
+        bad_records.rewind(checkpoint.errors)
         checkpoint.save(state)
-    checkpoint.finished = True
-    checkpoint.save(state)
-    return checkpoint
+        items = annotate(nlp, islice(texts, checkpoint.read, None), n_process, batch_size)
+        for segment in _segments(progress(items), segment_characters):
+            good = [item for item in segment if isinstance(item, SourceRecord)]
+            bad = [item for item in segment if isinstance(item, BadRecord)]
+            if good:
+                sink.write(good)
+            if bad:
+                bad_records.write(bad)
+            checkpoint.count(good, bad)
+            checkpoint.output, checkpoint.errors = sink.position, bad_records.position
+            checkpoint.save(state)
+        checkpoint.finished = True
+        checkpoint.save(state)
+        return checkpoint
 
 
 def annotate(
@@ -85,7 +89,8 @@ def annotate(
     Where a component fails on a batch, its texts are tried one by one, and those that fail again
     become bad records.
 
-    RAISES (CmnerError): A component has a problem that is not the text's, such as no labels.
+    RAISES (CmnerError): A component has a problem that is not the text's, such as no labels; or a
+        process has died.
     """
     waiting: deque[tuple[int, Item]] = deque()
 
@@ -99,11 +104,12 @@ def annotate(
     usual = nlp.default_error_handler
     nlp.set_error_handler(cast(Any, errors))  # spaCy's type says that a handler always raises
     try:
-        docs = nlp.pipe(texts(), as_tuples=True, n_process=n_process, batch_size=batch_size)
-        for doc, place in docs:
-            while waiting[0][0] < place:
-                yield _annotate_alone(nlp, waiting.popleft()[1], errors)
-            yield with_entities(waiting.popleft()[1], doc)
+        with watched_workers(n_process):
+            docs = nlp.pipe(texts(), as_tuples=True, n_process=n_process, batch_size=batch_size)
+            for doc, place in docs:
+                while waiting[0][0] < place:
+                    yield _annotate_alone(nlp, waiting.popleft()[1], errors)
+                yield with_entities(waiting.popleft()[1], doc)
         for _, item in waiting:
             yield _annotate_alone(nlp, item, errors)
     finally:
@@ -121,6 +127,7 @@ def describe_job(nlp: Language, texts: Source, sink: Sink) -> dict[str, Any]:
     return {
         "pipeline": f"{nlp.lang}_{nlp.meta['name']}-{nlp.meta['version']}",
         "components": ", ".join(nlp.pipe_names),
+        "fingerprint of the pipeline": fingerprint(nlp),
         "source": str(texts.path.resolve()),
         "files": len(texts.files),
         "bytes": texts.total,
@@ -130,6 +137,11 @@ def describe_job(nlp: Language, texts: Source, sink: Sink) -> dict[str, Any]:
         "max_length": layout.max_length,
         "output": sink.kind,
     }
+
+
+def fingerprint(nlp: Language) -> str:
+    """A hash of a pipeline's config, weights and terms; other ones find other entities."""
+    return hashlib.sha256(nlp.to_bytes(exclude=["vocab", "meta"])).hexdigest()[:16]
 
 
 def resume(out: Path, state: Path, job: dict[str, Any]) -> Checkpoint:

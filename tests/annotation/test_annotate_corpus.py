@@ -14,7 +14,7 @@ from spacy.language import Language
 from spacy.tokens import DocBin
 from spacy.vocab import Vocab
 
-from spacy_cmner.annotation.runner import annotate_corpus, beside
+from spacy_cmner.annotation.runner import annotate_corpus, beside, fingerprint
 from spacy_cmner.annotation.sources import Layout, Source
 from spacy_cmner.data.brat import read_brat
 from spacy_cmner.data.corpus import read_docbin
@@ -324,6 +324,41 @@ def test_another_run_does_not_go_on_in_this_output(nlp, tmp_path):
     assert out.read_bytes() == before
     annotate_corpus(nlp, Source(source), out, overwrite=True)
     assert len(read_rows(out)) == 6
+
+
+def test_another_pipeline_of_the_same_name_does_not_go_on_in_this_output(nlp, tmp_path):
+    source, out = Source(write_texts(tmp_path / "in.jsonl")), tmp_path / "out.jsonl"
+    annotate_corpus(nlp, source, out)
+    nlp.to_disk(tmp_path / "pipeline")
+    other = spacy.load(tmp_path / "pipeline")
+    annotate_corpus(other, source, out)
+    other.get_pipe("cmner_dictionary").add_terms([("服药", "sym")])
+    with pytest.raises(CmnerError, match=r"CM149.*another fingerprint of the pipeline"):
+        annotate_corpus(other, source, out)
+
+
+def test_other_weights_and_settings_are_another_pipeline(fresh, trained, tmp_path):
+    before = fingerprint(trained)
+    list(trained.pipe(TEXTS))
+    trained.to_disk(tmp_path)
+    assert fingerprint(spacy.load(tmp_path)) == fingerprint(trained) == before
+    override = {"components": {"cmner": {"threshold": 0.5}}}
+    assert fingerprint(spacy.load(tmp_path, config=override)) != before
+    transitions = fresh.get_pipe("cmner").model.get_ref("transitions").get_param("transitions")
+    transitions[0, 0] += 1e-3
+    assert fingerprint(fresh) != before
+
+
+def test_two_runs_at_once_are_refused(nlp, tmp_path):
+    source, out = Source(write_texts(tmp_path / "in.jsonl")), tmp_path / "out.jsonl"
+
+    def second_run(items):
+        with pytest.raises(CmnerError, match=r"CM152.*out\.jsonl\.lock.*another run"):
+            annotate_corpus(nlp, source, out, overwrite=True)
+        yield from items
+
+    result = annotate_corpus(nlp, source, out, progress=second_run)
+    assert (result.read, len(read_rows(out))) == (5, 5)
 
 
 @pytest.mark.parametrize("name", ["out.jsonl", "out.parquet"])

@@ -1,0 +1,28 @@
+"""One run at a time for an output."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from spacy_cmner.errors import Messages
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold a lock; the system takes it from a process that ends, in whatever way.
+
+    path (Path): The file to lock. It stays there, empty: removing it would open a gap.
+    RAISES: CM152 if another run holds it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path, blocking=False)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise Messages.CM152.error(path=path) from None
+    try:
+        yield
+    finally:
+        lock.release()
