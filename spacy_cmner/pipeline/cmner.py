@@ -130,8 +130,9 @@ class ChineseMedicalNER(TrainablePipe):
 
     The model reads characters whatever the pipeline's tokenizer is: a document whose tokens are
     not single characters is read by ``doc.text`` and its entities are put back on the tokens.
-    Texts are read sentence by sentence (``pipeline.windows``). Entities already on the document
-    are kept and the others are the best that agree with them.
+    Texts are read sentence by sentence (``pipeline.windows``), but for a model that listens to a
+    component upstream and so reads documents (``pipeline.emissions``). Entities already on the
+    document are kept and the others are the best that agree with them.
 
     vocab (Vocab): the shared vocabulary.
     model (Model[List[Doc], Ragged]): ``spacy-cmner.CrfTagger.v1`` over any character encoder.
@@ -315,6 +316,7 @@ class ChineseMedicalNER(TrainablePipe):
         Entities that the document already has are in all of them. A sentence is read whole here,
         however long it is, and ``threshold`` does not count.
 
+        doc (Doc): read by the component that the model listens to, if it does.
         k (int): above 0.
         RETURNS (List[Reading]): fewer if there are fewer.
         """
