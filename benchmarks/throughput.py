@@ -8,7 +8,6 @@ all of them.
 """
 
 import argparse
-import resource
 import statistics
 import time
 from collections.abc import Callable
@@ -36,8 +35,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=CORPUS, help="gold texts (.spacy, .jsonl)")
     parser.add_argument("--texts", type=int, default=2500, help="how many are read")
     parser.add_argument("--rounds", type=int, default=3, help="times that each system reads them")
-    parser.add_argument("--processes", type=int, nargs="*", default=[], help="n_process to try")
-    parser.add_argument("--longest", type=int, default=100_000, help="characters of a document")
+    parser.add_argument("--processes", type=int, default=1, help="n_process of both pipelines")
     args = parser.parse_args()
     gold = load_gold(args.data)
     labels = sorted({entity.label for text in gold for entity in text.gold.entities})
@@ -46,11 +44,8 @@ def main() -> None:
     ner = spacy_ner(labels)
     print(f"{len(texts)} texts, {sum(map(len, texts)):,} characters, {args.data}")
     print(f"{args.model or 'default model, random weights'}, {torch.get_num_threads()} threads\n")
-    throughput(nlp, ner, texts, args.rounds)
+    throughput(nlp, ner, texts, args.rounds, args.processes)
     latency(nlp, ner, texts)
-    lengths(nlp, texts, args.longest)
-    if args.processes:
-        processes(nlp, texts, args.processes)
 
 
 def compiled_default(labels: list[str]) -> Language:
@@ -81,11 +76,11 @@ def seconds(run: Callable[[], object]) -> float:
     return time.perf_counter() - begin
 
 
-def throughput(nlp: Language, ner: Language, texts: list[str], rounds: int) -> None:
+def throughput(nlp: Language, ner: Language, texts: list[str], rounds: int, n_process: int) -> None:
     bare = bare_bilstm(nlp, texts)
     systems: dict[str, Callable[[], object]] = {
-        "cmner, str to doc.ents": lambda: list(nlp.pipe(texts)),
-        "spaCy ner, str to doc.ents": lambda: list(ner.pipe(texts)),
+        "cmner, str to doc.ents": lambda: list(nlp.pipe(texts, n_process=n_process)),
+        "spaCy ner, str to doc.ents": lambda: list(ner.pipe(texts, n_process=n_process)),
         "BiLSTM, forward pass only": bare,
     }
     times: dict[str, list[float]] = {name: [] for name in systems}
@@ -105,22 +100,13 @@ def throughput(nlp: Language, ner: Language, texts: list[str], rounds: int) -> N
 
 
 def bare_bilstm(nlp: Language, texts: list[str]) -> Callable[[], object]:
-    """The forward pass of the pipeline's encoder on input of the right shape, in batches of the
-    pipeline's size."""
-    nodes = nlp.get_pipe("cmner").model.walk()
-    module = next(node for node in nodes if node.name == "bilstm_encoder").shims[0].module
-    width = module.forwards[0].input_size
-    lengths = np.array([len(text) for text in texts])
-    starts = range(0, len(texts), nlp.batch_size)
-    batches = [lengths[start : start + nlp.batch_size] for start in starts]
-    rows = [torch.randn(int(batch.sum()), width) for batch in batches]
-
-    def run() -> None:
-        with torch.inference_mode():
-            for batch, inputs in zip(batches, rows, strict=True):
-                module(inputs, batch)
-
-    return run
+    """The forward pass of the pipeline's encoder on its real input, in batches of the pipeline's
+    size."""
+    embed, encoder = nlp.get_pipe("cmner").model.get_ref("tok2vec").layers
+    docs = [nlp.make_doc(text) for text in texts]
+    starts = range(0, len(docs), nlp.batch_size)
+    batches = [embed.predict(docs[start : start + nlp.batch_size]) for start in starts]
+    return lambda: [encoder.predict(batch) for batch in batches]
 
 
 def latency(nlp: Language, ner: Language, texts: list[str], times: int = 300) -> None:
@@ -134,31 +120,6 @@ def latency(nlp: Language, ner: Language, texts: list[str], times: int = 300) ->
         middle, late = np.percentile(measured, [50, 99])
         print(f"{name:<28}{middle:>14.2f}{late:>10.2f}")
     print()
-
-
-def lengths(nlp: Language, texts: list[str], longest: int) -> None:
-    """Documents of growing length: the time a character stays the same, and the memory beyond
-    the document does too."""
-    nlp.max_length = max(nlp.max_length, longest)
-    source = "".join(texts)
-    source *= longest // len(source) + 1
-    print(f"{'characters in one document':<28}{'characters/s':>14}{'peak MB':>10}")
-    length = 10
-    while length <= longest:
-        text = source[:length]
-        repeats = max(2000 // length, 1)
-        spent = seconds(lambda: [nlp(text) for _ in range(repeats)])  # noqa: B023
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        print(f"{length:<28,}{repeats * length / spent:>14,.0f}{peak:>10,.0f}")
-        length *= 10
-    print()
-
-
-def processes(nlp: Language, texts: list[str], numbers: list[int]) -> None:
-    print(f"{'n_process':<28}{'characters/s':>14}")
-    for number in numbers:
-        spent = seconds(lambda: list(nlp.pipe(texts, n_process=number)))  # noqa: B023
-        print(f"{number:<28}{sum(map(len, texts)) / spent:>14,.0f}")
 
 
 if __name__ == "__main__":
