@@ -1,6 +1,6 @@
 """How the time and the memory of recognition grow with the text, the processes and the labels.
 
-    OMP_NUM_THREADS=1 python benchmarks/scaling.py MODEL --data corpus/cmeee/dev.spacy --plot out.png
+    OMP_NUM_THREADS=1 python benchmarks/scaling.py MODEL --data dev.spacy --plot scaling.png
 
 Without MODEL the default model is compiled with random weights, without --data the shipped corpus
 is read. Each length is measured in a process of its own, whose peak of memory is its own, too.
