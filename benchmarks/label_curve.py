@@ -209,7 +209,7 @@ class Point:
         for doc, found in zip(docs, hits, strict=True):
             words = [token.text for token in doc]
             predicted = Doc(nlp.vocab, words=words, spaces=[False] * len(words))
-            predicted.spans[HITS] = [predicted.char_span(a, b, label=c) for a, b, c in found]
+            predicted.spans[HITS] = [Span(predicted, *hit) for hit in found]
             examples.append(Example(predicted, doc))
         optimizer = nlp.initialize(lambda: examples)
         order = random.Random(self.settings.seed)

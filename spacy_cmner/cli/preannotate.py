@@ -10,7 +10,7 @@ from wasabi import msg
 from spacy_cmner.annotation.sources import Layout, Source
 from spacy_cmner.cli import cmner_cli
 from spacy_cmner.cli._util import errors_shown, load_pipeline, read_source
-from spacy_cmner.supervision.preannotation import Measure, rank
+from spacy_cmner.supervision.preannotation import Measure, find_recogniser, rank
 from spacy_cmner.supervision.tools import Tool, write_candidates
 
 
@@ -46,6 +46,7 @@ def preannotate_command(
     setup_gpu(gpu_id, silent=True)
     with errors_shown():
         records = read_source(Source(source, Layout(text_column, id_column, encoding)))
-        candidates = rank(load_pipeline(model), records, by)[:limit]
-        write_candidates(candidates, out, tool)
+        nlp = load_pipeline(model)
+        candidates = rank(nlp, records, by)[:limit]
+        write_candidates(candidates, out, tool, find_recogniser(nlp).labels)
     msg.good(f"{out}: {len(candidates)} of {len(records)} texts for {tool}")

@@ -165,7 +165,7 @@ def add_evidence(
         return emissions
     learned = model.get_ref("evidence") if learns_evidence(model) else None
     scores: Any = emissions.dataXd
-    bias = soft.compute_bias(learned, scheme, evidence, len(scores))
+    bias: Any = soft.compute_bias(learned, scheme, evidence, len(scores))
     return Ragged(scores + model.ops.asarray(bias), emissions.lengths)
 
 

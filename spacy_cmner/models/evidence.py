@@ -7,7 +7,7 @@ emissions, so scores, marginals and the best readings are exact with it.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -114,7 +114,8 @@ def add_gradient(
     gradient = np.zeros(learned.get_param(BIAS).shape, dtype=np.float32)
     rows, chosen = _rows(learned, evidence)
     np.add.at(gradient, rows[chosen], d_emissions[evidence.characters[chosen]])
-    learned.inc_grad(BIAS, learned.ops.asarray(gradient))
+    on_device: Any = learned.ops.asarray(cast(Any, gradient))
+    learned.inc_grad(BIAS, on_device)
 
 
 def _rows(learned: EvidenceModel, evidence: Evidence) -> tuple[Ints, npt.NDArray[np.bool_]]:

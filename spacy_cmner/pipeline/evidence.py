@@ -55,8 +55,12 @@ class EvidenceReader:
 def take_part(evidence: Evidence, place: TextRange) -> Evidence:
     """The evidence on a part of a text; a hit that is cut keeps the places of its characters."""
     inside = (evidence.characters >= place.start) & (evidence.characters < place.end)
-    part = Evidence(*(column[inside] for column in evidence))
-    return part._replace(characters=part.characters - place.start)
+    return Evidence(
+        evidence.characters[inside] - place.start,
+        evidence.places[inside],
+        evidence.labels[inside],
+        evidence.weights[inside],
+    )
 
 
 def pack(parts: Iterable[tuple[Evidence, TextRange]]) -> Evidence:

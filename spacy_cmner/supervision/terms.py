@@ -8,7 +8,7 @@ left out of the estimate.
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from spacy_cmner.analysis.gold import GoldText
 from spacy_cmner.errors import Messages
@@ -18,7 +18,8 @@ from spacy_cmner.pipeline.term_matcher import TermMatcher
 LONG = 5
 
 
-class LearnedTerm(NamedTuple):
+@dataclass(frozen=True)
+class LearnedTerm:
     """A string that was an entity.
 
     text (str): as it first stood in a text.

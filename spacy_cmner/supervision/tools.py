@@ -21,41 +21,42 @@ Tool = Literal["doccano", "label_studio"]
 CONTROL, OBJECT = "label", "text"
 
 
-def write_candidates(candidates: Sequence[Candidate], path: Path, tool: Tool) -> None:
+def write_candidates(
+    candidates: Sequence[Candidate], path: Path, tool: Tool, labels: Iterable[str] = ()
+) -> None:
     """Write texts for a tool, in their order.
 
     path (Path): JSON lines for doccano; for Label Studio a JSON list, beside which
         ``PATH.xml`` is the labelling configuration of its project.
+    labels (Iterable[str]): types that people may choose, beside those of the entities.
     RAISES: CM432 if there is no such tool.
     """
     if tool not in WRITERS:
         raise Messages.CM432.error(tool=tool, tools=", ".join(get_args(Tool)))
     path.parent.mkdir(parents=True, exist_ok=True)
-    WRITERS[tool](candidates, path)
+    found = {entity.label for candidate in candidates for entity in candidate.record.entities}
+    WRITERS[tool](candidates, path, sorted(found.union(labels)))
 
 
-def _write_doccano(candidates: Iterable[Candidate], path: Path) -> None:
+def _write_doccano(candidates: Iterable[Candidate], path: Path, labels: Sequence[str]) -> None:
     with path.open("w", encoding="utf-8", newline="\n") as file:
         for candidate in candidates:
             entities = candidate.record.entities
-            item = {
-                "text": candidate.record.text,
-                "label": [[e.start, e.end, e.label] for e in entities],
-                **_about(candidate),
-            }
+            item: dict[str, Any] = {"text": candidate.record.text}
+            item["label"] = [[e.start, e.end, e.label] for e in entities]
+            item |= _about(candidate)
             file.write(json.dumps(item, ensure_ascii=False) + "\n")
 
 
-def _write_label_studio(candidates: Sequence[Candidate], path: Path) -> None:
+def _write_label_studio(candidates: Sequence[Candidate], path: Path, labels: Sequence[str]) -> None:
     tasks = [
         {
-            "data": {"text": candidate.record.text, **_about(candidate)},
+            "data": {"text": candidate.record.text} | _about(candidate),
             "predictions": [{"model_version": "cmner", "result": _results(candidate)}],
         }
         for candidate in candidates
     ]
     path.write_text(json.dumps(tasks, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-    labels = sorted({e.label for candidate in candidates for e in candidate.record.entities})
     path.with_name(f"{path.name}.xml").write_text(labelling_config(labels), encoding="utf-8")
 
 
@@ -94,7 +95,7 @@ def _about(candidate: Candidate) -> dict[str, Any]:
     return {**({} if id_ is None else {"record": id_}), "certainty": round(candidate.certainty, 6)}
 
 
-WRITERS: dict[str, Callable[[Sequence[Candidate], Path], None]] = {
+WRITERS: dict[str, Callable[[Sequence[Candidate], Path, Sequence[str]], None]] = {
     "doccano": _write_doccano,
     "label_studio": _write_label_studio,
 }

@@ -152,4 +152,6 @@ def test_command(unsure, tmp_path):
     assert "2 of 5 texts for label_studio" in said and "1 bad records" in said
     tasks = json.loads((tmp_path / "todo.json").read_text(encoding="utf-8"))
     expected = rank(unsure, RECORDS)[:2]
+    config = (tmp_path / "todo.json.xml").read_text(encoding="utf-8")
+    assert all(f'<Label value="{label}" />' in config for label in tiny.LABELS)
     assert [task["data"]["record"] for task in tasks] == [c.record.id for c in expected]
