@@ -10,8 +10,11 @@ from pathlib import Path
 import pytest
 import spacy
 import tiny
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from spacy.language import Language
 from spacy.tokens import DocBin
+from spacy.util import make_tempdir
 from spacy.vocab import Vocab
 
 from spacy_cmner.annotation.runner import annotate_corpus, beside, fingerprint
@@ -22,6 +25,7 @@ from spacy_cmner.data.jsonl import read_jsonl
 from spacy_cmner.data.records import Entity
 from spacy_cmner.data.report import Report
 from spacy_cmner.errors import CmnerError
+from spacy_cmner.tokenizer import replace_surrogates
 
 TEXTS = ["服药后头痛。", "", "无不适", "头痛👍🏽，\x00服阿司匹林", "阿司匹林\u2028头痛"]
 
@@ -160,6 +164,24 @@ def test_empty_input_gives_empty_output(nlp, tmp_path, out):
     result = annotate_corpus(nlp, Source(tmp_path / "in.txt"), tmp_path / out)
     assert result.finished and result.read == 0
     assert not any(contents(tmp_path / out).values())
+
+
+@settings(max_examples=25)
+@given(st.lists(tiny.texts(), max_size=6), st.integers(1, 4))
+def test_any_text(hybrid, texts, batch_size):
+    """A text is annotated as it would be alone, or a bad record if it is not Unicode."""
+    texts = json.loads(json.dumps(texts))  # two surrogates in a row may be one character there
+    with make_tempdir() as folder:
+        out = folder / "out.jsonl"
+        source = Source(write_texts(folder / "in.jsonl", texts))
+        result = annotate_corpus(hybrid, source, out, batch_size=batch_size)
+        good = [text for text in texts if text == replace_surrogates(text)]
+        assert (result.read, result.bad) == (len(texts), len(texts) - len(good))
+        rows = read_rows(out)
+    assert [row["text"] for row in rows] == good
+    for row in rows:
+        places = [(ent["start"], ent["end"], ent["label"]) for ent in row["entities"]]
+        assert places == tiny.entities(hybrid(row["text"]))
 
 
 def test_processes_give_the_same_in_the_same_order(nlp, tmp_path):
