@@ -12,6 +12,9 @@ from spacy_cmner.annotation.items import BadRecord, SourceRecord
 from spacy_cmner.annotation.sources import Source
 from spacy_cmner.errors import DAMAGE, CmnerError, Messages
 
+# A damaged config may ask for a language or a package that does not exist.
+_UNLOADABLE: tuple[type[Exception], ...] = (*DAMAGE, ImportError)
+
 
 @contextmanager
 def errors_shown() -> Iterator[None]:
@@ -47,6 +50,6 @@ def load_pipeline(model: str | Path) -> Language:
         return load_model(model)
     except CmnerError:
         raise
-    except (*DAMAGE, ImportError) as error:
+    except _UNLOADABLE as error:
         reason = f"{type(error).__name__}: {error}"
         raise Messages.CM505.error(model=model, reason=reason) from error
