@@ -19,6 +19,9 @@ def build_flat(
     that it can tell whether a word holds a character, touches or crosses another word; the
     equations are in ``layers.flat``. One row a character comes out.
 
+    Other than in the original, dropout is at characters, words and output alone, and bigrams are
+    left out: ``spacy-cmner.BigramEmbed.v1`` can stand among the characters.
+
     characters (Model[List[Doc], List[Floats2d]]): represents the characters themselves.
     n_heads, head_width (int): of the attention; a row of the output is n_heads · head_width wide.
     factor (int): how many times wider the feed-forward layer is in between.

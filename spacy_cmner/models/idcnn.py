@@ -14,8 +14,10 @@ def build_idcnn_encoder(
 
     A block of convolutions with growing dilation sees a wide context with few weights, and is
     applied several times with the same weights; the equations are in ``layers.idcnn``. The block
-    starts as the identity. Of the paper's training, the loss after every repeat of the block is
-    left out: a tok2vec layer has one output.
+    starts as the identity.
+
+    Other than in the paper, the loss after every repeat of the block is left out, as a tok2vec
+    layer has one output, and so is the penalty on what dropout changes.
 
     The dropout rate of the training loop applies to the input and to the output.
 

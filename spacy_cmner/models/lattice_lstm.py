@@ -13,6 +13,9 @@ def build_lattice_lstm(characters: EmbedModel, hidden_width: int = 200) -> Embed
     last character through a gate; the equations are in ``layers.lattice_lstm``. With glyph vectors
     among the characters this is Lattice + Glyce (configs/lattice_glyce.cfg).
 
+    The gates of a character's cell are coupled everywhere, f = 1 - i, as the paper's are where
+    words end. A word of one character has no cell.
+
     The dropout rate of the training loop applies to characters, words and the output.
 
     characters (Model[List[Doc], List[Floats2d]]): represents the characters themselves.

@@ -18,6 +18,9 @@ def build_lgn(
     Words are the edges between their first and last characters; a global node, tied to all,
     carries what is far away. The equations are in ``layers.lgn``.
 
+    Where the paper leaves room: a word's vector is projected to the width of the states, the
+    attention is of scaled dot products, and each reading direction has a global node of its own.
+
     The dropout rate of the training loop applies to characters, words and the output.
 
     characters (Model[List[Doc], List[Floats2d]]): represents the characters themselves.

@@ -14,6 +14,9 @@ def build_lr_cnn(
     What the top layer has found is fed back to the lower ones, so that they weigh words that
     contradict each other anew. The equations are in ``layers.lr_cnn``.
 
+    Other than in the paper, a second pyramid reads the sentence backwards, because an n-gram lies
+    on one side of the character that it belongs to.
+
     The dropout rate of the training loop applies to characters, words and the output.
 
     characters (Model[List[Doc], List[Floats2d]]): represents the characters themselves.

@@ -23,6 +23,9 @@ def build_mect(
     What a character is made of comes as in ``spacy-cmner.LocalGlobalEmbed.v1`` from a convolution
     of width 3 over its components, max-pooled. The equations are in ``layers.mect``.
 
+    Other than in the paper, keys are projected as in FLAT, only characters have components, and the
+    random attention is a product of two factors, which holds for sentences of any length.
+
     characters (Model[List[Doc], List[Floats2d]]): represents the characters themselves.
     n_heads, head_width (int): of each of the two attentions; a row of the output is
         2 · n_heads · head_width wide.

@@ -15,9 +15,12 @@ def build_soft_lexicon_embed(characters: EmbedModel) -> EmbedModel:
     """Concatenate to each character the lexicon words of the sentence that hold it.
 
     The words form four sets by the place of the character in them, each summed with the words'
-    counts as weights; the equations are in ``layers.soft_lexicon``. Any encoder can follow. The
-    counts are those of the lexicon, so the texts that a model is tested on have no part in them,
-    and the word vectors are trained with the rest.
+    counts as weights; the equations are in ``layers.soft_lexicon``. Any encoder can follow, and the
+    word vectors are trained with the rest.
+
+    Other than in the paper, the counts are those of the lexicon. There the words matched in all
+    texts are counted, those of the test set too, but for words inside of longer ones. A character's
+    bigram is not part of it: put ``spacy-cmner.BigramEmbed.v1`` among the characters.
 
     characters (Model[List[Doc], List[Floats2d]]): represents the characters themselves.
     Source: Ma et al. (2020), Simplify the Usage of Lexicon in Chinese NER.

@@ -13,7 +13,8 @@ def build_wc_lstm(
 
     Forwards, a character comes with the matched words that end at it, backwards with those that
     begin at it. However many they are, a strategy makes one vector of them, so that sequences of
-    any number can be computed together; the equations are in ``layers.wc_lstm``.
+    any number can be computed together; the equations are in ``layers.wc_lstm``. A character
+    at which no word of two or more characters ends, or begins, comes with a learned vector, NONE.
 
     The dropout rate of the training loop applies to the input of the LSTM and to the output.
 
