@@ -14,6 +14,7 @@ from spacy.tokens import Doc
 from thinc.model import Model, deserialize_attr, serialize_attr
 
 from spacy_cmner.automaton import Automaton, Ints, Matches
+from spacy_cmner.errors import Messages
 from spacy_cmner.layers.sentences import Sentences, spread
 from spacy_cmner.tokenizer import read_texts
 
@@ -50,8 +51,14 @@ class WordMatcher:
         return WordMatcher, (self.words, self.counts.tolist())
 
     def __call__(self, docs: Sequence[Doc]) -> Matches:
-        """All occurrences in the documents, whose characters count as packed end to end."""
-        return self._automaton(read_texts(docs))
+        """All occurrences in the documents, whose characters count as packed end to end.
+
+        RAISES: CM316 if not every token is a character.
+        """
+        texts = read_texts(docs)
+        if sum(map(len, texts)) != sum(map(len, docs)):
+            raise Messages.CM316.error(text=docs[0].text[:30])
+        return self._automaton(texts)
 
 
 def read_words(matcher: WordMatcher, docs: Sequence[Doc], device: Any) -> tuple[Sentences]:

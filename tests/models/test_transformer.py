@@ -108,9 +108,15 @@ FUSED = {
     "transformer": LISTENER,
     "characters": tiny.EMBED,
 }
+ENCODED = {
+    "@architectures": "spacy.Tok2Vec.v2",
+    "embed": {"@architectures": "spacy-cmner.ContextualEmbed.v1", "characters": LISTENER},
+    "encode": {"@architectures": "spacy-cmner.BiLSTMEncoder.v1", "hidden_width": 16},
+}
 MODELS = {
     "listener": lambda folder: shared(LISTENER, folder),
     "local_global": lambda folder: shared(FUSED, folder),
+    "words_and_bilstm": lambda folder: shared(ENCODED, folder),
     "own": own,
 }
 
@@ -268,13 +274,11 @@ def test_words_as_tokens(bert):
     assert tiny.entities(nlp(Doc(nlp.vocab, words=words, spaces=[False] * 7))) == GOLD[1]
 
 
-def test_local_and_global_representations_need_characters(nlp, name):
+@pytest.mark.parametrize("name", ["local_global", "words_and_bilstm"], indirect=True)
+def test_representations_and_words_need_characters_as_tokens(nlp):
     doc = Doc(nlp.vocab, words=["右肺", "疼痛"], spaces=[False, False])
-    if name == "local_global":
-        with pytest.raises(CmnerError, match=r"CM316.*char_tokenizer"):
-            nlp(doc)
-    else:
-        assert len(nlp(doc)) == 2
+    with pytest.raises(CmnerError, match=r"CM316.*char_tokenizer"):
+        nlp(doc)
 
 
 @pytest.mark.parametrize("name", ["local_global"], indirect=True)
@@ -344,6 +348,22 @@ def test_training_by_the_config(config, bert, resource_dir, tmp_path, offline):
     nlp = spacy.load(tmp_path / "out" / "model-best")
     assert [tiny.entities(nlp(text)) for text in TEXTS] == GOLD
     assert nlp.meta["performance"]["ents_f"] == 1.0
+
+
+def test_a_folder_as_it_is_published(tmp_path):
+    """With a head, pickled weights and a list of words."""
+    characters = sorted({char for text in TEXTS for char in text})
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *characters]
+    sizes = {"hidden_size": 8, "num_attention_heads": 1, "intermediate_size": 8}
+    config = transformers.BertConfig(vocab_size=len(words), num_hidden_layers=1, **sizes)
+    pretrained = transformers.BertForPreTraining(config)
+    pretrained.save_pretrained(tmp_path, safe_serialization=False)
+    (tmp_path / "vocab.txt").write_text("\n".join(words), encoding="utf-8")
+    nlp = shared(LISTENER, tmp_path)
+    nlp.initialize(lambda: tiny.examples(nlp))
+    found = weights(nlp)
+    assert all(found[name].equal(value) for name, value in pretrained.bert.named_parameters())
+    assert nlp.get_pipe("transformer").model.tokenizer.is_fast
 
 
 def nothing(folder: Path) -> None:
