@@ -5,6 +5,7 @@ component holds the checksums of its files, as `sha256sum` writes them, and byte
 Pipelines from before there were checksums have none, and are loaded without.
 """
 
+import gc
 import hashlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -24,11 +25,15 @@ def loading(place: object) -> Iterator[None]:
 
     RAISES: CM421.
     """
+    collects = gc.isenabled()
     try:
         yield
     except DAMAGE as error:
         reason = error if isinstance(error, CmnerError) else f"{type(error).__name__}: {error}"
         raise Messages.CM421.error(place=place, reason=reason) from error
+    finally:
+        if collects:
+            gc.enable()  # srsly switches it off, and not on again where it fails
 
 
 def seal_folder(folder: Path, names: Iterable[str]) -> None:

@@ -1,6 +1,7 @@
 """A pipeline whose files are damaged or do not belong together says so, however it is loaded; what
 is loaded gives the same results as what was saved."""
 
+import gc
 import pickle
 import pickletools
 import shutil
@@ -224,6 +225,7 @@ def test_damaged_bytes(loaded, expected, component, place, bit, cut):
     flipped = bytes([data[byte] ^ 1 << bit]) + data[byte + 1 :]
     with pytest.raises(CmnerError, match=f"CM421.*'{component}'"):
         pipe.from_bytes(data[:byte] + (b"" if cut else flipped))
+    assert gc.isenabled()
     pipe.from_bytes(data)
     assert findings(loaded) == expected
 
