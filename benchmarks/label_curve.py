@@ -6,11 +6,16 @@ Of each fraction of the training texts a term list is learned and two models are
 and one with soft evidence: hits of that list and of THUOCL's, whose biases are learned with the
 CRF. While the model is trained, the hits in a text are those of terms from other texts, as in use.
 The number of epochs is fixed for a fraction, so nothing is chosen on the development texts. The
-metrics of each point are written to a JSON file; what is there already is not done again. With
---bootstrap the second model then annotates further texts of the training file, whose labels are not
-read, and a third is trained on both. --lists adds term lists to the evidence. --model scores a
-pipeline that is trained already, and what needs no other training; with --map also one of other
-types, for use across domains.
+metrics of each point are written to a JSON file; what is there already is not done again. --lists
+adds term lists to the evidence.
+
+With --texts N the model alone annotates N further texts: those of the training file beyond the
+fraction, whose labels are not read, or of --texts-from. Strings that it finds reliably there make a
+second term list ("soft, further texts"). With --students M another model is trained on M of these
+texts, as annotated with this list, and the labelled ones ("self-training").
+
+--model scores a pipeline that is trained already, and what needs no other training; with --map also
+one of other types, for use across domains.
 """
 
 import argparse
@@ -28,7 +33,7 @@ from spacy.util import fix_random_seed, load_config, load_model, load_model_from
 from spacy.vocab import Vocab
 
 from spacy_cmner.analysis.evaluation import evaluate
-from spacy_cmner.analysis.gold import Gold, GoldText
+from spacy_cmner.analysis.gold import Gold, GoldText, entities_of
 from spacy_cmner.analysis.plots import create_figure
 from spacy_cmner.data.corpus import load_docbin, subsample
 from spacy_cmner.models.compile import compile_pipeline, find_compilable
@@ -48,6 +53,8 @@ EPOCHS = {0.01: 40, 0.05: 20, 0.1: 12, 0.25: 8, 1.0: 5}
 SURE = 0.8  # precision of a term that is taken for a constraint
 USEFUL = 0.3  # precision of a term that is worth a hint
 WEIGHT = 1.0  # of given evidence
+LIKELY = 0.5  # probability of an entity that counts for a term of further texts
+CONSISTENT = 0.4  # precision of such a term
 TRUSTED = 0.7  # probability of an entity that is worth learning from
 POLICIES = ("prefer_model", "prefer_rules", "longest")
 MERGED = [f"merge, {policy}" for policy in POLICIES]
@@ -63,7 +70,9 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, help="instead of those of the fraction")
     parser.add_argument("--dev-texts", type=int, default=0, help="score on so many; 0: all")
     parser.add_argument("--lists", type=Path, nargs="*", default=[], help="further term lists")
-    parser.add_argument("--bootstrap", type=int, default=0, help="texts to annotate oneself")
+    parser.add_argument("--texts", type=int, default=0, help="further texts, without labels")
+    parser.add_argument("--texts-from", type=Path, help="a .txt file of them, one a line")
+    parser.add_argument("--students", type=int, default=0, help="how many of them to train on")
     parser.add_argument("--hidden-width", type=int, default=256)
     parser.add_argument("--model", help="a trained pipeline, instead of training any")
     parser.add_argument("--map", nargs="*", default=[], help="its types as those here: sym=Symptom")
@@ -78,15 +87,19 @@ def main() -> None:
         chosen = subsample(texts, fraction=fraction, seed=args.seed)
         known = {id(text) for _, text in chosen}
         others = [text.text for _, text in texts if id(text) not in known]
+        if args.texts_from:
+            others = args.texts_from.read_text(encoding="utf-8").splitlines()
         random.Random(args.seed).shuffle(others)
         settings = Settings(
             args.hidden_width, args.epochs or EPOCHS[fraction], args.seed, (THUOCL, *args.lists)
         )
         point = Point(args.out / f"{fraction:g}", settings, chosen, dev)
-        if args.model:
-            point.measure_trained(args.model, types)
-        else:
-            point.measure(others[: args.bootstrap])
+        model = args.model or point.train("model")
+        point.measure(model, types)
+        if args.texts:
+            point.measure_further(model, others[: args.texts], args.students)
+        if not args.model:
+            point.measure_learned()
     report(args.out)
 
 
@@ -148,8 +161,8 @@ class Point:
         found = learn_terms([text for _, text in self.texts], min_precision=min_precision)
         return [Term(term.text, term.label) for term in found]
 
-    def measure_trained(self, model: str, types: dict[str, str]) -> None:
-        """Score the systems without training, those that have no metrics yet.
+    def measure(self, model: str, types: dict[str, str]) -> None:
+        """Score the systems that need no other training, those that have no metrics yet.
 
         types (Dict[str, str]): the types of the model as those of the texts, if they are others.
         """
@@ -173,38 +186,51 @@ class Point:
         sure = self.find_terms(SURE)
         add_dictionary(constrained, "terms", sure, target="ents", before="cmner")
         self.score("constraints", constrained)
-        settings = {"evidence_key": HITS, "evidence_weight": WEIGHT}
-        soft = load_model(model, config={"components": {"cmner": settings}})
-        add_dictionary(soft, "terms", self.terms, target=HITS, before="cmner")
-        self.score("soft, given", soft)
+        self.score("soft, given", with_evidence(model, self.terms))
 
-    def measure(self, unlabelled: list[str]) -> None:
-        """Train the models and score all systems.
+    def measure_learned(self) -> None:
+        """Train and score soft evidence whose biases are learned."""
+        model = self.train("soft, learned", with_hits=True)
+        nlp = load_model(model)
+        add_dictionary(nlp, "terms", self.terms, target=HITS, before="cmner")
+        for path in self.settings.lists:
+            listed = read_terms(path, path.stem)
+            add_dictionary(nlp, path.stem, listed, target=HITS, before="cmner", match="all")
+        self.score("soft, learned", nlp)
 
-        unlabelled (List[str]): texts to annotate oneself.
+    def measure_further(self, model: str, texts: list[str], students: int) -> None:
+        """Score what further texts give, annotated by the model itself.
+
+        students (int): how many of them to train on; 0: none.
         """
-        terms = self.terms
-        self.measure_trained(self.train("model", with_hits=False, extra=[]), {})
-        learned = self.train("soft, learned", with_hits=True, extra=[])
-        self.score("soft, learned", self.with_dictionaries(learned, terms))
-        if unlabelled:
-            teacher = self.with_dictionaries(learned, terms, scores=True)
+        gold = [text for _, text in self.texts]
+        found = []
+        for doc in compiled(with_evidence(model, [], scores=True)).pipe(texts):
+            entities = [e for e in doc.ents if e._.cmner_score >= LIKELY]
+            found.append(GoldText(doc.text, Gold(entities_of(entities), entities_of(entities))))
+        learned = learn_terms([*gold, *found], min_precision=CONSISTENT, min_count=2)
+        terms = [Term(term.text, term.label) for term in learned]
+        print(f"{len(terms)} terms of further texts", flush=True)
+        teacher = with_evidence(model, terms, scores=True)
+        self.score("soft, further texts", teacher)
+        if students:
             docs = [
-                annotate_again(Vocab(), doc, min_score=TRUSTED, hits_key=HITS)
-                for doc in compiled(teacher).pipe(unlabelled)
+                annotate_again(Vocab(), doc, min_score=TRUSTED)
+                for doc in compiled(teacher).pipe(texts[:students])
             ]
-            student = self.train("self-training", with_hits=True, extra=docs)
-            self.score("self-training", self.with_dictionaries(student, terms))
+            student = self.train("self-training", extra=docs)
+            self.score("self-training", load_model(student))
+            self.score("self-training, soft", with_evidence(student, terms))
 
-    def train(self, name: str, *, with_hits: bool, extra: list[Doc]) -> str:
+    def train(self, name: str, *, with_hits: bool = False, extra: Sequence[Doc] = ()) -> str:
         """Train a model and save it. RETURNS (str): its folder."""
         folder = self.folder / name
         if folder.exists():
             return str(folder)
         fix_random_seed(self.settings.seed)
         nlp = self.build(with_hits)
-        docs = [doc for doc, _ in self.texts] + extra
-        hits = self.find_hits(extra) if with_hits else [[] for _ in docs]
+        docs = [*(doc for doc, _ in self.texts), *extra]
+        hits = self.find_hits() if with_hits else [[] for _ in docs]
         examples = []
         for doc, found in zip(docs, hits, strict=True):
             words = [token.text for token in doc]
@@ -237,35 +263,20 @@ class Point:
             cmner |= {"evidence_key": HITS, "evidence_weight": 0.0}
         return load_model_from_config(config, auto_fill=True)
 
-    def find_hits(self, extra: Sequence[Doc]) -> list[list[tuple[int, int, str]]]:
+    def find_hits(self) -> list[list[tuple[int, int, str]]]:
         """The hits in each training text, of terms from other texts, and of all lists."""
         lists = TermMatcher(match="all")
         for path in self.settings.lists:
             lists.add(read_terms(path, path.stem))
-        hits: dict[int, list] = {}
+        texts = [text for _, text in self.texts]
+        hits: list[list[tuple[int, int, str]]] = [[*lists(text.text)] for text in texts]
         for fold in range(FOLDS):
             own = TermMatcher()
-            others = [text for i, (_, text) in enumerate(self.texts) if i % FOLDS != fold]
+            others = [text for i, text in enumerate(texts) if i % FOLDS != fold]
             own.add((t.text, t.label) for t in learn_terms(others, min_precision=USEFUL))
-            for i in range(fold, len(self.texts), FOLDS):
-                hits[i] = own(self.texts[i][1].text)
-        own = TermMatcher()
-        gold = [text for _, text in self.texts]
-        own.add((t.text, t.label) for t in learn_terms(gold, min_precision=USEFUL))
-        found = [hits[i] for i in range(len(self.texts))] + [own(doc.text) for doc in extra]
-        texts = [text.text for text in gold] + [doc.text for doc in extra]
-        return [each + lists(text) for each, text in zip(found, texts, strict=True)]
-
-    def with_dictionaries(
-        self, folder: str, terms: list[Term], *, scores: bool = False
-    ) -> Language:
-        """A model with soft evidence behind the dictionaries that give it."""
-        nlp = load_model(folder, config={"components": {"cmner": {"scores": scores}}})
-        add_dictionary(nlp, "terms", terms, target=HITS, before="cmner")
-        for path in self.settings.lists:
-            listed = read_terms(path, path.stem)
-            add_dictionary(nlp, path.stem, listed, target=HITS, before="cmner", match="all")
-        return nlp
+            for i in range(fold, len(texts), FOLDS):
+                hits[i] += own(texts[i].text)
+        return hits
 
     def score(self, system: str, nlp: Language) -> None:
         path = self.folder / f"{system}.json"
@@ -296,6 +307,14 @@ def blank() -> Language:
     config["nlp"]["pipeline"] = []
     config["components"] = {}
     return load_model_from_config(config, auto_fill=True)
+
+
+def with_evidence(model: str, terms: list[Term], *, scores: bool = False) -> Language:
+    """A trained pipeline that hears a term list."""
+    settings = {"evidence_key": HITS, "evidence_weight": WEIGHT, "scores": scores}
+    nlp = load_model(model, config={"components": {"cmner": settings}})
+    add_dictionary(nlp, "terms", terms, target=HITS, before="cmner")
+    return nlp
 
 
 def add_dictionary(
