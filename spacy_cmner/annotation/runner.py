@@ -2,7 +2,8 @@
 
 import hashlib
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -104,8 +105,8 @@ def annotate(
     usual = nlp.default_error_handler
     nlp.set_error_handler(cast(Any, errors))  # spaCy's type says that a handler always raises
     try:
-        with watched_workers(n_process):
-            docs = nlp.pipe(texts(), as_tuples=True, n_process=n_process, batch_size=batch_size)
+        docs = nlp.pipe(texts(), as_tuples=True, n_process=n_process, batch_size=batch_size)
+        with watched_workers(n_process), closing(cast(Generator, docs)):
             for doc, place in docs:
                 while waiting[0][0] < place:
                     yield _annotate_alone(nlp, waiting.popleft()[1], errors)

@@ -1,7 +1,10 @@
 """A process of `nlp.pipe` that dies ends the run, which goes on when it is called again."""
 
+import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -48,3 +51,47 @@ def test_a_killed_worker(tmp_path):
 def test_other_errors_stay_what_they_are():
     with pytest.raises(OSError, match="disk"), watched_workers(2):
         raise OSError("disk")
+
+
+RUN = """
+import sys
+from pathlib import Path
+import spacy
+from spacy_cmner.annotation.runner import annotate_corpus
+from spacy_cmner.annotation.sources import Source
+
+def wait_to_be_killed(items):
+    for item in items:
+        print("now", flush=True)
+        sys.stdin.read()
+        yield item
+
+folder = Path(sys.argv[1])
+source = Source(folder / "in.txt")
+annotate_corpus(
+    spacy.blank("zh"), source, folder / "out.jsonl", n_process=2, progress=wait_to_be_killed
+)
+"""
+
+
+def test_workers_end_with_a_killed_run(tmp_path):
+    (tmp_path / "in.txt").write_text("头痛\n" * 5000, encoding="utf-8")
+    command = [sys.executable, "-c", RUN, tmp_path]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as run:
+        assert run.stdout.readline() == b"now\n"
+        run.kill()
+        # They share its output, which ends with the last of them.
+        assert run.stdout.read() == b""
+
+
+@pytest.mark.filterwarnings("error", "ignore:This process:DeprecationWarning")
+def test_an_error_of_the_reader_ends_them_in_order(tmp_path):
+    def fail(items):
+        yield next(iter(items))
+        raise KeyError("reader")
+
+    (tmp_path / "in.txt").write_text("头痛\n" * 500, encoding="utf-8")
+    source, out = Source(tmp_path / "in.txt"), tmp_path / "out.jsonl"
+    with pytest.raises(KeyError, match="reader"):
+        annotate_corpus(spacy.blank("zh"), source, out, n_process=2, batch_size=5, progress=fail)
+    assert multiprocessing.active_children() == []
