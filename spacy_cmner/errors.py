@@ -412,6 +412,10 @@ class Messages:
         "The labels {labels} ask for {expected} tags, but the model has {found}. Take the labels "
         "and the model from one pipeline."
     )
+    CM423 = Message(
+        "No component has read {text!r} … for the model, which listens to one. Run the whole "
+        "pipeline, or first the component that it listens to, such as 'transformer' or 'tok2vec'."
+    )
     CM430 = Message("min_precision = {value} is not possible. Give a number from 0 to 1.")
     CM431 = Message(
         "No component of the pipeline ({names}) is a recogniser, whose certainty is asked for. "

@@ -15,6 +15,7 @@ from spacy.tokens import Doc
 from thinc.api import Model
 from thinc.types import Ragged
 
+from spacy_cmner.errors import Messages
 from spacy_cmner.pipeline.reading import Window, chunk
 
 
@@ -27,11 +28,13 @@ def predict_emissions(
     """Groups of windows (see ``reading.chunk``) with their emissions, one row a character.
 
     docs (Sequence[Doc]): the documents that the windows are of.
+    RAISES: CM423 if the model listens to a component that has not read them.
     """
     if not listens(model):
         for group in chunk(windows, max_characters):
             yield group, model.predict([window.doc for window in group])
     elif any(map(len, docs)):
+        _check_read(docs)
         emissions = model.predict([*docs])
         rows = character_rows(docs)
         for group in chunk(windows, max_characters):
@@ -59,6 +62,14 @@ def listens(model: Model) -> bool:
     """Whether a layer takes its output from a component upstream. ``nlp.replace_listeners`` may
     change that at any time."""
     return any(hasattr(node, "upstream_name") for node in model.walk())
+
+
+def _check_read(docs: Sequence[Doc]) -> None:
+    """A listener would take zeros for the vectors of a document that has none."""
+    for doc in docs:
+        is_read = doc.tensor.size or (doc.has_extension("trf_data") and doc._.trf_data)
+        if len(doc) and not is_read:
+            raise Messages.CM423.error(text=doc.text[:30])
 
 
 def character_rows(docs: Sequence[Doc]) -> list[npt.NDArray[np.int32]]:

@@ -146,6 +146,12 @@ def test_a_stream_gives_what_single_texts_give(nlp, size):
     assert [tiny.entities(doc) for doc in docs] == [gold for _, gold in BATCH]
 
 
+@pytest.mark.parametrize("name", ["local_global"], indirect=True)
+def test_a_document_that_the_transformer_has_not_read(nlp):
+    with nlp.select_pipes(disable=["transformer"]), pytest.raises(CmnerError, match="CM423"):
+        nlp(TEXTS[0])
+
+
 def test_a_batch_without_text(nlp):
     assert [doc.ents for doc in nlp.pipe(["", ""])] == [(), ()]
     empty = Example(nlp.make_doc(""), nlp.make_doc(""))

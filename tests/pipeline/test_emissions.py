@@ -9,6 +9,7 @@ from spacy.training import Example
 from spacy.util import fix_random_seed
 from thinc.api import Model
 
+from spacy_cmner.errors import CmnerError
 from spacy_cmner.pipeline.emissions import character_rows
 
 WIDTH = 24
@@ -164,6 +165,13 @@ def test_words_as_tokens():
     for _ in range(50):
         nlp.update([example], sgd=optimizer)
     assert tiny.entities(nlp(Doc(nlp.vocab, words=words, spaces=[True, *[False] * 6]))) == gold
+
+
+def test_a_document_that_was_not_read_upstream(listening):
+    pipe = listening.get_pipe("cmner")
+    for find in (pipe, lambda doc: pipe.kbest(doc, 1)):
+        with pytest.raises(CmnerError, match=r"CM423.*'患者右肺疼痛三天。'"):
+            find(listening.make_doc(TEXTS[0]))
 
 
 def test_most_probable_readings(listening):
