@@ -1,9 +1,9 @@
 """`python -m spacy cmner terms`: a term list from annotated texts."""
 
+import json
 from pathlib import Path
 from typing import Annotated
 
-import srsly
 import typer
 from wasabi import msg
 
@@ -45,5 +45,6 @@ def terms_command(
         }
         for term in terms
     ]
-    srsly.write_jsonl(out, rows)
+    lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in rows]
+    out.write_text("".join(lines), encoding="utf-8")
     msg.good(f"{out}: {len(terms)} terms")
