@@ -2,7 +2,7 @@ import hashlib
 
 import pytest
 
-from spacy_cmner.data.checksums import verify_checksums
+from spacy_cmner.data.checksums import verify_checksums, write_checksums
 from spacy_cmner.errors import CmnerError
 
 
@@ -18,6 +18,14 @@ def folder(tmp_path):
 
 def test_unchanged(folder):
     assert verify_checksums(folder, folder / "SUMS") == ["a.txt", "b c.txt"]
+
+
+def test_a_list_is_written_as_sha256sum_does(folder):
+    names = ["a.txt", "b c.txt"]
+    write_checksums(folder, names, folder / "NEW")
+    lines = (folder / "SUMS").read_text().replace(" *", "  ")
+    assert (folder / "NEW").read_text() == lines
+    assert verify_checksums(folder, folder / "NEW") == names
 
 
 def test_all_wrong_files_are_named(folder):
