@@ -19,11 +19,12 @@ REPLACEMENT = "\ufffd"
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 # The code points of characters met so far, by the hash that every vocabulary gives them: in a slot
-# that the hash names, or beside the slots where another character was there first. A slot is never
-# changed once its hash is written, and that comes last: threads may read it at any time.
+# that the hash names, or beside the slots where another character was there first. A slot is of one
+# hash for ever, which is written last: threads may read it at any time.
 _SLOTS = 1 << 17
 _HASHES = np.zeros(_SLOTS, dtype=np.uint64)
 _CODES = np.zeros(_SLOTS, dtype=np.int64)
+_OWNERS: dict[int, int] = {}
 _OTHERS: dict[int, int] = {}
 
 
@@ -79,11 +80,11 @@ def _code_point(vocab: Vocab, orth: int) -> int | None:
         if len(word) != 1:
             return None
         slot = orth % _SLOTS
-        if _HASHES[slot]:
-            _OTHERS[orth] = ord(word)
-        else:
+        if _OWNERS.setdefault(slot, orth) == orth:
             _CODES[slot] = ord(word)
             _HASHES[slot] = orth
+        else:
+            _OTHERS[orth] = ord(word)
         return ord(word)
     return _OTHERS[orth]
 

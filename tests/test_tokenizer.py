@@ -1,12 +1,14 @@
 import pickle
 
+import numpy as np
 import pytest
 import spacy
 from hypothesis import given
 from hypothesis import strategies as st
 from spacy.vocab import Vocab
 
-from spacy_cmner.tokenizer import CharTokenizer, char_doc, create_char_tokenizer
+from spacy_cmner import tokenizer
+from spacy_cmner.tokenizer import CharTokenizer, char_doc, create_char_tokenizer, read_text
 
 VOCAB = Vocab()
 ANY_TEXT = st.text(st.integers(0, 0x10FFFF).map(chr) | st.sampled_from(" \n\ud800😀"), max_size=40)
@@ -49,5 +51,25 @@ def test_is_registered():
 
 
 def test_pickles():
-    tokenizer = pickle.loads(pickle.dumps(CharTokenizer(VOCAB)))
-    assert [token.text for token in tokenizer("a b")] == ["a", " ", "b"]
+    restored = pickle.loads(pickle.dumps(CharTokenizer(VOCAB)))
+    assert [token.text for token in restored("a b")] == ["a", " ", "b"]
+
+
+def test_a_thread_that_meets_another_character_of_the_slot_meanwhile(monkeypatch):
+    """Just before one writes down that the slot is its character's, the other one runs."""
+    one, other = (char_doc(VOCAB, text) for text in ("肺", "肝"))
+    meanwhile = [lambda: read_text(other)]
+
+    class Interrupted(np.ndarray):
+        def __setitem__(self, key, value):
+            if meanwhile:
+                meanwhile.pop()()
+            super().__setitem__(key, value)
+
+    monkeypatch.setattr(tokenizer, "_SLOTS", 1)
+    monkeypatch.setattr(tokenizer, "_HASHES", np.zeros(1, np.uint64).view(Interrupted))
+    monkeypatch.setattr(tokenizer, "_CODES", np.zeros(1, np.int64))
+    monkeypatch.setattr(tokenizer, "_OWNERS", {})
+    monkeypatch.setattr(tokenizer, "_OTHERS", {})
+    assert [read_text(doc) for doc in (one, other, one)] == ["肺", "肝", "肺"]
+    assert not meanwhile
