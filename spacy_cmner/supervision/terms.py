@@ -1,18 +1,22 @@
 """Term lists from annotated texts.
 
 Not every string that was an entity once is a term: 心 is an entity in some sentences and part of
-a word in most. What counts is how often a string is an entity where it occurs. Since a term is
-only known because it was an entity at least once, that occurrence says nothing of others and is
-left out of the estimate.
+a word in most. What counts is how often a string is an entity where it occurs, in texts other than
+those that made it known: there it always is one, and hides the shorter terms in it.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from spacy_cmner.analysis.gold import GoldText
 from spacy_cmner.errors import Messages
 from spacy_cmner.pipeline.term_matcher import TermMatcher
+from spacy_cmner.types import CharSpan
+
+# A term, folded, and its type.
+Key: TypeAlias = tuple[str, str]
 
 # Longer terms are taken for alike.
 LONG = 5
@@ -24,7 +28,8 @@ class LearnedTerm:
 
     text (str): as it first stood in a text.
     label (str): the type.
-    precision (float): the estimated share of further occurrences that are entities of this type.
+    precision (float): the estimated share of its occurrences in other texts that are entities of
+        this type.
     count (int): how often it was one.
     """
 
@@ -43,10 +48,10 @@ def learn_terms(
 ) -> list[LearnedTerm]:
     """The strings that are reliably entities in annotated texts.
 
-    The precision of a term that was an entity in g of its n occurrences is (g - 1 + p) / n: the
-    first one only made the term known, and p, the mean of (g - 1) / (n - 1) over the terms of its
-    type and length, stands in for it. Occurrences are those that ``cmner_dictionary`` would find,
-    the longest terms first; those without annotation do not count.
+    In each text only the terms that are known from other texts are looked for, the longest first,
+    as ``cmner_dictionary`` would: the jackknife. A term that was an entity in c of n such places
+    has the precision (c + p) / (n + 1), with p the mean of c / n over the terms of its type and
+    length.
 
     texts (Sequence[GoldText]): what ``load_gold`` reads; ``flat`` entities are learned from.
     min_precision (float): from 0 to 1.
@@ -57,29 +62,34 @@ def learn_terms(
     """
     if not 0 <= min_precision <= 1:
         raise Messages.CM430.error(value=min_precision)
-    matcher = TermMatcher(match="longest")
-    for text in texts:
-        matcher.add(
-            (text.text[entity.start : entity.end], entity.label)
-            for entity in sorted(text.gold.flat)
-            if text.text[entity.start : entity.end].strip()
-        )
-    correct: Counter[tuple[str, str]] = Counter()
-    found: Counter[tuple[str, str]] = Counter()
-    for text in texts:
+    matcher = TermMatcher(match="all")
+    known_from: defaultdict[Key, Counter[int]] = defaultdict(Counter)
+    for number, text in enumerate(texts):
+        for entity in sorted(text.gold.flat):
+            surface = text.text[entity.start : entity.end]
+            if surface.strip():
+                matcher.add([(surface, entity.label)])
+                known_from[matcher.fold(surface.strip()), entity.label][number] += 1
+    correct: Counter[Key] = Counter()
+    found: Counter[Key] = Counter()
+    for number, text in enumerate(texts):
         gold = {(entity.start, entity.end, entity.label) for entity in text.gold.flat}
+        candidates = []
         for span in matcher(text.text):
+            key = matcher.fold(text.text[span.start : span.end]), span.label
+            if known_from[key].keys() - {number}:
+                candidates.append((span, key))
+        for span, key in _longest(candidates):
             if text.gold.missing.isdisjoint(range(span.start, span.end)):
-                term = matcher.fold(text.text[span.start : span.end]), span.label
-                found[term] += 1
-                correct[term] += tuple(span) in gold
+                found[key] += 1
+                correct[key] += tuple(span) in gold
     means = mean_precisions(correct, found)
     terms = [
-        LearnedTerm(text, label, precision, correct[key])
+        LearnedTerm(text, label, precision, known_from[key].total())
         for text, labels in matcher
         for label in labels
-        if (key := (matcher.fold(text), label)) in found
-        for precision in [(correct[key] - 1 + means[kind(key)]) / found[key]]
+        for key in [(matcher.fold(text), label)]
+        for precision in [(correct[key] + means.get(kind(key), 0.5)) / (found[key] + 1)]
     ]
     kept = [
         term
@@ -91,20 +101,29 @@ def learn_terms(
     return sorted(kept, key=lambda term: (-term.count, term.text, term.label))
 
 
-def kind(term: tuple[str, str]) -> tuple[str, int]:
+def _longest(candidates: list[tuple[CharSpan, Key]]) -> list[tuple[CharSpan, Key]]:
+    """Those that stay if the longest are taken first; all types of what is taken."""
+    taken: dict[int, tuple[int, int]] = {}
+    chosen = []
+    for span, key in sorted(candidates, key=lambda each: (each[0].start - each[0].end, each[0])):
+        place = (span.start, span.end)
+        if all(taken.get(i, place) == place for i in range(*place)):
+            taken.update(dict.fromkeys(range(*place), place))
+            chosen.append((span, key))
+    return chosen
+
+
+def kind(term: Key) -> tuple[str, int]:
     """What terms are alike before anything is known of them: those of a type and a length."""
     text, label = term
     return label, min(len(text), LONG)
 
 
-def mean_precisions(
-    correct: Counter[tuple[str, str]], found: Counter[tuple[str, str]]
-) -> dict[tuple[str, int], float]:
-    """For each kind of terms how often one that was an entity once is one elsewhere; 1/2 where
-    that was never seen."""
-    again: Counter[tuple[str, int]] = Counter()
-    further: Counter[tuple[str, int]] = Counter()
+def mean_precisions(correct: Counter[Key], found: Counter[Key]) -> dict[tuple[str, int], float]:
+    """For each kind of terms how often one that is known is an entity where it occurs."""
+    right: Counter[tuple[str, int]] = Counter()
+    places: Counter[tuple[str, int]] = Counter()
     for term, count in found.items():
-        again[kind(term)] += correct[term] - 1
-        further[kind(term)] += count - 1
-    return {each: (again[each] + 0.5) / (n + 1) for each, n in further.items()}
+        right[kind(term)] += correct[term]
+        places[kind(term)] += count
+    return {each: (right[each] + 0.5) / (n + 1) for each, n in places.items()}

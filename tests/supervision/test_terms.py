@@ -22,10 +22,14 @@ def learn(*texts: GoldText, **settings):
     return {(t.text, t.label): (t.precision, t.count) for t in learn_terms(texts, **settings)}
 
 
-def test_precision_leaves_the_first_occurrence_out():
+def test_precision_is_that_in_other_texts():
     texts = [gold("见头痛", (1, 3, "sym"))] * 3 + [gold("无头痛")]
-    # two of three further occurrences, smoothed: (2 + 1/2) / (3 + 1); then (3 - 1 + 5/8) / 4
-    assert learn(*texts) == {("头痛", "sym"): (pytest.approx((2 + 0.625) / 4), 3)}
+    # three of four places, and half a one for its kind: ((3 + 1/2) / (4 + 1) + 3) / (4 + 1)
+    assert learn(*texts) == {("头痛", "sym"): (pytest.approx((3 + 0.7) / 5), 3)}
+
+
+def test_the_text_that_made_a_term_known_says_nothing_of_it():
+    assert learn(gold("头痛，头痛", (0, 2, "sym"), (3, 5, "sym"))) == {("头痛", "sym"): (0.5, 2)}
 
 
 def test_a_string_that_was_an_entity_once_is_as_good_as_its_kind():
@@ -33,14 +37,17 @@ def test_a_string_that_was_an_entity_once_is_as_good_as_its_kind():
     rare = gold("见腹泻", (1, 3, "sym"))
     (reliable, _) = learn(*often, rare)["腹泻", "sym"]
     (doubtful, _) = learn(*often, *[gold("无头痛")] * 9, rare)["腹泻", "sym"]
-    assert reliable == pytest.approx(8.5 / 9)
-    assert doubtful == pytest.approx(8.5 / 18)
+    assert reliable == pytest.approx(9.5 / 10)
+    assert doubtful == pytest.approx(9.5 / 19)
 
 
-def test_what_is_inside_a_longer_term_is_no_occurrence():
-    texts = [gold("肺部肿块", (0, 4, "sym")), gold("肺部", (0, 2, "bod"))]
-    assert learn(*texts)["肺部", "bod"][1] == 1
-    assert learn(*texts)["肺部", "bod"][0] == pytest.approx(0.5)
+def test_a_longer_term_hides_a_shorter_one_where_it_is_known():
+    body = gold("肺部", (0, 2, "bod"))
+    lump = gold("肺部肿块", (0, 4, "sym"))
+    # found in the text of the lump, which nothing else made known; and in no other text
+    assert learn(body, lump)["肺部", "bod"] == (pytest.approx((0 + 0.25) / 2), 1)
+    # with two lumps each is known from the other: now it is found nowhere
+    assert learn(body, lump, lump)["肺部", "bod"] == (pytest.approx(0.5), 1)
 
 
 def test_a_string_of_two_types_has_two_precisions():
@@ -80,6 +87,6 @@ def test_command(tmp_path):
     result = CliRunner().invoke(app, ["cmner", "terms", str(tmp_path / "gold.jsonl"), str(out)])
     assert result.exit_code == 0, result.output
     [row] = map(json.loads, out.read_text(encoding="utf-8").splitlines())
-    assert row == {"term": "头痛", "type": "sym", "precision": 0.944, "count": 3}
+    assert row == {"term": "头痛", "type": "sym", "precision": 0.969, "count": 3}
     nothing = CliRunner().invoke(app, ["cmner", "terms", str(tmp_path / "none.jsonl"), str(out)])
     assert nothing.exit_code == 1 and "CM101" in nothing.output
