@@ -45,20 +45,20 @@ def build_onnx_bilstm_encoder() -> EncodeModel:
 
 class OnnxShim(Shim):
     """Holds an ONNX graph as bytes and runs it. Sessions are made when they are needed, one for
-    each process: their threads do not survive a fork."""
+    each process: their threads do not survive a fork, after which closing one would wait for them
+    for ever, so the parent's is kept."""
 
     def __init__(self, graph: bytes = b"") -> None:
         super().__init__(graph)
-        self._session: Any = None
-        self._session_of: int | None = None
+        self._sessions: dict[int, Any] = {}
 
     @property
     def session(self) -> Any:
         """RAISES: CM320 if ONNX Runtime is missing, CM321 if it cannot read the graph."""
-        if self._session_of != os.getpid():
-            self._session = open_session(self._model)
-            self._session_of = os.getpid()
-        return self._session
+        process = os.getpid()
+        if process not in self._sessions:
+            self._sessions[process] = open_session(self._model)
+        return self._sessions[process]
 
     def __call__(self, inputs: Any, is_train: bool) -> tuple[Any, Callable[..., Any]]:
         """RAISES: CM322 in training."""
@@ -88,10 +88,11 @@ class OnnxShim(Shim):
         return self
 
     def set_graph(self, graph: bytes) -> None:
-        self._model, self._session_of = graph, None
+        self._model = graph
+        self._sessions.pop(os.getpid(), None)
 
     def __getstate__(self) -> dict:
-        return {**self.__dict__, "_session": None, "_session_of": None}
+        return {**self.__dict__, "_sessions": {}}
 
 
 def open_session(graph: bytes) -> Any:

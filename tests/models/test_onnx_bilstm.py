@@ -71,6 +71,21 @@ def test_a_fork_makes_its_own_session(trained, compiled, monkeypatch):
     assert [tiny.entities(doc) for doc in compiled.pipe(TEXTS, n_process=2)] == expected
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no fork on Windows")
+def test_a_fork_does_not_wait_for_threads_of_its_parent(encoder, monkeypatch):
+    monkeypatch.setattr("torch.get_num_threads", lambda: 2)
+    rows = rows_of([9, 4])
+    compiled = compile_bilstm(encoder, "float32")
+    compiled.predict(rows)
+    fork = multiprocessing.get_context("fork").Process(target=compiled.predict, args=(rows,))
+    fork.start()
+    try:
+        fork.join(timeout=20)
+        assert fork.exitcode == 0
+    finally:
+        fork.kill()
+
+
 def test_it_cannot_be_trained_or_initialised(compiled):
     with pytest.raises(CmnerError, match="CM322"):
         tiny.learn(compiled, compiled.resume_training(), steps=1)
