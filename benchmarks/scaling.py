@@ -99,6 +99,7 @@ def apart(run: Callable[[], tuple[float, ...]]) -> tuple[float, ...]:
     receive, send = context.Pipe(duplex=False)
     process = context.Process(target=lambda: send.send(run()))
     process.start()
+    send.close()  # so that receiving ends where the fork does without a result
     result = receive.recv()
     process.join()
     return result

@@ -47,7 +47,7 @@ def write_checksums(folder: Path, names: Iterable[str], sums: Path) -> None:
     names (Iterable[str]): Files of the folder.
     """
     lines = (f"{_sha256(folder / name)}  {name}\n" for name in names)
-    sums.write_text("".join(lines), encoding="utf-8")
+    sums.write_text("".join(lines), encoding="utf-8", newline="\n")
 
 
 def _sha256(path: Path) -> str:
