@@ -35,8 +35,8 @@ class Row:
 class Experiment:
     """Rows to compare and how to show them.
 
-    report (str): ``scores`` for tables and bars, ``curve`` for labels that are numbers on an axis,
-        ``errors`` for kinds of errors, ``cases`` for sentences side by side.
+    report (str): ``scores`` for tables and points, ``curve`` for labels that are numbers on an
+        axis, ``errors`` for kinds of errors, ``cases`` for sentences side by side.
     reference (Optional[str]): the row to test against; without, the best of the baselines.
     """
 
@@ -108,6 +108,9 @@ def load_design(path: Path) -> Design:
         raise Messages.CM520.error(path=path, problem=f"{error} is missing") from None
     except (AttributeError, TypeError) as error:
         raise Messages.CM520.error(path=path, problem=error) from None
+    for experiment in experiments.values():
+        if experiment.report == "curve":
+            check_axis(experiment, path)
     for row in rows.values():
         if not row.config.is_file():
             raise Messages.CM101.error(path=row.config)
@@ -138,3 +141,13 @@ def read_experiment(
     if reference is not None:
         pick(dict.fromkeys(rows), reference, f"row of {name}")
     return Experiment(name, title, chosen, report, reference)
+
+
+def check_axis(experiment: Experiment, path: Path) -> None:
+    """RAISES: CM520 if a row's label is no number."""
+    for row in experiment.rows:
+        try:
+            float(row.label)
+        except ValueError:
+            problem = f"{experiment.name} is a curve, but the label {row.label!r} is no number"
+            raise Messages.CM520.error(path=path, problem=problem) from None

@@ -50,6 +50,11 @@ class Run:
         return self.folder / "metrics.json"
 
     @property
+    def lock(self) -> Path:
+        """Held while it is trained and scored."""
+        return self.folder.with_name(f"{self.folder.name}.lock")
+
+    @property
     def finished(self) -> bool:
         return self.metrics.is_file()
 
@@ -85,7 +90,8 @@ class Runs:
     def finished(self, row: Row) -> Iterator[Run]:
         """The finished runs of a row, by seed."""
         folder = self._run(row, 0).folder.parent
-        seeds = sorted(int(path.name.removeprefix("seed-")) for path in folder.glob("seed-*"))
+        names = [path.name.removeprefix("seed-") for path in folder.glob("seed-*")]
+        seeds = sorted(int(name) for name in names if name.isdecimal())
         return (run for run in self.plan([row], seeds) if run.finished)
 
     def _run(self, row: Row, seed: int) -> Run:

@@ -24,6 +24,7 @@ from spacy.util import load_config
 from spacy.vocab import Vocab
 from thinc.api import Config, ConfigValidationError
 
+from spacy_cmner.annotation.lock import locked
 from spacy_cmner.data.corpus import load_docbin, subsample
 from spacy_cmner.errors import Messages
 from spacy_cmner.experiments.design import pick
@@ -91,7 +92,7 @@ def write_subset(source: Path, out: Path, fraction: float) -> None:
 def make_config(run: Run, training: Training) -> Config:
     """The config of a run: one evaluation an epoch, the last at the end of the last epoch.
 
-    RAISES: CM522 if the row's settings do not fit its config.
+    RAISES: CM522 if the settings do not fit the config, or the batches have no fixed size.
     """
     overrides = {**run.row.overrides, **training.overrides, "system.seed": run.seed}
     try:
@@ -99,7 +100,11 @@ def make_config(run: Run, training: Training) -> Config:
     except ConfigValidationError as error:
         raise Messages.CM522.error(config=run.row.config, problem=error) from None
     block = config["training"]
-    steps = math.ceil(len(load_docbin(training.train)) / block["batcher"]["size"])
+    size = block["batcher"].get("size")
+    if not isinstance(size, int) or size < 1:
+        problem = f"training.batcher.size is {size!r}, not a number of texts"
+        raise Messages.CM522.error(config=run.row.config, problem=problem)
+    steps = math.ceil(len(load_docbin(training.train)) / size)
     block["max_epochs"] = 0
     block["max_steps"] = training.epochs * steps
     block["eval_frequency"] = steps
@@ -110,14 +115,19 @@ def make_config(run: Run, training: Training) -> Config:
 def execute(run: Run, training: Training) -> None:
     """Train a run and score its best model, if that is not done.
 
-    RAISES: CM522 as ``make_config``, CM523 if it was finished with other settings, CM524 if one of
-        its commands fails.
+    RAISES: CM152 if another call is at it, CM522 as ``make_config``, CM523 if it was finished with
+        other settings, CM524 if one of its commands fails.
     """
     config = make_config(run, training)
-    if run.finished:
-        if load_config(run.config, interpolate=False) != config:
+    with locked(run.lock):
+        if not run.finished:
+            train_and_score(run, training, config)
+        elif load_config(run.config, interpolate=False) != config:
             raise Messages.CM523.error(folder=run.folder)
-        return
+
+
+def train_and_score(run: Run, training: Training, config: Config) -> None:
+    """RAISES: CM524 as ``execute``."""
     shutil.rmtree(run.folder, ignore_errors=True)
     run.folder.mkdir(parents=True)
     config.to_disk(run.config, interpolate=False)

@@ -95,6 +95,7 @@ ROW = "rows: {a: {label: A, config: a.cfg}}\n"
         (ROW + "experiments: {t: {title: T, rows: [b]}}", "CM521"),
         (ROW + "experiments: {t: {title: T, rows: [a], reference: b}}", "CM521"),
         (ROW + "experiments: {t: {title: T, rows: [a], report: song}}", "CM521"),
+        (ROW + "experiments: {t: {title: T, rows: [a], report: curve}}", "CM520.*'A'"),
     ],
 )
 def test_faulty_descriptions(write, text, code):

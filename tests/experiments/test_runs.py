@@ -9,10 +9,11 @@ from types import SimpleNamespace
 import pytest
 from spacy.util import load_config
 
+from spacy_cmner.annotation.lock import locked
 from spacy_cmner.data.corpus import read_docbin
 from spacy_cmner.errors import CmnerError
 from spacy_cmner.experiments.design import Row
-from spacy_cmner.experiments.runs import Run
+from spacy_cmner.experiments.runs import Run, Runs
 from spacy_cmner.experiments.training import (
     Training,
     execute,
@@ -109,6 +110,23 @@ def test_a_run_with_other_settings_is_not_taken_for_the_same(run, training, call
         execute(run, Training(docbin, docbin, **{"epochs": 3, **change}))
 
 
+def test_a_run_that_another_call_is_at_is_left_to_it(run, training, calls):
+    with locked(run.lock), pytest.raises(CmnerError, match=r"CM152.*seed-7"):
+        execute(run, training)
+    assert not calls
+    assert not run.folder.exists()
+
+
+def test_finished_runs_stand_beside_other_files(run, tmp_path):
+    runs = Runs(tmp_path, "a", 1.0)
+    for each in runs.plan([run.row], [10, 2]):
+        each.folder.mkdir(parents=True)
+        each.metrics.touch()
+        each.lock.touch()
+    each.folder.with_name("seed-2 (copy)").mkdir()
+    assert [each.seed for each in runs.finished(run.row)] == [2, 10]
+
+
 def test_a_failed_command_is_named_with_its_log(run, training, monkeypatch):
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: SimpleNamespace(returncode=3))
     with pytest.raises(CmnerError, match=r"CM524.* a with seed 7 .*code 3.*log\.txt"):
@@ -146,6 +164,13 @@ def test_settings_that_do_not_fit(tmp_path, training):
     row = Row("a", "A", CONFIG, {"no.such.section": 1})
     with pytest.raises(CmnerError, match=r"CM522.*bilstm_crf\.cfg"):
         make_config(Run(row, 0, tmp_path), training)
+
+
+@pytest.mark.parametrize("size", [0, "${system.seed}"])
+def test_batches_without_a_size(run, docbin, size):
+    training = Training(docbin, docbin, 5, 2, {"training.batcher.size": size})
+    with pytest.raises(CmnerError, match=r"CM522.*batcher\.size"):
+        make_config(run, training)
 
 
 def test_summary_takes_the_first_of_equal_epochs_for_the_best():
