@@ -6,6 +6,7 @@ all else stays missing: the recogniser's CRF then sums over everything it may be
 terms it lacks are no entities.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -69,8 +70,8 @@ def annotate_by_terms(
     doc = char_doc(vocab, text)
     text = read_text(doc)
     found = matcher(text)
-    places = [(span.start, span.end) for span in found]
-    entities = [span for span in found if places.count((span.start, span.end)) == 1]
+    types = Counter((span.start, span.end) for span in found)
+    entities = [span for span in found if types[span.start, span.end] == 1]
     no_entity = (outside or Outside())(text, found)
     for span in found:
         no_entity[span.start : span.end] = False
