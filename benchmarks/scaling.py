@@ -19,6 +19,8 @@ from spacy.language import Language
 from throughput import CORPUS, compiled_default
 
 from spacy_cmner.analysis.gold import load_gold
+from spacy_cmner.annotation.items import SourceRecord
+from spacy_cmner.annotation.runner import annotate
 
 LENGTHS = (10, 100, 1_000, 10_000, 100_000, 1_000_000, 1_800_000)
 LABELS = (1, 3, 9, 27, 81)
@@ -32,11 +34,13 @@ def main() -> None:
     parser.add_argument("model", nargs="?", help="a pipeline: folder or package")
     parser.add_argument("--data", type=Path, default=CORPUS, help="gold texts (.spacy, .jsonl)")
     parser.add_argument("--texts", type=int, default=2500, help="how many are read")
+    parser.add_argument("--repeats", type=int, default=1, help="times that they are read")
     parser.add_argument("--longest", type=int, default=max(LENGTHS), help="of a document")
     parser.add_argument("--processes", type=int, nargs="*", default=[1, 2])
     parser.add_argument("--plot", type=Path, help="PNG file (needs matplotlib)")
     args = parser.parse_args()
     texts = [text.text for text in load_gold(args.data)][: args.texts]
+    texts *= args.repeats
     nlp = spacy.load(args.model) if args.model else compiled_default(["sym", "dis", "bod"])
     print(f"{args.model or 'default model, random weights'}; {os.cpu_count()} cores\n")
 
@@ -51,24 +55,27 @@ def main() -> None:
         by_memory.append((length, peak))
     print("Of the second figure in MB, the document itself takes the most: without recognition.\n")
 
-    by_process = []
-    print(f"{'n_process':<28}{'characters/s':>14}")
+    by_process, by_pipe = [], []
+    records = [SourceRecord(text) for text in texts]
+    print(f"{'n_process':<28}{'characters/s':>14}{'nlp.pipe':>10}")
     for number in args.processes:
-        speed = per_second(texts, lambda: list(nlp.pipe(texts, n_process=number)))  # noqa: B023
-        print(f"{number:<28}{speed:>14,.0f}")
+        speed = per_second(texts, lambda: list(annotate(nlp, records, number)))  # noqa: B023
+        piped = per_second(texts, lambda: list(nlp.pipe(texts, n_process=number)))  # noqa: B023
+        print(f"{number:<28}{speed:>14,.0f}{piped:>10,.0f}")
         by_process.append((number, speed))
+        by_pipe.append((number, piped))
 
     by_label = []
     print(f"\n{'labels':<28}{'characters/s':>14}")
     for number in LABELS:
         random = compiled_default([f"label{i}" for i in range(number)])
-        few = texts[: len(texts) // 5]
+        few = texts[: len(texts) // (5 * args.repeats)]
         list(random.pipe(few[:20]))
         speed = per_second(few, lambda: list(random.pipe(few)))  # noqa: B023
         print(f"{number:<28}{speed:>14,.0f}")
         by_label.append((number, speed))
     if args.plot:
-        plot(args.plot, by_length, by_memory, by_process, by_label)
+        plot(args.plot, by_length, by_memory, by_process, by_pipe, by_label)
 
 
 def per_second(texts: list[str], run: Callable[[], object]) -> float:
@@ -106,7 +113,12 @@ def apart(run: Callable[[], tuple[float, ...]]) -> tuple[float, ...]:
 
 
 def plot(
-    path: Path, by_length: Points, by_memory: Points, by_process: Points, by_label: Points
+    path: Path,
+    by_length: Points,
+    by_memory: Points,
+    by_process: Points,
+    by_pipe: Points,
+    by_label: Points,
 ) -> None:
     import matplotlib
 
@@ -125,7 +137,9 @@ def plot(
         axis.set(xlabel=x, ylabel=y, xscale=scale)
         axis.set_ylim(bottom=0)
         axis.grid(alpha=0.3)
-        if scale == "linear":
+        if points is by_process:
+            axis.plot(*zip(*by_pipe, strict=True), marker="o", color="grey")
+            axis.legend(["annotate", "nlp.pipe"])
             axis.set_xticks([number for number, _ in points])
     figure.savefig(path, dpi=110)
 

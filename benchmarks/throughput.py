@@ -35,7 +35,6 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=CORPUS, help="gold texts (.spacy, .jsonl)")
     parser.add_argument("--texts", type=int, default=2500, help="how many are read")
     parser.add_argument("--rounds", type=int, default=3, help="times that each system reads them")
-    parser.add_argument("--processes", type=int, default=1, help="n_process of both pipelines")
     args = parser.parse_args()
     gold = load_gold(args.data)
     labels = sorted({entity.label for text in gold for entity in text.gold.entities})
@@ -44,7 +43,7 @@ def main() -> None:
     ner = spacy_ner(labels)
     print(f"{len(texts)} texts, {sum(map(len, texts)):,} characters, {args.data}")
     print(f"{args.model or 'default model, random weights'}, {torch.get_num_threads()} threads\n")
-    throughput(nlp, ner, texts, args.rounds, args.processes)
+    throughput(nlp, ner, texts, args.rounds)
     latency(nlp, ner, texts)
 
 
@@ -76,11 +75,11 @@ def seconds(run: Callable[[], object]) -> float:
     return time.perf_counter() - begin
 
 
-def throughput(nlp: Language, ner: Language, texts: list[str], rounds: int, n_process: int) -> None:
+def throughput(nlp: Language, ner: Language, texts: list[str], rounds: int) -> None:
     bare = bare_bilstm(nlp, texts)
     systems: dict[str, Callable[[], object]] = {
-        "cmner, str to doc.ents": lambda: list(nlp.pipe(texts, n_process=n_process)),
-        "spaCy ner, str to doc.ents": lambda: list(ner.pipe(texts, n_process=n_process)),
+        "cmner, str to doc.ents": lambda: list(nlp.pipe(texts)),
+        "spaCy ner, str to doc.ents": lambda: list(ner.pipe(texts)),
         "BiLSTM, forward pass only": bare,
     }
     times: dict[str, list[float]] = {name: [] for name in systems}

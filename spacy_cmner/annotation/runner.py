@@ -5,19 +5,21 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from spacy.language import Language
 from spacy.tokens import Doc
+from spacy.util import minibatch
 
 from spacy_cmner.annotation.checkpoint import Checkpoint, load_checkpoint
 from spacy_cmner.annotation.items import BadRecord, FoundEntity, Item, SourceRecord
 from spacy_cmner.annotation.lock import locked
 from spacy_cmner.annotation.sinks import LineFile, OutputFormat, Sink, create_sink
 from spacy_cmner.annotation.sources import Source
-from spacy_cmner.annotation.workers import watched_workers
+from spacy_cmner.annotation.workers import map_in_processes
 from spacy_cmner.errors import CmnerError, Messages
 from spacy_cmner.pipeline import confidence, source
 
@@ -66,17 +68,18 @@ def annotate_corpus(
         sink.rewind(checkpoint.output)
         bad_records.rewind(checkpoint.errors)
         checkpoint.save(state)
-        items = annotate(nlp, islice(texts, checkpoint.read, None), n_process, batch_size)
-        for segment in _segments(progress(items), segment_characters):
-            good = [item for item in segment if isinstance(item, SourceRecord)]
-            bad = [item for item in segment if isinstance(item, BadRecord)]
-            if good:
-                sink.write(good)
-            if bad:
-                bad_records.write(bad)
-            checkpoint.count(good, bad)
-            checkpoint.output, checkpoint.errors = sink.position, bad_records.position
-            checkpoint.save(state)
+        unread = islice(texts, checkpoint.read, None)
+        with closing(annotate(nlp, unread, n_process, batch_size)) as items:
+            for segment in _segments(progress(items), segment_characters):
+                good = [item for item in segment if isinstance(item, SourceRecord)]
+                bad = [item for item in segment if isinstance(item, BadRecord)]
+                if good:
+                    sink.write(good)
+                if bad:
+                    bad_records.write(bad)
+                checkpoint.count(good, bad)
+                checkpoint.output, checkpoint.errors = sink.position, bad_records.position
+                checkpoint.save(state)
         checkpoint.finished = True
         checkpoint.save(state)
         return checkpoint
@@ -84,7 +87,7 @@ def annotate_corpus(
 
 def annotate(
     nlp: Language, items: Iterable[Item], n_process: int = 1, batch_size: int | None = None
-) -> Iterator[Item]:
+) -> Generator[Item, None, None]:
     """Add the entities to the records of a stream, in its order; bad ones pass through.
 
     Where a component fails on a batch, its texts are tried one by one, and those that fail again
@@ -93,6 +96,14 @@ def annotate(
     RAISES (CmnerError): A component has a problem that is not the text's, such as no labels; or a
         process has died.
     """
+    if n_process != 1:
+        batches = minibatch(items, batch_size or nlp.batch_size)
+        work = partial(_annotate_batch, nlp)
+        with closing(map_in_processes(work, batches, n_process)) as results:
+            for batch in results:
+                yield from batch
+        return
+
     waiting: deque[tuple[int, Item]] = deque()
 
     def texts() -> Iterator[tuple[str, int]]:
@@ -105,8 +116,8 @@ def annotate(
     usual = nlp.default_error_handler
     nlp.set_error_handler(cast(Any, errors))  # spaCy's type says that a handler always raises
     try:
-        docs = nlp.pipe(texts(), as_tuples=True, n_process=n_process, batch_size=batch_size)
-        with watched_workers(n_process), closing(cast(Generator, docs)):
+        docs = nlp.pipe(texts(), as_tuples=True, batch_size=batch_size)
+        with closing(cast(Generator, docs)):
             for doc, place in docs:
                 while waiting[0][0] < place:
                     yield _annotate_alone(nlp, waiting.popleft()[1], errors)
@@ -115,6 +126,10 @@ def annotate(
             yield _annotate_alone(nlp, item, errors)
     finally:
         nlp.set_error_handler(usual)
+
+
+def _annotate_batch(nlp: Language, items: list[Item]) -> list[Item]:
+    return list(annotate(nlp, items))
 
 
 def beside(out: Path, ending: str) -> Path:

@@ -1,78 +1,73 @@
-"""The processes of ``nlp.pipe``, none of which outlives the others.
+"""Processes that work on batches, none of which outlives the run.
 
-When one of them dies, spaCy waits for it for ever; and when the main process is killed, they wait
-for it for ever.
+``nlp.pipe(n_process=…)`` sends whole documents from process to process, which takes several times
+as long as finding their entities. Here only what a run reads and writes is sent.
 """
 
+import multiprocessing
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
-from multiprocessing import active_children, cpu_count
+from collections import deque
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from itertools import islice
 from multiprocessing.connection import wait
-from multiprocessing.process import BaseProcess
-from threading import Event, Thread
+from threading import Thread
+from typing import Any, TypeVar
 
 from spacy_cmner.errors import Messages
 
-# Seconds: how often to look for processes that start, and in which time all end when one has.
-LOOK, END = 0.1, 5.0
+T = TypeVar("T")
 
-# The ends of the main process's pipes into which nothing is written: they close when it ends.
-_lifelines: list[tuple[int, int]] = []
+# Batches that are under way or done for each process, so that none waits for the next.
+AHEAD = 3
+
+# What a process does with a batch.
+_work: Any = None
 
 
-@contextmanager
-def watched_workers(n_process: int) -> Iterator[None]:
-    """End all processes that are started in this context when one of them, or this one, dies.
+def map_in_processes(
+    work: Callable[[list[T]], list[T]], batches: Iterable[list[T]], n_process: int
+) -> Generator[list[T], None, None]:
+    """Work on batches in processes, and give the results in the order of the batches.
 
-    n_process (int): How many there will be; -1 for one a CPU, 1 for none.
-    RAISES: CM153 if one has died.
+    A few batches are read ahead. An error of ``work`` is raised here.
+
+    work (Callable): is sent once to each process.
+    n_process (int): -1 for one a CPU.
+    RAISES: CM153 if a process has died.
     """
-    expected = cpu_count() if n_process == -1 else n_process
-    if expected == 1:
-        yield
-        return
-    left, died = Event(), Event()
-    known = set(active_children())
-    Thread(target=_watch, args=(expected, known, left, died), daemon=True).start()
-    lifeline = os.pipe()
-    _lifelines.append(lifeline)
+    size = multiprocessing.cpu_count() if n_process == -1 else n_process
+    unread = iter(batches)
+    under_way: deque[Future[list[T]]] = deque()
+    pool = ProcessPoolExecutor(size, initializer=_start, initargs=(work,))
     try:
-        yield
-    except (EOFError, OSError) as error:
-        if died.is_set():
-            raise Messages.CM153.error(n_process=expected) from error
-        raise
+        for batch in islice(unread, AHEAD * size):
+            under_way.append(pool.submit(_run, batch))
+        while under_way:
+            yield under_way.popleft().result()
+            for batch in islice(unread, 1):
+                under_way.append(pool.submit(_run, batch))
+    except BrokenProcessPool as error:
+        raise Messages.CM153.error(n_process=size) from error
     finally:
-        left.set()
-        _lifelines.remove(lifeline)
-        for end in lifeline:
-            os.close(end)
+        pool.shutdown(cancel_futures=True)
 
 
-def _watch(expected: int, known: set[BaseProcess], left: Event, died: Event) -> None:
-    workers: set[BaseProcess] = set()
-    while len(workers) < expected:
-        if left.wait(LOOK):
-            return
-        workers.update(set(active_children()) - known)
-    wait([worker.sentinel for worker in workers])
-    if not left.wait(END):
-        died.set()
-        for worker in workers:  # each holds the others' pipes open
-            worker.kill()
+def _start(work: Any) -> None:
+    global _work
+    _work = work
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
 
 
-def _hold_lifelines() -> None:
-    """In a forked process: leave the open ends to the main process, and end when it does."""
-    for reading, writing in _lifelines:
-        os.close(writing)
-        Thread(target=_end_with, args=(reading,), daemon=True).start()
-
-
-def _end_with(lifeline: int) -> None:
-    os.read(lifeline, 1)
+def _end_with(sentinel: int) -> None:
+    """The sentinel of the process that was started last is ready when the main process has ended;
+    as it ends, so is that of the one before."""
+    wait([sentinel])
     os._exit(1)
 
 
-os.register_at_fork(after_in_child=_hold_lifelines)
+def _run(batch: list[Any]) -> list[Any]:
+    return _work(batch)

@@ -1,4 +1,4 @@
-"""A process of `nlp.pipe` that dies ends the run, which goes on when it is called again."""
+"""A process that dies ends the run, which goes on when it is called again."""
 
 import multiprocessing
 import os
@@ -14,7 +14,7 @@ from spacy.language import Language
 
 from spacy_cmner.annotation.runner import annotate_corpus
 from spacy_cmner.annotation.sources import Source
-from spacy_cmner.annotation.workers import watched_workers
+from spacy_cmner.annotation.workers import AHEAD, map_in_processes
 from spacy_cmner.errors import CmnerError
 
 
@@ -48,9 +48,39 @@ def test_a_killed_worker(tmp_path):
     assert (tmp_path / "out.jsonl").read_bytes() == (tmp_path / "whole.jsonl").read_bytes()
 
 
-def test_other_errors_stay_what_they_are():
-    with pytest.raises(OSError, match="disk"), watched_workers(2):
+def double(batch):
+    return [2 * number for number in batch]
+
+
+def fail_at_7(batch):
+    if 7 in batch:
         raise OSError("disk")
+    return batch
+
+
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_results_come_in_order():
+    batches = [[i, i + 1] for i in range(100)]
+    assert list(map_in_processes(double, batches, 3)) == [[2 * i, 2 * i + 2] for i in range(100)]
+    assert list(map_in_processes(double, [], 2)) == []
+
+
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_an_error_of_the_work_is_raised_in_its_place():
+    results = map_in_processes(fail_at_7, ([i] for i in range(100)), 2)
+    assert [next(results) for _ in range(7)] == [[i] for i in range(7)]
+    with pytest.raises(OSError, match="disk"):
+        next(results)
+    assert multiprocessing.active_children() == []
+
+
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_few_batches_are_read_ahead():
+    read = []
+    results = map_in_processes(double, ([read.append(i) or i] for i in range(1000)), 2)
+    next(results)
+    assert len(read) <= AHEAD * 2
+    results.close()
 
 
 RUN = """
@@ -92,6 +122,7 @@ def test_an_error_of_the_reader_ends_them_in_order(tmp_path):
 
     (tmp_path / "in.txt").write_text("头痛\n" * 500, encoding="utf-8")
     source, out = Source(tmp_path / "in.txt"), tmp_path / "out.jsonl"
-    with pytest.raises(KeyError, match="reader"):
+    with pytest.raises(KeyError, match="reader") as raised:
         annotate_corpus(spacy.blank("zh"), source, out, n_process=2, batch_size=5, progress=fail)
     assert multiprocessing.active_children() == []
+    assert raised.tb  # not for being forgotten
