@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from spacy.language import Language
+from spacy.pipeline import Sentencizer
 from spacy.tokens import Doc
 from spacy.util import minibatch
 
@@ -157,7 +158,11 @@ def describe_job(nlp: Language, texts: Source, sink: Sink) -> dict[str, Any]:
 
 def fingerprint(nlp: Language) -> str:
     """A hash of a pipeline's config, weights and terms; other ones find other entities."""
-    return hashlib.sha256(nlp.to_bytes(exclude=["vocab", "meta"])).hexdigest()[:16]
+    # a sentencizer writes its characters in the order of a set, which is another in each process
+    sentencizers = {name: pipe for name, pipe in nlp.components if isinstance(pipe, Sentencizer)}
+    ends = "".join(char for pipe in sentencizers.values() for char in sorted(pipe.punct_chars))
+    data = nlp.to_bytes(exclude=["vocab", "meta", *sentencizers])
+    return hashlib.sha256(data + ends.encode()).hexdigest()[:16]
 
 
 def resume(out: Path, state: Path, job: dict[str, Any]) -> Checkpoint:

@@ -359,6 +359,16 @@ def test_another_pipeline_of_the_same_name_does_not_go_on_in_this_output(nlp, tm
         annotate_corpus(other, source, out)
 
 
+def test_the_fingerprint_is_the_same_in_every_process():
+    """A sentencizer has a set, whose order is not."""
+    prints = []
+    for characters in ("。！", "！。", "。"):
+        nlp = spacy.blank("zh", config=tiny.CHARACTERS)
+        nlp.add_pipe("sentencizer").punct_chars = list(characters)
+        prints.append(fingerprint(nlp))
+    assert prints[0] == prints[1] != prints[2]
+
+
 def test_other_weights_and_settings_are_another_pipeline(fresh, trained, tmp_path):
     before = fingerprint(trained)
     list(trained.pipe(TEXTS))
