@@ -176,6 +176,9 @@ class Messages:
         "Actors of the Ray cluster cannot start, or die again and again ({reason}). The pipeline "
         "must be there on all machines, and its memory suffice."
     )
+    CM156 = Message(
+        "{value} is no number of processes: give 1 or more, or -1 for as many as there are CPUs."
+    )
 
     # CM2xx: resources
     CM201 = Message(

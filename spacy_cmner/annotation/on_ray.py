@@ -20,6 +20,7 @@ from spacy_cmner.annotation.lock import locked
 from spacy_cmner.annotation.runner import annotate, beside, describe_job, resume
 from spacy_cmner.annotation.sinks import LineFile, OutputFormat, PartFolder, create_part_folder
 from spacy_cmner.annotation.sources import Source
+from spacy_cmner.annotation.workers import check_number
 from spacy_cmner.errors import CmnerError, Messages
 
 _BATCH = 256
@@ -52,6 +53,7 @@ def annotate_on_ray(
     RAISES (CmnerError): Ray is missing, the cluster has one CPU only, actors cannot start or die
         again and again; or as `annotate_corpus`.
     """
+    check_number(actors)
     ray = _ray()
     if not ray.is_initialized():
         ray.init(log_to_driver=False)

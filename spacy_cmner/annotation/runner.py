@@ -20,7 +20,7 @@ from spacy_cmner.annotation.items import BadRecord, FoundEntity, Item, SourceRec
 from spacy_cmner.annotation.lock import locked
 from spacy_cmner.annotation.sinks import LineFile, OutputFormat, Sink, create_sink
 from spacy_cmner.annotation.sources import Source
-from spacy_cmner.annotation.workers import map_in_processes
+from spacy_cmner.annotation.workers import check_number, map_in_processes
 from spacy_cmner.errors import CmnerError, Messages
 from spacy_cmner.pipeline import confidence, source
 
@@ -58,6 +58,7 @@ def annotate_corpus(
     RAISES (CmnerError): `out` is there but not from such a run, another run is writing to it, or
         part of it is gone; the source cannot be read at all; or a process has died.
     """
+    check_number(n_process)
     with locked(beside(out, "lock")):
         sink = create_sink(out, format)
         bad_records = LineFile(beside(out, "errors.jsonl"))

@@ -54,6 +54,12 @@ def map_in_processes(
         pool.shutdown(cancel_futures=True)
 
 
+def check_number(n_process: int) -> None:
+    """RAISES: CM156 if there cannot be so many processes."""
+    if n_process < 1 and n_process != -1:
+        raise Messages.CM156.error(value=n_process)
+
+
 def _start(work: Any) -> None:
     global _work
     _work = work

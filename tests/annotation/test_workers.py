@@ -126,3 +126,12 @@ def test_an_error_of_the_reader_ends_them_in_order(tmp_path):
         annotate_corpus(spacy.blank("zh"), source, out, n_process=2, batch_size=5, progress=fail)
     assert multiprocessing.active_children() == []
     assert raised.tb  # not for being forgotten
+
+
+@pytest.mark.parametrize("n_process", [0, -2])
+def test_no_processes_are_refused(tmp_path, n_process):
+    (tmp_path / "in.txt").write_text("头痛\n", encoding="utf-8")
+    source, out = Source(tmp_path / "in.txt"), tmp_path / "out.jsonl"
+    with pytest.raises(CmnerError, match=rf"CM156.*{n_process} "):
+        annotate_corpus(spacy.blank("zh"), source, out, n_process=n_process)
+    assert list(tmp_path.iterdir()) == [tmp_path / "in.txt"]
