@@ -5,7 +5,8 @@ in the token before it; offsets and tokens then differ, and annotations no longe
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -51,7 +52,6 @@ def code_points(docs: Sequence[Doc]) -> npt.NDArray[np.int64] | None:
 
     Far faster than `doc.text`, which builds a Token for every character.
 
-    docs (Sequence[Doc]): Documents of one vocabulary.
     RETURNS (Optional[Ints1d]): (N,) code points; None if any token is longer than a character or
         is followed by a blank that is no token.
     """
@@ -66,17 +66,18 @@ def code_points(docs: Sequence[Doc]) -> npt.NDArray[np.int64] | None:
     codes = _CODES[slots]
     if len(missed):
         distinct, inverse = np.unique(orths[missed], return_inverse=True)
-        found = [_code_point(docs[0].vocab, orth) for orth in distinct.tolist()]
+        found = [_code_point(docs, orth) for orth in distinct.tolist()]
         if None in found:
             return None
         codes[missed] = np.array(found, dtype=np.int64)[inverse]
     return codes
 
 
-def _code_point(vocab: Vocab, orth: int) -> int | None:
+def _code_point(docs: Sequence[Doc], orth: int) -> int | None:
     """The character with a hash, remembered; None if it is the hash of another kind of string."""
     if orth not in _OTHERS:
-        word = vocab.strings[orth]
+        stores: Iterator[Any] = (doc.vocab.strings for doc in docs)  # stubs forbid hashes in them
+        word = next(strings[orth] for strings in stores if orth in strings)
         if len(word) != 1:
             return None
         slot = orth % _SLOTS
@@ -87,6 +88,11 @@ def _code_point(vocab: Vocab, orth: int) -> int | None:
             _OTHERS[orth] = ord(word)
         return ord(word)
     return _OTHERS[orth]
+
+
+def token_sizes(doc: Doc) -> npt.NDArray[np.int64]:
+    """How many characters of `doc.text` each token takes; a blank goes with the token before it."""
+    return doc.to_array([LENGTH, SPACY]).sum(axis=1, dtype=np.int64)
 
 
 def is_char_doc(doc: Doc) -> bool:

@@ -5,10 +5,17 @@ import pytest
 import spacy
 from hypothesis import given
 from hypothesis import strategies as st
+from spacy.tokens import Doc
 from spacy.vocab import Vocab
 
 from spacy_cmner import tokenizer
-from spacy_cmner.tokenizer import CharTokenizer, char_doc, create_char_tokenizer, read_text
+from spacy_cmner.tokenizer import (
+    CharTokenizer,
+    char_doc,
+    create_char_tokenizer,
+    read_text,
+    read_texts,
+)
 
 VOCAB = Vocab()
 ANY_TEXT = st.text(st.integers(0, 0x10FFFF).map(chr) | st.sampled_from(" \n\ud800😀"), max_size=40)
@@ -43,6 +50,13 @@ def test_serves_as_tokenizer_of_a_pipeline(tmp_path):
     nlp.to_disk(tmp_path)
     assert nlp.tokenizer.from_disk(tmp_path / "tokenizer") is nlp.tokenizer
     assert nlp.tokenizer.from_bytes(nlp.tokenizer.to_bytes()) is nlp.tokenizer
+
+
+def test_texts_of_several_vocabularies():
+    texts = ["龘䶮", "", "𰻝龘 x"]
+    docs = [char_doc(Vocab(), text) for text in texts]
+    assert read_texts(docs) == texts
+    assert read_texts([docs[2], Doc(Vocab(), words=["龘䶮"])]) == [texts[2], "龘䶮 "]
 
 
 def test_is_registered():

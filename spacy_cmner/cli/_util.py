@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Annotated
 
+import typer
 from spacy.language import Language
 from spacy.util import load_model
 from wasabi import msg
@@ -11,6 +13,13 @@ from wasabi import msg
 from spacy_cmner.annotation.items import BadRecord, SourceRecord
 from spacy_cmner.annotation.sources import Source
 from spacy_cmner.errors import DAMAGE, CmnerError, Messages
+
+PipelineArgument = Annotated[
+    str, typer.Argument(help="Pipeline: a folder or an installed package.")
+]
+TextsArgument = Annotated[
+    Path, typer.Argument(help="Texts: .txt, .jsonl, .csv, .tsv, .parquet, or a folder.")
+]
 
 # A damaged config may ask for a language or a package that does not exist.
 _UNLOADABLE: tuple[type[Exception], ...] = (*DAMAGE, ImportError)

@@ -18,15 +18,13 @@ from spacy_cmner.annotation.runner import annotate_corpus, beside
 from spacy_cmner.annotation.sinks import OutputFormat
 from spacy_cmner.annotation.sources import Layout, Source
 from spacy_cmner.cli import cmner_cli
-from spacy_cmner.cli._util import errors_shown, load_pipeline
+from spacy_cmner.cli._util import PipelineArgument, TextsArgument, errors_shown, load_pipeline
 
 
 @cmner_cli.command("annotate")
 def annotate_command(
-    model: Annotated[str, typer.Argument(help="Pipeline: a folder or an installed package.")],
-    source: Annotated[
-        Path, typer.Argument(help="Texts: .txt, .jsonl, .csv, .tsv, .parquet, or a folder.")
-    ],
+    model: PipelineArgument,
+    source: TextsArgument,
     out: Annotated[
         Path, typer.Argument(help="File (.jsonl) or folder (.parquet, .spacy, brat) to write.")
     ],

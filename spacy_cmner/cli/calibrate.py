@@ -10,12 +10,12 @@ from wasabi import msg
 from spacy_cmner.analysis.calibration import calibrate, plot_reliability
 from spacy_cmner.analysis.gold import load_gold
 from spacy_cmner.cli import cmner_cli
-from spacy_cmner.cli._util import errors_shown, load_pipeline
+from spacy_cmner.cli._util import PipelineArgument, errors_shown, load_pipeline
 
 
 @cmner_cli.command("calibrate")
 def calibrate_command(
-    model: Annotated[str, typer.Argument(help="Pipeline: a folder or an installed package.")],
+    model: PipelineArgument,
     data: Annotated[Path, typer.Argument(help="Gold data (.spacy or .jsonl).")],
     output: Annotated[
         Path | None,

@@ -7,7 +7,7 @@ import typer
 from wasabi import msg
 
 from spacy_cmner.cli import cmner_cli
-from spacy_cmner.cli._util import errors_shown, load_pipeline
+from spacy_cmner.cli._util import PipelineArgument, errors_shown, load_pipeline
 from spacy_cmner.display import to_page, to_terminal
 
 SENTENCES = (
@@ -19,7 +19,7 @@ SENTENCES = (
 
 @cmner_cli.command("demo")
 def demo_command(
-    model: Annotated[str, typer.Argument(help="Pipeline: a folder or an installed package.")],
+    model: PipelineArgument,
     text: Annotated[
         list[str] | None,
         typer.Option("--text", help="A text of your own; may be repeated. Else three of ours."),

@@ -10,7 +10,7 @@ from wasabi import msg
 
 from spacy_cmner.annotation.sources import Layout, Source
 from spacy_cmner.cli import cmner_cli
-from spacy_cmner.cli._util import errors_shown, read_source
+from spacy_cmner.cli._util import TextsArgument, errors_shown, read_source
 from spacy_cmner.pipeline.term_lists import read_terms
 from spacy_cmner.pipeline.term_matcher import TermMatcher
 from spacy_cmner.supervision.distant import PUNCTUATION, Outside, annotate_by_terms
@@ -18,9 +18,7 @@ from spacy_cmner.supervision.distant import PUNCTUATION, Outside, annotate_by_te
 
 @cmner_cli.command("distant")
 def distant_command(
-    source: Annotated[
-        Path, typer.Argument(help="Texts: .txt, .jsonl, .csv, .tsv, .parquet, or a folder.")
-    ],
+    source: TextsArgument,
     out: Annotated[Path, typer.Argument(help="DocBin to write (.spacy).")],
     lists: Annotated[
         list[Path], typer.Option("--terms", "-t", help="Typed term list; may be given again.")

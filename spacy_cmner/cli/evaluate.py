@@ -13,13 +13,13 @@ from spacy_cmner.analysis.evaluation import evaluate, prediction_records
 from spacy_cmner.analysis.gold import load_gold
 from spacy_cmner.analysis.tables import evaluation_tables
 from spacy_cmner.cli import cmner_cli
-from spacy_cmner.cli._util import errors_shown, load_pipeline
+from spacy_cmner.cli._util import PipelineArgument, errors_shown, load_pipeline
 from spacy_cmner.data.jsonl import write_jsonl
 
 
 @cmner_cli.command("evaluate")
 def evaluate_command(
-    model: Annotated[str, typer.Argument(help="Pipeline: a folder or an installed package.")],
+    model: PipelineArgument,
     data: Annotated[Path, typer.Argument(help="Gold data (.spacy or .jsonl).")],
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Write all figures here (.json).")

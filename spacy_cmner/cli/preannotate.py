@@ -9,17 +9,21 @@ from wasabi import msg
 
 from spacy_cmner.annotation.sources import Layout, Source
 from spacy_cmner.cli import cmner_cli
-from spacy_cmner.cli._util import errors_shown, load_pipeline, read_source
+from spacy_cmner.cli._util import (
+    PipelineArgument,
+    TextsArgument,
+    errors_shown,
+    load_pipeline,
+    read_source,
+)
 from spacy_cmner.supervision.preannotation import Measure, find_recogniser, rank
 from spacy_cmner.supervision.tools import Tool, write_candidates
 
 
 @cmner_cli.command("preannotate")
 def preannotate_command(
-    model: Annotated[str, typer.Argument(help="Pipeline: a folder or an installed package.")],
-    source: Annotated[
-        Path, typer.Argument(help="Texts: .txt, .jsonl, .csv, .tsv, .parquet, or a folder.")
-    ],
+    model: PipelineArgument,
+    source: TextsArgument,
     out: Annotated[
         Path, typer.Argument(help="File to write: .jsonl for doccano, .json for Label Studio.")
     ],

@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from spacy.attrs import LENGTH, SPACY
 from spacy.tokens import Doc
 from thinc.api import Model
 from thinc.types import Ragged
 
 from spacy_cmner.errors import Messages
 from spacy_cmner.pipeline.reading import Window, chunk
+from spacy_cmner.tokenizer import token_sizes
 
 
 def predict_emissions(
@@ -80,8 +80,8 @@ def character_rows(docs: Sequence[Doc]) -> list[npt.NDArray[np.int32]]:
     rows = []
     start = 0
     for doc in docs:
-        sizes = doc.to_array([LENGTH, SPACY]).sum(axis=1, dtype=np.int64)
-        rows.append(np.repeat(np.arange(start, start + len(doc), dtype=np.int32), sizes))
+        numbers = np.arange(start, start + len(doc), dtype=np.int32)
+        rows.append(np.repeat(numbers, token_sizes(doc)))
         start += len(doc)
     return rows
 

@@ -10,13 +10,13 @@ from operator import attrgetter
 
 import numpy as np
 import numpy.typing as npt
-from spacy.attrs import ENT_IOB, ENT_TYPE, LENGTH, SPACY
+from spacy.attrs import ENT_IOB, ENT_TYPE
 from spacy.tokens import Doc, Span
 from spacy.training import Example
 
 from spacy_cmner.errors import Messages
 from spacy_cmner.layers.crf import TagScheme
-from spacy_cmner.tokenizer import read_text
+from spacy_cmner.tokenizer import read_text, token_sizes
 from spacy_cmner.types import CharSpan, TextRange
 
 # Values of token.ent_iob that are not names in spaCy's API.
@@ -137,5 +137,4 @@ def _blocked(doc: Doc) -> Bools:
 def _characters(doc: Doc, tokens: Bools) -> Bools:
     """Spread a flag on tokens over the characters of the text; a blank between tokens goes with
     the token before it."""
-    sizes = doc.to_array([LENGTH, SPACY]).sum(axis=1, dtype=np.int64)
-    return np.repeat(tokens, sizes)
+    return np.repeat(tokens, token_sizes(doc))
