@@ -11,7 +11,7 @@ from wasabi import msg
 
 from spacy_cmner.analysis.gold import entities_of
 from spacy_cmner.cli import cmner_cli
-from spacy_cmner.cli._util import errors_shown, load_pipeline
+from spacy_cmner.cli._util import PipelineArgument, errors_shown, load_pipeline
 from spacy_cmner.data.corpus import load_docbin
 from spacy_cmner.models.compile import Runtime, compile_pipeline
 from spacy_cmner.models.storage import Precision
@@ -20,7 +20,7 @@ from spacy_cmner.pipeline.scorer import create_ner_scorer
 
 @cmner_cli.command("compile")
 def compile_command(
-    source: Annotated[Path, typer.Argument(help="Trained pipeline.", exists=True)],
+    model: PipelineArgument,
     out: Annotated[Path, typer.Argument(help="Folder to write the compiled pipeline to.")],
     precision: Annotated[
         Precision, typer.Option(help="How the weights are stored; less is smaller and rounds.")
@@ -35,10 +35,10 @@ def compile_command(
 ) -> None:
     """Turn character representations into tables, and say what it gained and cost."""
     with errors_shown():
-        nlp = load_pipeline(source)
+        nlp = load_pipeline(model)
         compiled = compile_pipeline(nlp, precision=precision, runtime=runtime)
     compiled.to_disk(out)
-    msg.good(f"{out}: {folder_size(out):.1f} MB, {source} has {folder_size(source):.1f} MB")
+    msg.good(f"{out}: {folder_size(out):.1f} MB, {model} has {folder_size(nlp.path):.1f} MB")
     if data is not None:
         gold = list(load_docbin(data).get_docs(nlp.vocab))
         before, after = predict(nlp, gold), predict(load_pipeline(out), gold)

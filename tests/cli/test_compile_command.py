@@ -37,3 +37,17 @@ def test_compiling_twice_is_refused(source, tmp_path):
     assert result.exit_code == 1
     assert "CM318" in result.stdout + result.stderr
     assert not (tmp_path / "twice").exists()
+
+
+def test_a_compiled_pipeline_can_still_move_to_onnx(source, tmp_path):
+    assert run(source, tmp_path / "once").exit_code == 0
+    result = run(tmp_path / "once", tmp_path / "onnx", "--runtime", "onnx")
+    assert result.exit_code == 0
+    text, entities = tiny.SENTENCES[0]
+    assert tiny.entities(spacy.load(tmp_path / "onnx")(text)) == entities
+
+
+def test_an_unknown_pipeline_is_named(tmp_path):
+    result = run("zh_no_such_package", tmp_path / "out")
+    assert result.exit_code == 1
+    assert re.search(r"CM505.*zh_no_such_package", result.stdout + result.stderr, re.DOTALL)
