@@ -19,10 +19,11 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
+from thinc.backends import Ops
 from thinc.model import Model
 from thinc.optimizers import Optimizer
 from thinc.shims.pytorch import PyTorchShim
-from thinc.types import ArgsKwargs, FloatsXd
+from thinc.types import ArgsKwargs, Floats2d, FloatsXd
 from thinc.util import get_torch_default_device, torch2xp, xp2torch
 from torch import nn
 
@@ -214,9 +215,25 @@ def shim_of(model: Model) -> TorchShim:
     return cast(TorchShim, model.shims[0])
 
 
+def pack_rows(ops: Ops, rows: Rows) -> Floats2d:
+    """As ``ops.flatten``, but without a copy where ``ops.unflatten`` has cut the rows out of one
+    array, as layers do that compute all of a batch at once."""
+    arrays: list[Any] = [array for array in rows if len(array)]
+    base = arrays[0].base if arrays and isinstance(arrays[0], np.ndarray) else None
+    n_rows = sum(map(len, arrays))
+    if not isinstance(base, np.ndarray) or base.shape != (n_rows, *arrays[0].shape[1:]):
+        return ops.flatten(rows)
+    place, step = base.ctypes.data, base.strides[0]
+    for array in arrays:
+        if array.base is not base or array.ctypes.data != place or array.strides != base.strides:
+            return ops.flatten(rows)
+        place += step * len(array)
+    return cast(Floats2d, base)
+
+
 def to_torch(model: Model, rows: Rows, requires_grad: bool = False) -> torch.Tensor:
     """Rows of sequences, packed end to end on the device of the model's shim."""
-    packed: Any = model.ops.flatten(rows)
+    packed: Any = pack_rows(model.ops, rows)
     return xp2torch(packed, requires_grad=requires_grad, device=shim_of(model).device)
 
 

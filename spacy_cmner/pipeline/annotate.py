@@ -6,6 +6,7 @@ All components, the recogniser and the rules alike, find character spans; here t
 
 import warnings
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 import numpy as np
 from spacy.tokens import Doc, Span
@@ -69,7 +70,9 @@ def add_entities(doc: Doc, spans: Iterable[Span], *, overwrite: bool = False) ->
     blocked = blocked_spans(doc)
     kept = list(doc.ents)
     taken = _tokens(doc, blocked if overwrite else blocked + kept)
-    added = filter_spans(span for span in spans if not taken[span.start : span.end].any())
+    free = [span for span in spans if not taken[span.start : span.end].any()]
+    is_apart = all(left.end <= right.start for left, right in pairwise(free))
+    added = free if is_apart else filter_spans(free)
     if overwrite:
         replaced = _tokens(doc, added)
         kept = [ent for ent in kept if not replaced[ent.start : ent.end].any()]

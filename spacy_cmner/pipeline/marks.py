@@ -27,13 +27,15 @@ FORBIDDEN_KEY = "cmner_forbidden"
 
 Bools = npt.NDArray[np.bool_]
 
+NOWHERE: Bools = np.zeros(0, dtype=np.bool_)
+
 
 @dataclass(frozen=True)
 class Marks:
     """Entities on a document before the recogniser runs.
 
     spans (List[CharSpan]): they do not overlap and are in the order of the text.
-    blocked (Bools): one per character, True where no entity may be.
+    blocked (Bools): one per character, True where no entity may be; empty if that is nowhere.
     forbidden (List[CharSpan]): where no new entity of their label may be, not even in part; an
         empty label means every entity.
     """
@@ -53,12 +55,13 @@ class Marks:
         shift = place.start
         spans = [CharSpan(a - shift, b - shift, label) for a, b, label in self.spans[first:last]]
         size = place.end - place.start
+        blocked = self.blocked[place.start : place.end]
         forbidden = [
             CharSpan(max(a - shift, 0), min(b - shift, size), label)
             for a, b, label in self.forbidden
             if a < place.end and b > place.start
         ]
-        return Marks(spans, self.blocked[place.start : place.end], forbidden)
+        return Marks(spans, blocked if len(blocked) else np.zeros(size, dtype=np.bool_), forbidden)
 
     def constrain(self, scheme: TagScheme) -> Bools:
         """The tags (length, T) that agree. An entity of a type that the recogniser does not know
@@ -102,8 +105,10 @@ def read_marks(doc: Doc) -> Marks:
         CharSpan(span.start_char, span.end_char, span.label_)
         for span in doc.spans.get(FORBIDDEN_KEY, ())
     ]
-    spans = char_spans(doc) if doc.to_array(ENT_TYPE).any() else []
-    return Marks(spans, _characters(doc, _blocked(doc)), forbidden)
+    tags = doc.to_array([ENT_IOB, ENT_TYPE])
+    spans = char_spans(doc) if tags[:, 1].any() else []
+    blocked = _blocked(tags)
+    return Marks(spans, _characters(doc, blocked) if blocked.any() else NOWHERE, forbidden)
 
 
 def read_gold(example: Example) -> Gold:
@@ -126,12 +131,13 @@ def char_spans(doc: Doc) -> list[CharSpan]:
 
 def blocked_spans(doc: Doc) -> list[Span]:
     """The tokens that ``doc.set_ents(…, blocked=…)`` has closed to entities."""
-    return [doc[i : i + 1] for i in np.flatnonzero(_blocked(doc))]
+    tags = doc.to_array([ENT_IOB, ENT_TYPE])
+    return [doc[i : i + 1] for i in np.flatnonzero(_blocked(tags))]
 
 
-def _blocked(doc: Doc) -> Bools:
-    marks = doc.to_array([ENT_IOB, ENT_TYPE])
-    return (marks[:, 0] == BEGIN) & (marks[:, 1] == 0)
+def _blocked(tags: npt.NDArray) -> Bools:
+    """tags: for each token ENT_IOB and ENT_TYPE."""
+    return (tags[:, 0] == BEGIN) & (tags[:, 1] == 0)
 
 
 def _characters(doc: Doc, tokens: Bools) -> Bools:

@@ -104,7 +104,9 @@ def test_one_row_a_character_whatever_the_batch(model, docs):
     together = model.predict(docs)
     assert [rows.shape for rows in together] == [(len(doc), model.get_dim("nO")) for doc in docs]
     for doc, rows in zip(docs, together, strict=True):
-        np.testing.assert_allclose(model.predict([doc])[0], rows, atol=1e-5)
+        # Sums round by their largest terms, and some of these rows hold numbers above 100.
+        precision = 1e-5 * max(1.0, abs(rows).max(initial=0.0))
+        np.testing.assert_allclose(model.predict([doc])[0], rows, atol=precision)
 
 
 def test_training_computes_what_use_does(model, docs):

@@ -11,13 +11,13 @@ import torch
 from hypothesis import example, given
 from hypothesis import strategies as st
 from safetensors.torch import load
-from thinc.api import Adam, Linear, Model, Optimizer
+from thinc.api import Adam, Linear, Model, NumpyOps, Optimizer
 from thinc.types import ArgsKwargs
 from thinc.util import torch2xp, xp2torch
 from torch import nn
 
 from spacy_cmner.errors import CmnerError
-from spacy_cmner.models.shim import TorchShim, torch_model
+from spacy_cmner.models.shim import TorchShim, pack_rows, torch_model
 
 WIDTH_IN, WIDTH_OUT = 5, 3
 
@@ -324,3 +324,32 @@ def test_a_failed_load_leaves_the_module_as_it_was():
     with pytest.raises(CmnerError, match=r"CM313"):
         model.shims[0].from_bytes(SAVED[:-1])
     np.testing.assert_array_equal(model.predict(inputs()), expected)
+
+
+@given(
+    lengths=st.lists(st.integers(0, 5), min_size=1, max_size=6),
+    change=st.sampled_from(["none", "order", "less", "more", "copies", "columns", "reversed"]),
+)
+def test_packing_is_flattening(lengths, change):
+    ops = NumpyOps()
+    packed = np.arange(sum(lengths) * 4, dtype="float32").reshape(-1, 4)
+    rows = list(ops.unflatten(packed, np.array(lengths)))
+    if change == "order":
+        rows = rows[::-1]
+    elif change == "less":
+        rows = rows[1:] or [packed]
+    elif change == "more":
+        rows = [*rows, rows[0]]
+    elif change == "copies":
+        rows = [part.copy() for part in rows]
+    elif change == "columns":
+        rows = [part[:, :2] for part in rows]
+    elif change == "reversed":
+        rows = [part[::-1] for part in rows]
+    np.testing.assert_array_equal(pack_rows(ops, rows), np.concatenate(rows))
+
+
+def test_packing_what_lies_packed_copies_nothing():
+    ops = NumpyOps()
+    packed = np.ones((7, 3), dtype="float32")
+    assert pack_rows(ops, ops.unflatten(packed, np.array([2, 0, 5]))) is packed
