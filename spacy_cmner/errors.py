@@ -419,6 +419,11 @@ class Messages:
         "No component has read {text!r} … for the model, which listens to one. Run the whole "
         "pipeline, or first the component that it listens to, such as 'transformer' or 'tok2vec'."
     )
+    CM424 = Message("decoding = {value!r} is not possible. Choose one of: {allowed}.")
+    CM425 = Message(
+        "threshold = {value} is too low for decoding = 'marginal'. Give a probability of at least "
+        "{lowest}; half of the F1 that the pipeline reaches is best for F1, such as 0.3."
+    )
     CM430 = Message("min_precision = {value} is not possible. Give a number from 0 to 1.")
     CM431 = Message(
         "No component of the pipeline ({names}) is a recogniser, whose certainty is asked for. "

@@ -16,7 +16,9 @@ from thinc.types import Floats2d, Ragged
 from thinc.util import torch2xp, xp2torch
 
 from spacy_cmner.layers import crf
+from spacy_cmner.layers.crf_spans import crf_decode_spans
 from spacy_cmner.models import evidence as soft
+from spacy_cmner.models.shim import pack_rows
 from spacy_cmner.types import Tok2VecModel
 
 TRANSITIONS = ("transitions", "start", "end")
@@ -139,7 +141,7 @@ def forward(
     tok2vec, output = model.layers[:2]
     encoded, backprop_tok2vec = tok2vec(docs, is_train)
     lengths = model.ops.asarray1i([len(rows) for rows in encoded])
-    emissions, backprop_output = output(model.ops.flatten(encoded), is_train)
+    emissions, backprop_output = output(pack_rows(model.ops, encoded), is_train)
 
     def backprop(d_emissions: Ragged) -> list[Doc]:
         d_rows = backprop_output(d_emissions.dataXd)
@@ -223,6 +225,20 @@ def decode(
     mask = None if allowed is None else _like(allowed, arrays.emissions)
     tags, _ = crf.crf_decode(*arrays, scheme.masks, allowed=mask)
     return tags if isinstance(tags, np.ndarray) else tags.cpu().numpy()
+
+
+def decode_spans(
+    model: Model,
+    emissions: Ragged,
+    scheme: crf.TagScheme,
+    threshold: float,
+    allowed: np.ndarray | None = None,
+) -> tuple[list[crf.Span], list[float]]:
+    """The entities that are probable each, and their probabilities: see ``layers.crf_spans``."""
+    arrays = _crf_arrays(model, emissions)
+    mask = None if allowed is None else _like(allowed, arrays.emissions)
+    spans, probabilities = crf_decode_spans(*arrays, scheme, threshold, allowed=mask)
+    return spans, probabilities.tolist()
 
 
 def score_spans(

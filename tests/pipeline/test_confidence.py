@@ -142,3 +142,60 @@ def test_predicted_spans_do_not_disturb_the_evaluation(scoring):
 def test_impossible_threshold(threshold):
     with pytest.raises(CmnerError, match="CM408"):
         tiny.blank(threshold=threshold)
+
+
+@pytest.fixture
+def choosing(fresh):
+    """A trained pipeline that decodes by probabilities."""
+    fresh.get_pipe("cmner").decoding = "marginal"
+    fresh.get_pipe("cmner").threshold = 0.3
+    return fresh
+
+
+def test_marginal_decoding_finds_what_a_sure_model_finds(choosing, trained):
+    for doc, other in zip(choosing.pipe([*TEXTS, ""]), trained.pipe([*TEXTS, ""]), strict=True):
+        assert [(e.start, e.end, e.label_) for e in doc.ents] == [
+            (e.start, e.end, e.label_) for e in other.ents
+        ]
+
+
+@pytest.mark.parametrize("threshold", [0.05, 0.3, 0.6])
+def test_marginal_decoding_finds_the_likely_entities_that_readings_hold(resource_dir, threshold):
+    nlp = tiny.blank(decoding="marginal", threshold=threshold, scores=True)
+    tiny.initialize(nlp, resource_dir)
+    doc = nlp("肺。痛疼")
+    readings = nlp.get_pipe("cmner").kbest(nlp.make_doc(doc.text), 1000)
+    probabilities = {}
+    for reading in readings:
+        for span in reading.spans:
+            probabilities[span] = probabilities.get(span, 0.0) + reading.probability
+    found = {(e.start_char, e.end_char, e.label_): e._.cmner_score for e in doc.ents}
+    assert all(score >= threshold for score in found.values())
+    assert found == pytest.approx({span: probabilities[span] for span in found})
+    free = [s for s in probabilities if all(s[1] <= a or b <= s[0] for a, b, _ in found)]
+    assert all(probabilities[span] < threshold for span in free)
+
+
+def test_marginal_decoding_is_the_same_alone_and_in_a_batch(resource_dir):
+    nlp = tiny.blank(decoding="marginal", threshold=0.2)
+    tiny.initialize(nlp, resource_dir)
+    texts = [*TEXTS, "", "".join(TEXTS)]
+    for text, doc in zip(texts, nlp.pipe(texts), strict=True):
+        alone = nlp(text)
+        assert [(e.start, e.end, e.label_) for e in doc.ents] == [
+            (e.start, e.end, e.label_) for e in alone.ents
+        ]
+
+
+def test_marginal_decoding_keeps_entities_that_are_there(choosing):
+    doc = choosing.make_doc(TEXTS[0])
+    doc.ents = [Span(doc, 0, 1, label="other")]
+    doc = choosing.get_pipe("cmner")(doc)
+    assert doc.ents[0].label_ == "other"
+
+
+def test_settings_of_decoding_are_checked():
+    with pytest.raises(CmnerError, match=r"CM424.*'beam'.*viterbi, marginal"):
+        tiny.blank(decoding="beam")
+    with pytest.raises(CmnerError, match=r"CM425.*0\.0 .*0\.05"):
+        tiny.blank(decoding="marginal")

@@ -1,0 +1,122 @@
+"""Decoding by the probability of entities, against enumeration of all paths and all sets."""
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spacy_cmner.layers.crf import TagScheme, crf_decode, crf_span_scores
+from spacy_cmner.layers.crf_spans import choose_apart, crf_decode_spans
+
+SCHEME = TagScheme(["dis", "sym"])
+
+
+def random_scores(lengths, seed, scale):
+    rng = np.random.default_rng(seed)
+    n_tags = SCHEME.n_tags
+    emissions = rng.normal(size=(sum(lengths), n_tags)) * scale
+    return (
+        emissions,
+        np.array(lengths, dtype=np.int32),
+        rng.normal(size=(n_tags, n_tags)),
+        rng.normal(size=n_tags),
+        rng.normal(size=n_tags),
+    )
+
+
+def all_spans(lengths):
+    """Every span that fits into a sentence, in packed positions."""
+    begin = 0
+    for length in lengths:
+        for start, end in itertools.combinations(range(begin, begin + length + 1), 2):
+            yield from ((start, end, label) for label in SCHEME.labels)
+        begin += length
+
+
+def is_apart(spans):
+    return all(a[1] <= b[0] or b[1] <= a[0] for a, b in itertools.combinations(spans, 2))
+
+
+def most_gain(spans, gains):
+    """By trying all sets."""
+    numbers = range(len(spans))
+    sets = itertools.chain.from_iterable(
+        itertools.combinations(numbers, size) for size in range(len(spans) + 1)
+    )
+    return max(
+        sum(gains[i] for i in chosen) for chosen in sets if is_apart([spans[i] for i in chosen])
+    )
+
+
+SPANS = st.lists(
+    st.tuples(st.integers(0, 8), st.integers(1, 4), st.sampled_from(SCHEME.labels)),
+    unique=True,
+    max_size=9,
+).map(lambda spans: [(start, start + size, label) for start, size, label in spans])
+
+
+@given(SPANS, st.data())
+def test_spans_apart_gain_the_most(spans, data):
+    sixteenths = st.integers(-16, 16).map(lambda n: n / 16)  # so that sums are exact
+    gains = np.array(data.draw(st.lists(sixteenths, min_size=len(spans), max_size=len(spans))))
+    chosen = choose_apart(spans, gains)
+    assert is_apart([spans[i] for i in chosen])
+    assert [spans[i] for i in chosen] == sorted(spans[i] for i in chosen)
+    assert sum(gains[chosen]) == most_gain(spans, gains)
+
+
+@pytest.mark.parametrize("library", ["numpy", "torch"])
+@pytest.mark.parametrize("scale", [0.3, 2.0])
+@given(
+    lengths=st.lists(st.integers(0, 4), min_size=1, max_size=3),
+    seed=st.integers(0, 1000),
+    threshold=st.sampled_from([0.02, 0.1, 0.3, 0.5, 0.9]),
+)
+def test_none_is_overlooked(library, scale, lengths, seed, threshold):
+    scores = random_scores(lengths, seed, scale)
+    spans = list(all_spans(lengths))
+    exact = crf_span_scores(*scores, SCHEME, spans)
+    arrays = map(torch.from_numpy, scores) if library == "torch" else scores
+    found, probabilities = crf_decode_spans(*arrays, SCHEME, threshold)
+    expected = dict(zip(spans, exact, strict=True))
+    np.testing.assert_allclose(probabilities, [expected[span] for span in found], atol=1e-9)
+    best = choose_apart(spans, exact - threshold)
+    assert found == [spans[i] for i in best]
+
+
+@given(seed=st.integers(0, 1000))
+def test_at_one_half_all_that_is_more_probable_than_not(seed):
+    """Two entities that overlap cannot both be so."""
+    lengths = [4, 3]
+    scores = random_scores(lengths, seed, 2.0)
+    spans = list(all_spans(lengths))
+    exact = crf_span_scores(*scores, SCHEME, spans)
+    found, _ = crf_decode_spans(*scores, SCHEME, 0.5)
+    assert set(found) == {span for span, p in zip(spans, exact, strict=True) if p >= 0.5}
+
+
+@given(seed=st.integers(0, 1000), threshold=st.sampled_from([0.05, 0.5, 1.0]))
+def test_what_is_decided_stays(seed, threshold):
+    scores = random_scores([5], seed, 1.0)
+    allowed = SCHEME.constrain(5, [(1, 3, "sym")], np.array([False, False, False, True, False]))
+    found, probabilities = crf_decode_spans(*scores, SCHEME, threshold, allowed=allowed)
+    assert (1, 3, "sym") in found
+    assert all(end <= 3 or start > 3 for start, end, _ in found)
+    assert probabilities[found.index((1, 3, "sym"))] == pytest.approx(1.0)
+
+
+def test_a_sure_model_finds_the_same_as_viterbi():
+    emissions, lengths, *moves = random_scores([6, 5], 3, 1.0)
+    tags, _ = crf_decode(emissions, lengths, *moves, SCHEME.masks)
+    emissions[np.arange(11), tags] += 60.0
+    found, _ = crf_decode_spans(emissions, lengths, *moves, SCHEME, 0.5)
+    assert found == SCHEME.decode(tags)
+
+
+def test_no_text():
+    scores = random_scores([0], 0, 1.0)
+    found, probabilities = crf_decode_spans(*scores, SCHEME, 0.3)
+    assert found == [] and len(probabilities) == 0
