@@ -24,7 +24,7 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from spacy.language import Language
 from spacy.tokens import Doc, Span
@@ -52,7 +52,6 @@ FOLDS = 5
 EPOCHS = {0.01: 40, 0.05: 20, 0.1: 12, 0.25: 8, 1.0: 5}
 SURE = 0.8  # precision of a term that is taken for a constraint
 USEFUL = 0.3  # precision of a term that is worth a hint
-WEIGHT = 1.0  # of given evidence
 LIKELY = 0.5  # probability of an entity that counts for a term of further texts
 CONSISTENT = 0.4  # precision of such a term
 TRUSTED = 0.7  # probability of an entity that is worth learning from
@@ -76,6 +75,8 @@ def main() -> None:
     parser.add_argument("--hidden-width", type=int, default=256)
     parser.add_argument("--model", help="a trained pipeline, instead of training any")
     parser.add_argument("--map", nargs="*", default=[], help="its types as those here: sym=Symptom")
+    parser.add_argument("--weight", type=float, default=1.0, help="of given evidence")
+    parser.add_argument("--threshold", type=float, default=0.0, help="decode by probabilities")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     types = dict(pair.split("=") for pair in args.map)
@@ -91,7 +92,12 @@ def main() -> None:
             others = args.texts_from.read_text(encoding="utf-8").splitlines()
         random.Random(args.seed).shuffle(others)
         settings = Settings(
-            args.hidden_width, args.epochs or EPOCHS[fraction], args.seed, (THUOCL, *args.lists)
+            args.hidden_width,
+            args.epochs or EPOCHS[fraction],
+            args.seed,
+            (THUOCL, *args.lists),
+            args.weight,
+            args.threshold,
         )
         point = Point(args.out / f"{fraction:g}", settings, chosen, dev)
         model = args.model or point.train("model")
@@ -125,12 +131,18 @@ def keep(gold: Gold, types: dict[str, str]) -> Gold:
 
 @dataclass(frozen=True)
 class Settings:
-    """What the models of a fraction have in common."""
+    """What the models of a fraction have in common.
+
+    weight (float): of given evidence.
+    threshold (float): of marginal decoding; 0: Viterbi.
+    """
 
     hidden_width: int
     epochs: int
     seed: int
     lists: tuple[Path, ...]
+    weight: float
+    threshold: float
 
 
 class Point:
@@ -169,12 +181,12 @@ class Point:
         rules = blank()
         add_dictionary(rules, "terms", self.terms, target="ents")
         self.score("rules", rules)
-        alone = load_model(model)
+        alone = self.load(model)
         if types:
             alone.add_pipe("map_types", config={"types": types})
         self.score("model", alone)
         for policy in POLICIES:
-            merged = load_model(model)
+            merged = self.load(model)
             if types:
                 merged.add_pipe("map_types", config={"types": types})
             add_dictionary(merged, "terms", self.terms, target="dictionary")
@@ -182,16 +194,16 @@ class Point:
             self.score(f"merge, {policy}", merged)
         if types:
             return
-        constrained = load_model(model)
+        constrained = self.load(model)
         sure = self.find_terms(SURE)
         add_dictionary(constrained, "terms", sure, target="ents", before="cmner")
         self.score("constraints", constrained)
-        self.score("soft, given", with_evidence(model, self.terms))
+        self.score("soft, given", self.with_evidence(model, self.terms))
 
     def measure_learned(self) -> None:
         """Train and score soft evidence whose biases are learned."""
         model = self.train("soft, learned", with_hits=True)
-        nlp = load_model(model)
+        nlp = self.load(model)
         add_dictionary(nlp, "terms", self.terms, target=HITS, before="cmner")
         for path in self.settings.lists:
             listed = read_terms(path, path.stem)
@@ -205,13 +217,13 @@ class Point:
         """
         gold = [text for _, text in self.texts]
         found = []
-        for doc in compiled(with_evidence(model, [], scores=True)).pipe(texts):
+        for doc in compiled(self.with_evidence(model, [], scores=True)).pipe(texts):
             entities = [e for e in doc.ents if e._.cmner_score >= LIKELY]
             found.append(GoldText(doc.text, Gold(entities_of(entities), entities_of(entities))))
         learned = learn_terms([*gold, *found], min_precision=CONSISTENT, min_count=2)
         terms = [Term(term.text, term.label) for term in learned]
         print(f"{len(terms)} terms of further texts", flush=True)
-        teacher = with_evidence(model, terms, scores=True)
+        teacher = self.with_evidence(model, terms, scores=True)
         self.score("soft, further texts", teacher)
         if students:
             docs = [
@@ -219,8 +231,22 @@ class Point:
                 for doc in compiled(teacher).pipe(texts[:students])
             ]
             student = self.train("self-training", extra=docs)
-            self.score("self-training", load_model(student))
-            self.score("self-training, soft", with_evidence(student, terms))
+            self.score("self-training", self.load(student))
+            self.score("self-training, soft", self.with_evidence(student, terms))
+
+    def load(self, model: str, **settings: Any) -> Language:
+        """A trained pipeline, with settings of its recogniser."""
+        if self.settings.threshold:
+            settings |= {"decoding": "marginal", "threshold": self.settings.threshold}
+        return load_model(model, config={"components": {"cmner": settings}})
+
+    def with_evidence(self, model: str, terms: list[Term], *, scores: bool = False) -> Language:
+        """A trained pipeline that hears a term list."""
+        nlp = self.load(
+            model, evidence_key=HITS, evidence_weight=self.settings.weight, scores=scores
+        )
+        add_dictionary(nlp, "terms", terms, target=HITS, before="cmner")
+        return nlp
 
     def train(self, name: str, *, with_hits: bool = False, extra: Sequence[Doc] = ()) -> str:
         """Train a model and save it. RETURNS (str): its folder."""
@@ -307,14 +333,6 @@ def blank() -> Language:
     config["nlp"]["pipeline"] = []
     config["components"] = {}
     return load_model_from_config(config, auto_fill=True)
-
-
-def with_evidence(model: str, terms: list[Term], *, scores: bool = False) -> Language:
-    """A trained pipeline that hears a term list."""
-    settings = {"evidence_key": HITS, "evidence_weight": WEIGHT, "scores": scores}
-    nlp = load_model(model, config={"components": {"cmner": settings}})
-    add_dictionary(nlp, "terms", terms, target=HITS, before="cmner")
-    return nlp
 
 
 def add_dictionary(
