@@ -236,8 +236,8 @@ class Point:
 
     def load(self, model: str, **settings: Any) -> Language:
         """A trained pipeline, with settings of its recogniser."""
-        if self.settings.threshold:
-            settings |= {"decoding": "marginal", "threshold": self.settings.threshold}
+        threshold = self.settings.threshold
+        settings |= {"decoding": "marginal" if threshold else "viterbi", "threshold": threshold}
         return load_model(model, config={"components": {"cmner": settings}})
 
     def with_evidence(self, model: str, terms: list[Term], *, scores: bool = False) -> Language:
