@@ -90,6 +90,10 @@ class Messages:
         "The corpus has no path. Give one on the command line, for example --paths.train "
         "corpus/train.spacy."
     )
+    CM116 = Message(
+        "The folder {path} holds no .spacy file. Give the one that `python -m spacy cmner convert` "
+        "or `annotate` has written to."
+    )
     CM120 = Message("Record {number}: {problem}. Mend the record or leave it out.")
     CM121 = Message("Record {number} has no annotation ({missing}). Gold data must say 'none'.")
     CM122 = Message("Record {number}: {entity} is no entity: {problem}. Mend it.")

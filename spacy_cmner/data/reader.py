@@ -1,11 +1,13 @@
-"""The corpus reader of our configs: gold documents from a DocBin, read once."""
+"""The corpus reader of our configs: gold documents from DocBins, read once."""
 
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
+from spacy.vocab import Vocab
 
 from spacy_cmner.data.corpus import load_docbin
 from spacy_cmner.errors import Messages
@@ -13,12 +15,14 @@ from spacy_cmner.tokenizer import read_text
 
 
 class CorpusReader:
-    """Gives training examples from a .spacy file.
+    """Gives training examples from a .spacy file, or from all those in a folder, so that what
+    `python -m spacy cmner annotate` wrote can stand beside annotated texts.
 
     Unlike `spacy.Corpus.v1` it keeps the documents: `spacy train` asks for the development set at
     each evaluation, and unpacking it takes longer than predicting it.
 
-    path (Path): A DocBin made by `python -m spacy cmner convert`.
+    path (Path): A DocBin made by `python -m spacy cmner convert`, or a folder of them, which are
+        read in the order of their names, those of inner folders too.
     limit (int): Read this many documents at most; 0 reads all.
     """
 
@@ -30,10 +34,19 @@ class CorpusReader:
     def __call__(self, nlp: Language) -> Iterator[Example]:
         """Each gold document beside a fresh one of the pipeline's tokenizer."""
         if not self._docs or self._docs[0].vocab is not nlp.vocab:
-            docs = load_docbin(self.path, user_data=False).get_docs(nlp.vocab)
-            self._docs = list(docs)[: self.limit or None]
+            self._docs = list(islice(self._read(nlp.vocab), self.limit or None))
         for doc in self._docs:
             yield Example(nlp.make_doc(read_text(doc)), doc)
+
+    def _read(self, vocab: Vocab) -> Iterator[Doc]:
+        """RAISES (CmnerError): There is no file, or one that is not a DocBin."""
+        files = [self.path]
+        if self.path.is_dir():
+            files = sorted(file for file in self.path.rglob("*.spacy") if file.is_file())
+        if not files:
+            raise Messages.CM116.error(path=self.path)
+        for file in files:
+            yield from load_docbin(file, user_data=False).get_docs(vocab)
 
 
 def create_corpus_reader(

@@ -82,3 +82,20 @@ def test_no_path():
 def test_missing_file(nlp, tmp_path):
     with pytest.raises(CmnerError, match=r"CM101.*none"):
         list(create_corpus_reader(tmp_path / "none.spacy")(nlp))
+
+
+def test_a_folder_of_files(nlp, path):
+    inner = path.parent / "teacher.spacy"  # the folder that `annotate` writes parts to
+    inner.mkdir()
+    write_docbin([Record("咳嗽", (Entity(0, 2, "sym"),))], inner / "part-000000.spacy")
+    (inner / "notes.txt").write_text("no DocBin")
+    texts = [record.text for record in RECORDS]
+    reader = create_corpus_reader(path.parent)
+    assert [eg.reference.text for eg in reader(nlp)] == [*texts, "咳嗽"]
+    assert len(list(create_corpus_reader(path.parent, 2)(nlp))) == 2
+
+
+def test_a_folder_without_files(nlp, tmp_path):
+    with pytest.raises(CmnerError, match=r"CM116.*nothing"):
+        (tmp_path / "nothing").mkdir()
+        list(create_corpus_reader(tmp_path / "nothing")(nlp))
