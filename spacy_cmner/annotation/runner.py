@@ -3,7 +3,7 @@
 import hashlib
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from functools import partial
 from itertools import islice
@@ -116,7 +116,7 @@ def annotate(
 
     errors = _Errors()
     usual = nlp.default_error_handler
-    nlp.set_error_handler(cast(Any, errors))  # spaCy's type says that a handler always raises
+    _set_error_handler(nlp, errors)
     try:
         docs = nlp.pipe(texts(), as_tuples=True, batch_size=batch_size)
         with closing(cast(Generator, docs)):
@@ -127,7 +127,16 @@ def annotate(
         for _, item in waiting:
             yield _annotate_alone(nlp, item, errors)
     finally:
-        nlp.set_error_handler(usual)
+        _set_error_handler(nlp, usual)
+
+
+def _set_error_handler(nlp: Language, handler: Any) -> None:
+    """As ``nlp.set_error_handler``, which breaks off at a parser or ner of spaCy: these cannot hold
+    a handler, so an error of theirs is raised."""
+    nlp.default_error_handler = handler
+    for _, pipe in nlp.components:
+        with suppress(AttributeError):
+            cast(Any, pipe).set_error_handler(handler)
 
 
 def _annotate_batch(nlp: Language, items: list[Item]) -> list[Item]:

@@ -234,6 +234,20 @@ def test_only_the_record_that_a_component_fails_on_is_bad(tmp_path, n_process):
     assert nlp.default_error_handler is usual
 
 
+@pytest.mark.parametrize("n_process", [1, 2])
+def test_a_pipeline_with_components_of_spacy_that_hold_no_error_handler(tmp_path, n_process):
+    nlp = spacy.blank("zh", config=tiny.CHARACTERS)
+    for name in ("ner", "parser"):
+        nlp.add_pipe(name).add_label("dep" if name == "parser" else "sym")
+    nlp.initialize()
+    nlp.add_pipe("cmner_test_fails_on_x")
+    source = write_texts(tmp_path / "in.jsonl", ["一", "x", "二"])
+    out = tmp_path / "out.jsonl"
+    annotate_corpus(nlp, Source(source), out, n_process=n_process, batch_size=3)
+    assert [row["text"] for row in read_rows(out)] == ["一", "二"]
+    assert [row["number"] for row in read_rows(beside(out, "errors.jsonl"))] == [2]
+
+
 def test_a_fault_of_the_pipeline_is_no_bad_record(tmp_path):
     nlp = tiny.blank()
     source = Source(write_texts(tmp_path / "in.jsonl"))
