@@ -16,8 +16,9 @@ Random Fields Using Incomplete Annotations, section 3.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from types import ModuleType
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -58,6 +59,21 @@ class SpanPaths(NamedTuple):
     positions: npt.NDArray[np.int64]
     tags: npt.NDArray[np.int64]
     valid: Bools
+
+
+@dataclass(frozen=True)
+class Posterior(Generic[Array]):
+    """The messages of forward–backward over a batch.
+
+    alpha ((N, T) float64): log of the summed weight of the paths that come to a tag from the start
+        of its sentence, the tag's own emission included.
+    gamma ((N, T) float64): the same from the end.
+    log_z ((B,) float64): log of the summed weight of all paths of a sentence.
+    """
+
+    alpha: Array
+    gamma: Array
+    log_z: Array
 
 
 class TagScheme:
@@ -233,12 +249,28 @@ def crf_log_partition(
     Arguments and errors as ``crf_loss``; without ``allowed`` all tags are.
     RETURNS (Array): (B,) float64, 0 for an empty sentence, which has one path: the empty one.
     """
+    return crf_posterior(emissions, lengths, transitions, start, end, masks, allowed).log_z
+
+
+def crf_posterior(
+    emissions: Array,
+    lengths: Array,
+    transitions: Array,
+    start: Array,
+    end: Array,
+    masks: TagMasks,
+    allowed: Array | None = None,
+) -> Posterior[Array]:
+    """Forward–backward: all that marginals and the probabilities of entities are made of.
+
+    Arguments and errors as ``crf_log_partition``.
+    """
     sizes = _checked_lengths(emissions, lengths, allowed, transitions)
-    log_z = _backend(emissions).log_partition(
+    posterior = _backend(emissions).posterior(
         emissions, sizes, transitions, start, end, masks, allowed
     )
-    _require_finite(log_z, emissions, sizes)
-    return log_z
+    _require_finite(posterior.log_z, emissions, sizes)
+    return posterior
 
 
 def crf_marginals(
@@ -249,18 +281,18 @@ def crf_marginals(
     end: Array,
     masks: TagMasks,
     allowed: Array | None = None,
+    posterior: Posterior[Array] | None = None,
 ) -> Array:
     """Posterior probability of each tag at each character.
 
     Arguments and errors as ``crf_log_partition``.
+    posterior (Optional[Posterior]): from ``crf_posterior`` of the same, if it is known already.
     RETURNS (Array): (N, T) in the type of the emissions, each row sums to 1.
     """
+    if posterior is None:
+        posterior = crf_posterior(emissions, lengths, transitions, start, end, masks, allowed)
     sizes = _checked_lengths(emissions, lengths, allowed, transitions)
-    marginals, log_z = _backend(emissions).marginals(
-        emissions, sizes, transitions, start, end, masks, allowed
-    )
-    _require_finite(log_z, emissions, sizes)
-    return marginals
+    return _backend(emissions).marginals(emissions, sizes, posterior)
 
 
 def crf_span_scores(
@@ -272,22 +304,24 @@ def crf_span_scores(
     scheme: TagScheme,
     spans: Sequence[Span],
     allowed: Array | None = None,
+    posterior: Posterior[Array] | None = None,
 ) -> Array:
     """Exact posterior probability that the text contains each entity, whatever surrounds it.
 
     scheme (TagScheme): the scheme that the labels of the spans belong to.
     spans (Sequence[Span]): in packed positions, as ``scheme.decode`` gives for a packed batch.
+    posterior (Optional[Posterior]): from ``crf_posterior`` of the same, if it is known already.
     Other arguments as ``crf_log_partition``.
     RETURNS (Array): (M,) float64, one probability a span.
     RAISES: CM302 and CM303 for spans that cannot be, the others as ``crf_loss``.
     """
     sizes = _checked_lengths(emissions, lengths, allowed, transitions)
     paths = scheme.span_paths(sizes, spans)
-    probabilities, log_z = _backend(emissions).path_probabilities(
-        emissions, sizes, transitions, start, end, scheme.masks, paths, allowed
-    )
-    _require_finite(log_z, emissions, sizes)
-    return probabilities
+    if posterior is None:
+        posterior = crf_posterior(
+            emissions, lengths, transitions, start, end, scheme.masks, allowed
+        )
+    return _backend(emissions).path_probabilities(emissions, transitions, posterior, paths, allowed)
 
 
 def crf_decode(

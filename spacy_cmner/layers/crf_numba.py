@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from .crf import Bools, SpanPaths, TagMasks
+from .crf import Bools, Posterior, SpanPaths, TagMasks
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -89,7 +89,7 @@ def loss(
     return losses, d_emissions, d_transitions, d_start, d_end
 
 
-def log_partition(
+def posterior(
     emissions: npt.NDArray,
     lengths: Ints,
     transitions: npt.NDArray,
@@ -97,36 +97,35 @@ def log_partition(
     end: npt.NDArray,
     masks: TagMasks,
     allowed: Bools | None,
-) -> Floats:
-    return _messages(emissions, lengths, transitions, start, end, masks, allowed)[2]
+) -> Posterior[npt.NDArray]:
+    return Posterior(
+        *_forward_backward(
+            *_relative(emissions),
+            lengths,
+            _all_allowed(emissions, allowed),
+            _float64(transitions),
+            _masked(start, masks.start),
+            _masked(end, masks.end),
+            masks.transition,
+        )
+    )
 
 
 def marginals(
-    emissions: npt.NDArray,
-    lengths: Ints,
-    transitions: npt.NDArray,
-    start: npt.NDArray,
-    end: npt.NDArray,
-    masks: TagMasks,
-    allowed: Bools | None,
-) -> tuple[npt.NDArray, Floats]:
-    alpha, gamma, log_z = _messages(emissions, lengths, transitions, start, end, masks, allowed)
-    with np.errstate(invalid="ignore"):  # no path: reported by the caller
-        log_p = alpha + gamma - emissions - np.repeat(log_z, lengths)[:, None]
-    return np.exp(log_p).astype(emissions.dtype, copy=False), log_z
+    emissions: npt.NDArray, lengths: Ints, messages: Posterior[npt.NDArray]
+) -> npt.NDArray:
+    log_p = messages.alpha + messages.gamma - emissions
+    log_p -= np.repeat(messages.log_z, lengths)[:, None]
+    return np.exp(log_p, out=log_p).astype(emissions.dtype, copy=False)
 
 
 def path_probabilities(
     emissions: npt.NDArray,
-    lengths: Ints,
     transitions: npt.NDArray,
-    start: npt.NDArray,
-    end: npt.NDArray,
-    masks: TagMasks,
+    messages: Posterior[npt.NDArray],
     paths: SpanPaths,
     allowed: Bools | None,
-) -> tuple[Floats, Floats]:
-    alpha, gamma, log_z = _messages(emissions, lengths, transitions, start, end, masks, allowed)
+) -> Floats:
     sentences, positions, tags, valid = paths
     steps = _float64(emissions)[positions[:, 1:], tags[:, 1:]]
     steps += transitions[tags[:, :-1], tags[:, 1:]]
@@ -134,10 +133,9 @@ def path_probabilities(
         steps[~allowed[positions[:, 1:], tags[:, 1:]]] = -np.inf
     inner = np.where(valid[:, 1:], steps, 0.0).sum(axis=1)
     last = (positions[:, -1], tags[:, -1])
-    with np.errstate(invalid="ignore"):  # no path: reported by the caller
-        log_p = alpha[positions[:, 0], tags[:, 0]] + inner + gamma[last] - emissions[last]
-        log_p -= log_z[sentences]
-    return np.exp(log_p), log_z
+    log_p = messages.alpha[positions[:, 0], tags[:, 0]] + inner
+    log_p += messages.gamma[last] - emissions[last] - messages.log_z[sentences]
+    return np.exp(log_p)
 
 
 def decode(
@@ -175,26 +173,6 @@ def kbest(
     first, last = _masked(start, masks.start), _masked(end, masks.end)
     sentences = np.split(scores, np.cumsum(lengths))[:-1]
     return [_kbest(sentence, moves, first, last, k) for sentence in sentences]
-
-
-def _messages(
-    emissions: npt.NDArray,
-    lengths: Ints,
-    transitions: npt.NDArray,
-    start: npt.NDArray,
-    end: npt.NDArray,
-    masks: TagMasks,
-    allowed: Bools | None,
-) -> tuple[Floats, Floats, Floats]:
-    return _forward_backward(
-        *_relative(emissions),
-        lengths,
-        _all_allowed(emissions, allowed),
-        _float64(transitions),
-        _masked(start, masks.start),
-        _masked(end, masks.end),
-        masks.transition,
-    )
 
 
 def _relative(emissions: npt.NDArray) -> tuple[Floats, Floats, Floats]:

@@ -18,7 +18,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from .crf import Array, Span, TagScheme, crf_marginals, crf_span_scores
+from .crf import Array, Span, TagScheme, crf_marginals, crf_posterior, crf_span_scores
 
 CERTAIN = 1 - 1e-9
 
@@ -43,14 +43,12 @@ def crf_decode_spans(
     RETURNS (Tuple[List[Span], NDArray]): the entities in packed positions and in the order of the
         text, and their exact probabilities.
     """
-    posterior = crf_marginals(
-        emissions, lengths, transitions, start, end, scheme.masks, allowed=allowed
-    )
-    marginals = posterior if isinstance(posterior, np.ndarray) else posterior.cpu().numpy()
+    arrays = (emissions, lengths, transitions, start, end)
+    posterior = crf_posterior(*arrays, scheme.masks, allowed)
+    tags = crf_marginals(*arrays, scheme.masks, allowed, posterior)
+    marginals = tags if isinstance(tags, np.ndarray) else tags.cpu().numpy()
     spans = list(_possible(marginals, scheme, threshold))
-    scores = crf_span_scores(
-        emissions, lengths, transitions, start, end, scheme, spans, allowed=allowed
-    )
+    scores = crf_span_scores(*arrays, scheme, spans, allowed, posterior)
     probabilities = scores if isinstance(scores, np.ndarray) else scores.cpu().numpy()
     # What was decided beforehand has a probability of 1 but for rounding, and always stays.
     chosen = choose_apart(spans, np.where(probabilities > CERTAIN, 1, probabilities) - threshold)

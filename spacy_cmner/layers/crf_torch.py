@@ -17,7 +17,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from .crf import SpanPaths, TagMasks
+from .crf import Posterior, SpanPaths, TagMasks
 
 # Elements of the largest temporary of the transition gradient (float64, 128 MiB).
 _CHUNK = 1 << 24
@@ -78,7 +78,7 @@ def loss(
     )
 
 
-def log_partition(
+def posterior(
     emissions: Tensor,
     lengths: npt.NDArray[np.int64],
     transitions: Tensor,
@@ -86,36 +86,29 @@ def log_partition(
     end: Tensor,
     masks: TagMasks,
     allowed: Tensor | None,
-) -> Tensor:
-    return _posterior(emissions, lengths, transitions, start, end, masks, allowed)[2]
+) -> Posterior[Tensor]:
+    layout = _layout(lengths, emissions.device)
+    moves = _restrict(transitions, masks.transition)
+    scores = _restrict(emissions, allowed)[None]
+    alpha, gamma, log_z = _messages(scores, layout, moves, start, end, masks)
+    return Posterior(alpha[0], gamma[0], log_z[0])
 
 
 def marginals(
-    emissions: Tensor,
-    lengths: npt.NDArray[np.int64],
-    transitions: Tensor,
-    start: Tensor,
-    end: Tensor,
-    masks: TagMasks,
-    allowed: Tensor | None,
-) -> tuple[Tensor, Tensor]:
+    emissions: Tensor, lengths: npt.NDArray[np.int64], messages: Posterior[Tensor]
+) -> Tensor:
     layout = _layout(lengths, emissions.device)
-    alpha, gamma, log_z = _posterior(emissions, lengths, transitions, start, end, masks, allowed)
-    log_p = alpha + gamma - emissions.double() - log_z[layout.sentences, None]
-    return log_p.exp_().to(emissions.dtype), log_z
+    log_p = messages.alpha + messages.gamma - emissions.double()
+    return (log_p - messages.log_z[layout.sentences, None]).exp_().to(emissions.dtype)
 
 
 def path_probabilities(
     emissions: Tensor,
-    lengths: npt.NDArray[np.int64],
     transitions: Tensor,
-    start: Tensor,
-    end: Tensor,
-    masks: TagMasks,
+    messages: Posterior[Tensor],
     paths: SpanPaths,
     allowed: Tensor | None,
-) -> tuple[Tensor, Tensor]:
-    alpha, gamma, log_z = _posterior(emissions, lengths, transitions, start, end, masks, allowed)
+) -> Tensor:
     sentences, positions, tags, valid = (
         torch.as_tensor(array, device=emissions.device) for array in paths
     )
@@ -124,8 +117,8 @@ def path_probabilities(
     steps = steps + transitions[tags[:, :-1], tags[:, 1:]]
     inner = steps.masked_fill(~valid[:, 1:], 0.0).sum(dim=1)
     last = (positions[:, -1], tags[:, -1])
-    log_p = alpha[positions[:, 0], tags[:, 0]] + inner + gamma[last] - scores[last]
-    return (log_p - log_z[sentences]).exp_(), log_z
+    log_p = messages.alpha[positions[:, 0], tags[:, 0]] + inner
+    return (log_p + messages.gamma[last] - scores[last] - messages.log_z[sentences]).exp_()
 
 
 def decode(
@@ -159,23 +152,6 @@ def decode(
     best = (delta[finals.clamp(min=0), each] + last).amax(dim=1)
     scores = best.masked_fill(~layout.nonempty, 0.0)
     return tags[layout.steps, layout.sentences].int(), scores
-
-
-def _posterior(
-    emissions: Tensor,
-    lengths: npt.NDArray[np.int64],
-    transitions: Tensor,
-    start: Tensor,
-    end: Tensor,
-    masks: TagMasks,
-    allowed: Tensor | None,
-) -> tuple[Tensor, Tensor, Tensor]:
-    """The messages of one restriction: alpha (N, T), gamma (N, T), log Z (B,)."""
-    layout = _layout(lengths, emissions.device)
-    moves = _restrict(transitions, masks.transition)
-    scores = _restrict(emissions, allowed)[None]
-    alpha, gamma, log_z = _messages(scores, layout, moves, start, end, masks)
-    return alpha[0], gamma[0], log_z[0]
 
 
 def _messages(
