@@ -8,6 +8,7 @@ all of them.
 """
 
 import argparse
+import gc
 import statistics
 import time
 from collections.abc import Callable
@@ -21,12 +22,15 @@ from spacy.training import Example
 from thinc.api import fix_random_seed
 
 from spacy_cmner.analysis.gold import load_gold
+from spacy_cmner.annotation.items import SourceRecord
+from spacy_cmner.annotation.runner import annotate
 from spacy_cmner.models.compile import compile_pipeline
 
 ROOT = Path(__file__).parent.parent
 CORPUS = ROOT / "assets" / "corpus" / "train.jsonl"
 CHARACTERS = {"nlp": {"tokenizer": {"@tokenizers": "spacy-cmner.char_tokenizer.v1"}}}
 SENTENCE_LENGTH = 50
+PASSES = 4  # over the texts, beside which the start of the processes is short
 
 
 def main() -> None:
@@ -35,6 +39,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=CORPUS, help="gold texts (.spacy, .jsonl)")
     parser.add_argument("--texts", type=int, default=2500, help="how many are read")
     parser.add_argument("--rounds", type=int, default=3, help="times that each system reads them")
+    parser.add_argument("--processes", type=int, default=2, help="as of `annotate -n`; 1: skip")
     args = parser.parse_args()
     gold = load_gold(args.data)
     labels = sorted({entity.label for text in gold for entity in text.gold.entities})
@@ -44,6 +49,8 @@ def main() -> None:
     print(f"{len(texts)} texts, {sum(map(len, texts)):,} characters, {args.data}")
     print(f"{args.model or 'default model, random weights'}, {torch.get_num_threads()} threads\n")
     throughput(nlp, ner, texts, args.rounds)
+    if args.processes > 1:
+        in_processes(nlp, ner, texts, args.rounds, args.processes)
     latency(nlp, ner, texts)
 
 
@@ -83,20 +90,42 @@ def throughput(nlp: Language, ner: Language, texts: list[str], rounds: int) -> N
         "spaCy ner, str to doc.ents": lambda: list(ner.pipe(texts)),
         "BiLSTM, forward pass only": bare,
     }
-    times: dict[str, list[float]] = {name: [] for name in systems}
-    for name, run in systems.items():
+    for run in systems.values():
         seconds(run)  # the first time compiles
-        times[name] = []
+    gc.freeze()
+    compare(systems, "cmner, str to doc.ents", sum(map(len, texts)), rounds)
+
+
+def compare(
+    systems: dict[str, Callable[[], object]], reference: str, characters: int, rounds: int
+) -> None:
+    """Let the systems take turns, and print the medians and how many times the reference's they
+    are."""
+    times: dict[str, list[float]] = {name: [] for name in systems}
     for _ in range(rounds):
         for name, run in systems.items():
             times[name].append(seconds(run))
-    first = statistics.median(times["cmner, str to doc.ents"])
-    characters = sum(map(len, texts))
-    print(f"{'':<28}{'characters/s':>14}{'cmner is':>10}")
+    first = statistics.median(times[reference])
+    print(f"{'':<28}{'characters/s':>14}{reference.split(',')[0] + ' is':>10}")
     for name, measured in times.items():
         middle = statistics.median(measured)
         print(f"{name:<28}{characters / middle:>14,.0f}{middle / first:>9.2f}x")
     print()
+
+
+def in_processes(
+    nlp: Language, ner: Language, texts: list[str], rounds: int, n_process: int
+) -> None:
+    """The same with the processes of `cmner annotate`, their start included; ``nlp.pipe`` would
+    spend its time on sending documents."""
+
+    items = [SourceRecord(text) for text in texts * PASSES]
+    nlp.get_pipe("cmner").decoding = "viterbi"
+    systems: dict[str, Callable[[], object]] = {
+        f"cmner, {n_process} processes": lambda: list(annotate(nlp, items, n_process)),
+        f"spaCy ner, {n_process} processes": lambda: list(annotate(ner, items, n_process)),
+    }
+    compare(systems, next(iter(systems)), PASSES * sum(map(len, texts)), rounds)
 
 
 def recognise(nlp: Language, texts: list[str], decoding: str, threshold: float) -> None:

@@ -5,7 +5,7 @@ in the token before it; offsets and tokens then differ, and annotations no longe
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -47,6 +47,19 @@ def char_doc(vocab: Vocab, text: str) -> Doc:
     return Doc(vocab, words=list(replace_surrogates(text)), spaces=[False] * len(text))
 
 
+class CharDocs(list[Doc]):
+    """A batch of documents of one token a character with their texts, so that the layers which read
+    these need not take them out of the tokens again.
+
+    docs (Iterable[Doc]): the documents.
+    texts (Sequence[str]): of each document.
+    """
+
+    def __init__(self, docs: Iterable[Doc], texts: Sequence[str]) -> None:
+        super().__init__(docs)
+        self.texts = list(texts)
+
+
 def code_points(docs: Sequence[Doc]) -> npt.NDArray[np.int64] | None:
     """The code points of documents that have one token a character, packed end to end.
 
@@ -57,6 +70,9 @@ def code_points(docs: Sequence[Doc]) -> npt.NDArray[np.int64] | None:
     """
     if not docs:
         return np.zeros(0, dtype=np.int64)
+    if isinstance(docs, CharDocs):
+        joined = "".join(docs.texts).encode("utf-32-le")
+        return np.frombuffer(joined, dtype="<u4").astype(np.int64)
     tokens = np.concatenate([doc.to_array([ORTH, SPACY]) for doc in docs])
     if tokens[:, 1].any():
         return None
@@ -103,6 +119,8 @@ def is_char_doc(doc: Doc) -> bool:
 
 def read_texts(docs: Sequence[Doc]) -> list[str]:
     """`doc.text` of each document, fast where one token is one character."""
+    if isinstance(docs, CharDocs):
+        return docs.texts
     codes = code_points(docs)
     if codes is None:
         return [docs[0].text] if len(docs) == 1 else [read_text(doc) for doc in docs]

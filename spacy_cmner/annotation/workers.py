@@ -4,6 +4,7 @@
 as long as finding their entities. Here only what a run reads and writes is sent.
 """
 
+import gc
 import multiprocessing
 import os
 from collections import deque
@@ -63,6 +64,7 @@ def check_number(n_process: int) -> None:
 def _start(work: Any) -> None:
     global _work
     _work = work
+    gc.freeze()  # or every full collection goes through all that spaCy and torch have loaded
     parent = multiprocessing.parent_process()
     if parent is not None:
         Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()

@@ -1,5 +1,6 @@
 """`python -m spacy cmner annotate`: entities for a corpus of any size."""
 
+import gc
 from collections.abc import Iterable, Iterator
 from functools import partial
 from itertools import chain, islice
@@ -68,6 +69,7 @@ def annotate_command(
         def load() -> Language:
             nlp = load_pipeline(model)
             nlp.max_length = max_length
+            gc.freeze()  # or every full collection goes through all that has been loaded
             return nlp
 
         if ray:

@@ -25,7 +25,7 @@ from thinc.shims.shim import Shim
 
 from spacy_cmner.errors import Messages
 from spacy_cmner.layers.bilstm import BiLSTM, group_by_length
-from spacy_cmner.models.shim import to_rows
+from spacy_cmner.models.shim import pack_rows, to_rows
 from spacy_cmner.models.storage import Precision
 from spacy_cmner.types import EncodeModel, Rows
 
@@ -122,13 +122,15 @@ def forward(model: EncodeModel, X: Rows, is_train: bool) -> tuple[Rows, Callable
     run = partial(model.shims[0], is_train=is_train)
     starts = np.cumsum(lengths) - lengths
     encoded = np.empty((lengths.sum(), model.get_dim("nO")), dtype=np.float32)
+    rows = model.ops.to_numpy(pack_rows(model.ops, X))
     for group in group_by_length(lengths, min_group=MIN_GROUP, max_padding=MAX_PADDING):
-        padded = np.zeros((lengths[group].max(), len(group), X[group[0]].shape[1]), np.float32)
-        for column, i in enumerate(group):
-            padded[: lengths[i], column] = model.ops.to_numpy(X[i])
-        output, _ = run({"rows": padded, "lengths": lengths[group].astype(np.int32)})  # (L, G, 2H)
-        for column, i in enumerate(group):
-            encoded[starts[i] : starts[i] + lengths[i]] = output[: lengths[i], column]
+        sizes = lengths[group]
+        step = np.arange(sizes.max())[:, None]  # (L, 1)
+        places = starts[group] + np.minimum(step, sizes - 1)  # (L, G)
+        inputs = {"rows": rows[places], "lengths": sizes.astype(np.int32)}
+        output, _ = run(inputs)  # (L, G, 2H)
+        valid = step < sizes
+        encoded[places[valid]] = output[valid]
     return to_rows(model, torch.from_numpy(encoded), lengths), _no_backprop
 
 

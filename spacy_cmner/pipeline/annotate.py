@@ -69,11 +69,14 @@ def add_entities(doc: Doc, spans: Iterable[Span], *, overwrite: bool = False) ->
     """
     blocked = blocked_spans(doc)
     kept = list(doc.ents)
-    taken = _tokens(doc, blocked if overwrite else blocked + kept)
-    free = [span for span in spans if not taken[span.start : span.end].any()]
+    closed = blocked if overwrite else blocked + kept
+    free = list(spans)
+    if closed:
+        taken = _tokens(doc, closed)
+        free = [span for span in free if not taken[span.start : span.end].any()]
     is_apart = all(left.end <= right.start for left, right in pairwise(free))
     added = free if is_apart else filter_spans(free)
-    if overwrite:
+    if overwrite and kept:
         replaced = _tokens(doc, added)
         kept = [ent for ent in kept if not replaced[ent.start : ent.end].any()]
     doc.set_ents(kept + added, blocked=blocked)

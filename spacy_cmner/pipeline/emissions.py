@@ -15,7 +15,7 @@ from thinc.api import Model
 from thinc.types import Ragged
 
 from spacy_cmner.errors import Messages
-from spacy_cmner.pipeline.reading import Window, chunk
+from spacy_cmner.pipeline.reading import Window, chunk, gather
 from spacy_cmner.tokenizer import token_sizes
 
 
@@ -32,7 +32,7 @@ def predict_emissions(
     """
     if not listens(model):
         for group in chunk(windows, max_characters):
-            yield group, model.predict([window.doc for window in group])
+            yield group, model.predict(gather(group))
     elif any(map(len, docs)):
         _check_read(docs)
         emissions = model.predict([*docs])
@@ -52,7 +52,7 @@ def read_emissions(
     docs (Sequence[Doc]): in training the batch that the components upstream were updated with.
     """
     if not listens(model):
-        return model([window.doc for window in windows], is_train)
+        return model(gather(windows), is_train)
     emissions, backprop_docs = model([*docs], is_train)
     cut_out, backprop_windows = _cut_out(model, emissions, character_rows(docs), windows)
     return cut_out, lambda d_cut_out: backprop_docs(backprop_windows(d_cut_out))

@@ -105,10 +105,12 @@ def read_marks(doc: Doc) -> Marks:
         CharSpan(span.start_char, span.end_char, span.label_)
         for span in doc.spans.get(FORBIDDEN_KEY, ())
     ]
-    tags = doc.to_array([ENT_IOB, ENT_TYPE])
-    spans = char_spans(doc) if tags[:, 1].any() else []
-    blocked = _blocked(tags)
-    return Marks(spans, _characters(doc, blocked) if blocked.any() else NOWHERE, forbidden)
+    if not has_entities(doc):
+        return Marks([], NOWHERE, forbidden)
+    blocked = _blocked(doc)
+    return Marks(
+        char_spans(doc), _characters(doc, blocked) if blocked.any() else NOWHERE, forbidden
+    )
 
 
 def read_gold(example: Example) -> Gold:
@@ -131,12 +133,17 @@ def char_spans(doc: Doc) -> list[CharSpan]:
 
 def blocked_spans(doc: Doc) -> list[Span]:
     """The tokens that ``doc.set_ents(…, blocked=…)`` has closed to entities."""
+    return [doc[i : i + 1] for i in np.flatnonzero(_blocked(doc))] if has_entities(doc) else []
+
+
+def has_entities(doc: Doc) -> bool:
+    """Whether anything has said of any token what it is or is not; takes a tenth of the time of
+    reading what."""
+    return doc.has_annotation("ENT_IOB")
+
+
+def _blocked(doc: Doc) -> Bools:
     tags = doc.to_array([ENT_IOB, ENT_TYPE])
-    return [doc[i : i + 1] for i in np.flatnonzero(_blocked(tags))]
-
-
-def _blocked(tags: npt.NDArray) -> Bools:
-    """tags: for each token ENT_IOB and ENT_TYPE."""
     return (tags[:, 0] == BEGIN) & (tags[:, 1] == 0)
 
 

@@ -7,7 +7,7 @@ from spacy.tokens import Doc
 from spacy.vocab import Vocab
 
 from spacy_cmner.pipeline.windows import split_windows
-from spacy_cmner.tokenizer import char_doc, read_texts
+from spacy_cmner.tokenizer import CharDocs, char_doc, read_texts
 from spacy_cmner.types import CharSpan, TextRange
 
 
@@ -16,11 +16,13 @@ class Window(NamedTuple):
 
     number (int): of the document in its batch.
     place (TextRange): the characters of the document's text.
-    doc (Doc): these characters, one a token.
+    text (str): these characters.
+    doc (Doc): the same, one a token.
     """
 
     number: int
     place: TextRange
+    text: str
     doc: Doc
 
 
@@ -38,10 +40,16 @@ def read_windows(
     for number, (doc, text, spans) in enumerate(zip(docs, texts, keep, strict=True)):
         places = split_windows(text, max_length, keep=[(span.start, span.end) for span in spans])
         if len(places) == 1 and len(doc) == len(text):
-            yield Window(number, places[0], doc)
+            yield Window(number, places[0], text, doc)
         else:
             for place in places:
-                yield Window(number, place, char_doc(vocab, text[place.start : place.end]))
+                piece = text[place.start : place.end]
+                yield Window(number, place, piece, char_doc(vocab, piece))
+
+
+def gather(windows: Sequence[Window]) -> CharDocs:
+    """Windows as a model takes them."""
+    return CharDocs([window.doc for window in windows], [window.text for window in windows])
 
 
 def chunk(windows: Iterable[Window], max_characters: int) -> Iterator[list[Window]]:
