@@ -114,7 +114,11 @@ def token_sizes(doc: Doc) -> npt.NDArray[np.int64]:
 def is_char_doc(doc: Doc) -> bool:
     """Whether a token's index is its offset: every token is a character, and no blank is between
     two."""
-    return bool((doc.to_array([LENGTH, SPACY]) == (1, 0)).all())
+    if not len(doc):
+        return True
+    # No token is empty, so the last one can only begin there if none before it takes more.
+    last = doc[-1]
+    return last.idx == len(doc) - 1 and len(last) == 1 and not last.whitespace_
 
 
 def read_texts(docs: Sequence[Doc]) -> list[str]:

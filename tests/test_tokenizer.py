@@ -13,6 +13,7 @@ from spacy_cmner.tokenizer import (
     CharTokenizer,
     char_doc,
     create_char_tokenizer,
+    is_char_doc,
     read_text,
     read_texts,
 )
@@ -50,6 +51,17 @@ def test_serves_as_tokenizer_of_a_pipeline(tmp_path):
     nlp.to_disk(tmp_path)
     assert nlp.tokenizer.from_disk(tmp_path / "tokenizer") is nlp.tokenizer
     assert nlp.tokenizer.from_bytes(nlp.tokenizer.to_bytes()) is nlp.tokenizer
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["肺", "a", "肺炎", " ", "\n\n"]), st.booleans()), max_size=4
+    )
+)
+def test_whether_every_token_is_a_character(tokens):
+    words, spaces = [word for word, _ in tokens], [space for _, space in tokens]
+    doc = Doc(VOCAB, words=words, spaces=spaces)
+    assert is_char_doc(doc) == (list(doc.text) == words)
 
 
 def test_texts_of_several_vocabularies():
