@@ -359,7 +359,14 @@ class Messages:
         "OnnxBiLSTMEncoder cannot be trained. Train the pipeline that it was compiled from and "
         "compile that again."
     )
-
+    CM323 = Message(
+        "Pipelines can only be joined if each has a trained cmner component of the same name with "
+        "the same {what}: {first} has {expected}, {other} has {found}. Leave one of them out."
+    )
+    CM324 = Message(
+        "{model} cannot be joined: the model of its component '{name}' listens to another "
+        "component. Call nlp.replace_listeners() on it and save it first."
+    )
     CM325 = Message(
         "spacy-transformers is needed to use a transformer. "
         "Run `pip install 'spacy-cmner[transformers]'`."

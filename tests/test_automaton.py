@@ -28,3 +28,21 @@ def test_no_words_no_matches():
 
 def test_finds_nothing_across_texts():
     assert len(Automaton(["肺炎"])(["肺", "炎"]).words) == 0
+
+
+def test_finds_more_occurrences_than_there_are_characters():
+    words = ["a" * length for length in range(1, 6)]
+    found = Automaton(words)(["a" * 100, "a" * 3])
+    assert len(found.words) == (100 + 99 + 98 + 97 + 96) + (3 + 2 + 1)
+    # In the order of their ends, the longest first.
+    assert found.words[-3:].tolist() == [2, 1, 0]
+    assert found.starts[-3:].tolist() == [100, 101, 102]
+
+
+def test_finds_lone_surrogates_and_nul():
+    found = Automaton(["\ud800", "\0炎", "𠮷"])(["肺\ud800", "\0炎𠮷"])
+    assert list(zip(*(column.tolist() for column in found), strict=True)) == [
+        (0, 1, 2),
+        (1, 2, 4),
+        (2, 4, 5),
+    ]

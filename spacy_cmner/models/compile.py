@@ -11,7 +11,6 @@ from typing import Any, Literal, cast
 import torch
 from spacy.language import Language
 from spacy.pipeline import TrainablePipe
-from spacy.util import load_model_from_config, make_tempdir
 from thinc.api import Model
 
 from spacy_cmner.errors import Messages
@@ -20,6 +19,7 @@ from spacy_cmner.layers.contextual import WordContext
 from spacy_cmner.layers.local_global import LocalGlobal
 from spacy_cmner.models.char_table import build_char_table_embed
 from spacy_cmner.models.onnx_bilstm import compile_bilstm
+from spacy_cmner.models.rebuild import Replacement, rebuild
 from spacy_cmner.models.shim import TorchShim
 from spacy_cmner.models.storage import Precision
 from spacy_cmner.types import EmbedModel
@@ -57,21 +57,12 @@ def compile_pipeline(
     names = [name for name, pipe in nlp.components if find_compilable(pipe, runtime)]
     if not names:
         raise Messages.CM318.error(architectures=", ".join(architectures))
-    config = nlp.config.copy()
+    replacements = {}
     for name in names:
-        model = config["components"][name]["model"]
-        config["components"][name]["model"] = compile_config(model, architectures)
-    compiled = load_model_from_config(config)
-    for name in names:
-        trained, pipe = (cast(TrainablePipe, each.get_pipe(name)) for each in (nlp, compiled))
-        pipe.from_bytes(trained.to_bytes(exclude=["model"]), exclude=["model"])
-        pipe.model.from_bytes(compile_model(trained.model, precision, runtime).to_bytes())
-    # Only now the others, as spaCy's entity ruler runs the pipeline when it reads its patterns; and
-    # through a folder, as its from_bytes loses some of them.
-    with make_tempdir() as folder:
-        nlp.to_disk(folder, exclude=names)
-        compiled.from_disk(folder, exclude=names)
-    return compiled
+        config = compile_config(nlp.config["components"][name]["model"], architectures)
+        model = cast(TrainablePipe, nlp.get_pipe(name)).model
+        replacements[name] = Replacement(config, compile_model(model, precision, runtime))
+    return rebuild(nlp, replacements)
 
 
 def find_compilable(pipe: Any, runtime: Runtime = "torch") -> list[Model]:

@@ -18,7 +18,7 @@ from thinc.util import torch2xp, xp2torch
 from spacy_cmner.layers import crf
 from spacy_cmner.layers.crf_spans import crf_decode_spans
 from spacy_cmner.models import evidence as soft
-from spacy_cmner.models.shim import pack_rows
+from spacy_cmner.models.shim import PackedRows, pack_rows
 from spacy_cmner.types import Tok2VecModel
 
 TRANSITIONS = ("transitions", "start", "end")
@@ -145,7 +145,7 @@ def forward(
 
     def backprop(d_emissions: Ragged) -> list[Doc]:
         d_rows = backprop_output(d_emissions.dataXd)
-        return backprop_tok2vec(model.ops.unflatten(d_rows, d_emissions.lengths))
+        return backprop_tok2vec(PackedRows(d_rows, model.ops.to_numpy(d_emissions.lengths)))
 
     return Ragged(emissions, lengths), backprop
 

@@ -25,7 +25,7 @@ from thinc.shims.shim import Shim
 
 from spacy_cmner.errors import Messages
 from spacy_cmner.layers.bilstm import BiLSTM, group_by_length
-from spacy_cmner.models.shim import pack_rows, to_rows
+from spacy_cmner.models.shim import PackedRows, pack_rows
 from spacy_cmner.models.storage import Precision
 from spacy_cmner.types import EncodeModel, Rows
 
@@ -121,17 +121,17 @@ def forward(model: EncodeModel, X: Rows, is_train: bool) -> tuple[Rows, Callable
     lengths = np.array([len(rows) for rows in X], dtype=np.int64)
     run = partial(model.shims[0], is_train=is_train)
     starts = np.cumsum(lengths) - lengths
-    encoded = np.empty((lengths.sum(), model.get_dim("nO")), dtype=np.float32)
+    encoded: Any = np.empty((lengths.sum(), model.get_dim("nO")), dtype=np.float32)
     rows = model.ops.to_numpy(pack_rows(model.ops, X))
     for group in group_by_length(lengths, min_group=MIN_GROUP, max_padding=MAX_PADDING):
         sizes = lengths[group]
         step = np.arange(sizes.max())[:, None]  # (L, 1)
         places = starts[group] + np.minimum(step, sizes - 1)  # (L, G)
-        inputs = {"rows": rows[places], "lengths": sizes.astype(np.int32)}
+        inputs = {"rows": rows.take(places, axis=0), "lengths": sizes.astype(np.int32)}
         output, _ = run(inputs)  # (L, G, 2H)
-        valid = step < sizes
-        encoded[places[valid]] = output[valid]
-    return to_rows(model, torch.from_numpy(encoded), lengths), _no_backprop
+        valid = np.flatnonzero(step < sizes)
+        encoded[places.ravel()[valid]] = output.reshape(-1, encoded.shape[1]).take(valid, axis=0)
+    return PackedRows(encoded, lengths), _no_backprop
 
 
 def _no_backprop(gradient: Any) -> Any:

@@ -10,7 +10,7 @@ import contextlib
 import os
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from itertools import chain
+from itertools import chain, pairwise
 from typing import Any, cast
 
 import numpy as np
@@ -215,20 +215,23 @@ def shim_of(model: Model) -> TorchShim:
     return cast(TorchShim, model.shims[0])
 
 
+class PackedRows(list[Floats2d]):
+    """Rows of sequences that lie end to end in one array. It is kept beside them, so that layers
+    which compute all of a batch at once pass it on as it is.
+
+    packed (Floats2d): (N, width) all rows.
+    lengths (Ints1d): (B,) rows of each sequence; they sum to N.
+    """
+
+    def __init__(self, packed: Floats2d, lengths: Sequence[int] | np.ndarray) -> None:
+        ends = np.cumsum(lengths, dtype=np.int64).tolist()
+        super().__init__(packed[start:end] for start, end in pairwise([0, *ends]))
+        self.packed = packed
+
+
 def pack_rows(ops: Ops, rows: Rows) -> Floats2d:
-    """As ``ops.flatten``, but without a copy where ``ops.unflatten`` has cut the rows out of one
-    array, as layers do that compute all of a batch at once."""
-    arrays: list[Any] = [array for array in rows if len(array)]
-    base = arrays[0].base if arrays and isinstance(arrays[0], np.ndarray) else None
-    n_rows = sum(map(len, arrays))
-    if not isinstance(base, np.ndarray) or base.shape != (n_rows, *arrays[0].shape[1:]):
-        return ops.flatten(rows)
-    place, step = base.ctypes.data, base.strides[0]
-    for array in arrays:
-        if array.base is not base or array.ctypes.data != place or array.strides != base.strides:
-            return ops.flatten(rows)
-        place += step * len(array)
-    return cast(Floats2d, base)
+    """All rows end to end in one array."""
+    return rows.packed if isinstance(rows, PackedRows) else ops.flatten(rows)
 
 
 def to_torch(model: Model, rows: Rows, requires_grad: bool = False) -> torch.Tensor:
@@ -237,12 +240,13 @@ def to_torch(model: Model, rows: Rows, requires_grad: bool = False) -> torch.Ten
     return xp2torch(packed, requires_grad=requires_grad, device=shim_of(model).device)
 
 
-def to_rows(model: Model, packed: torch.Tensor | None, lengths: Sequence[int] | np.ndarray) -> Rows:
+def to_rows(
+    model: Model, packed: torch.Tensor | None, lengths: Sequence[int] | np.ndarray
+) -> PackedRows:
     """The inverse of ``to_torch``; also for a gradient, which has to be there."""
     if packed is None:
         raise RuntimeError("backpropagation reached no input")
-    array: Any = torch2xp(packed.detach())
-    return cast(Rows, model.ops.unflatten(array, cast(Any, lengths)))
+    return PackedRows(cast(Floats2d, torch2xp(packed.detach())), lengths)
 
 
 def torch_model(

@@ -27,10 +27,14 @@ def read_sources(span: Span) -> tuple[str, ...]:
 
 
 def add_source(span: Span, *sources: str) -> None:
-    """Record that an entity was found by these sources, too."""
+    """Record that an entity was found by these sources, too; each is named once."""
     data, key, label = _user_data(span), _key(span), span.label_
     record = data.get(key, {})
-    data[key] = {**record, label: tuple(dict.fromkeys((*record.get(label, ()), *sources)))}
+    known = record.get(label)
+    data[key] = {
+        **record,
+        label: tuple(dict.fromkeys((*known, *sources))) if known else sources,
+    }
 
 
 def write_sources(span: Span, sources: tuple[str, ...]) -> None:

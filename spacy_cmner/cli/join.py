@@ -1,0 +1,26 @@
+"""`python -m spacy cmner join`: several trained pipelines as one."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from wasabi import msg
+
+from spacy_cmner.cli import cmner_cli
+from spacy_cmner.cli._util import errors_shown, load_pipeline
+from spacy_cmner.models.ensemble import join_pipelines
+
+
+@cmner_cli.command("join")
+def join_command(
+    models: Annotated[
+        list[str], typer.Argument(help="Pipelines with the same labels: folders or packages.")
+    ],
+    out: Annotated[Path, typer.Argument(help="Folder to write the joined pipeline to.")],
+    name: Annotated[str, typer.Option(help="The component to join, in each of them.")] = "cmner",
+) -> None:
+    """Make one recogniser of several, by the mean of their scores."""
+    with errors_shown():
+        joined = join_pipelines([load_pipeline(model) for model in models], name)
+    joined.to_disk(out)
+    msg.good(f"{out}: {len(models)} recognisers as one")

@@ -1,0 +1,106 @@
+"""Several trained recognisers as one, which is better than each of them.
+
+The members' CRFs are joined in a logarithmic opinion pool: the score of a tag sequence is the mean
+of the scores that they give it. As emissions are linear in what the encoders say, and moves are
+numbers, the pool of K taggers is again one ``spacy-cmner.CrfTagger.v1``, over the encoders side by
+side. So all that works with one recogniser works with this: decoding, constraints, evidence, exact
+scores, compiling, training.
+
+Reference: Smith, Cohn and Osborne (2005), Logarithmic Opinion Pools for Conditional Random Fields.
+"""
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+import numpy as np
+from spacy.language import Language
+from spacy.pipeline import TrainablePipe
+from thinc.api import Model, concatenate
+
+from spacy_cmner.errors import Messages
+from spacy_cmner.models.crf_tagger import TRANSITIONS, build_crf_tagger, learns_evidence
+from spacy_cmner.models.evidence import BIAS
+from spacy_cmner.models.rebuild import Replacement, rebuild
+
+TAGGER = "crf_tagger"
+
+
+def join_pipelines(pipelines: Sequence[Language], name: str = "cmner") -> Language:
+    """Make one pipeline of several whose recognisers were trained for the same labels, with other
+    seeds, encoders or data. It takes as long as all of them together.
+
+    pipelines (Sequence[Language]): two or more; they are not changed.
+    name (str): of the component in each of them.
+    RETURNS (Language): the first pipeline, with the joined model in this component.
+    RAISES: CM323 if one has no such component, or others labels; CM324 if a model listens.
+    """
+    pipes = [_find(nlp, name) for nlp in pipelines]
+    for nlp, pipe in zip(pipelines, pipes, strict=True):
+        if any(hasattr(node, "upstream_name") for node in pipe.model.walk()):
+            raise Messages.CM324.error(model=_name(nlp), name=name)
+        for what in ("labels", "evidence"):
+            expected, found = (_describe(each, what) for each in (pipes[0], pipe))
+            if expected != found:
+                raise Messages.CM323.error(
+                    what=what,
+                    first=_name(pipelines[0]),
+                    expected=expected,
+                    other=_name(nlp),
+                    found=found,
+                )
+    configs = [nlp.config["components"][name]["model"] for nlp in pipelines]
+    encoders = {str(i): config["tok2vec"] for i, config in enumerate(configs)}
+    config = {**configs[0], "tok2vec": {"@layers": "concatenate.v1", "*": encoders}}
+    joined = join_models([pipe.model for pipe in pipes])
+    return rebuild(pipelines[0], {name: Replacement(config, joined)})
+
+
+def join_models(models: Sequence[Model]) -> Model:
+    """The pool of trained taggers with the same tags and kinds of evidence.
+
+    models (Sequence[Model]): their encoders, not copies of them, become layers of the new model.
+    """
+    learned = learns_evidence(models[0])
+    evidence = models[0].get_ref("evidence").attrs["labels"] if learned else None
+    encoders = [model.get_ref("tok2vec") for model in models]
+    joined = build_crf_tagger(concatenate(*encoders), models[0].get_dim("nO"), evidence)
+    output, transitions = joined.get_ref("output_layer"), joined.get_ref("transitions")
+    outputs = [model.get_ref("output_layer") for model in models]
+    weights: Any = [layer.get_param("W") for layer in outputs]  # (T, width) each
+    output.set_dim("nI", sum(layer.get_dim("nI") for layer in outputs))
+    output.set_param("W", joined.ops.xp.concatenate(weights, axis=1) / len(models))
+    output.set_param("b", _mean(outputs, "b"))
+    for param in TRANSITIONS:
+        layers = [model.get_ref("transitions") for model in models]
+        transitions.set_param(param, _mean(layers, param))
+    if learned:
+        biases = _mean([model.get_ref("evidence") for model in models], BIAS)
+        joined.get_ref("evidence").set_param(BIAS, biases)
+    return joined
+
+
+def _mean(layers: Sequence[Model], param: str) -> Any:
+    arrays: list[Any] = [layer.get_param(param) for layer in layers]
+    return sum(arrays[1:], start=arrays[0]) / np.float32(len(arrays))
+
+
+def _find(nlp: Language, name: str) -> TrainablePipe:
+    pipe = nlp.get_pipe(name) if name in nlp.pipe_names else None
+    model = getattr(pipe, "model", None)
+    if not isinstance(model, Model) or model.name != TAGGER:
+        expected, found = f"a component '{name}'", ", ".join(nlp.pipe_names) or "none"
+        raise Messages.CM323.error(
+            what="name", first="a pipeline", expected=expected, other=_name(nlp), found=found
+        )
+    return cast(TrainablePipe, pipe)
+
+
+def _describe(pipe: TrainablePipe, what: str) -> str:
+    if what == "labels":
+        return ", ".join(pipe.labels) or "none"
+    has_evidence = learns_evidence(pipe.model)
+    return ", ".join(pipe.model.get_ref("evidence").attrs["labels"]) if has_evidence else "none"
+
+
+def _name(nlp: Language) -> str:
+    return str(nlp.path or nlp.meta["name"])
