@@ -376,6 +376,7 @@ class Messages:
         "weights and the tokenizer's files, for example with --paths.transformer; nothing is "
         "downloaded."
     )
+    CM327 = Message("{n} is too few pipelines to join. Give two or more.")
 
     # CM4xx: pipeline
     CM401 = Message("alignment_mode = {value!r} is not possible. Choose one of: {allowed}.")

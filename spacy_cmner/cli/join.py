@@ -16,7 +16,7 @@ def join_command(
     models: Annotated[
         list[str], typer.Argument(help="Pipelines with the same labels: folders or packages.")
     ],
-    out: Annotated[Path, typer.Argument(help="Folder to write the joined pipeline to.")],
+    out: Annotated[Path, typer.Option(help="Folder to write the joined pipeline to.")],
     name: Annotated[str, typer.Option(help="The component to join, in each of them.")] = "cmner",
 ) -> None:
     """Make one recogniser of several, by the mean of their scores."""

@@ -52,7 +52,7 @@ def forward(
     model: EmbedModel, docs: list[Doc], is_train: bool
 ) -> tuple[Rows, Callable[[Rows], list[Doc]]]:
     shim = shim_of(model)
-    lengths = np.asarray([len(doc) for doc in docs])
+    lengths = np.array([len(doc) for doc in docs], dtype=np.int64)
     ends = (np.cumsum(lengths) - 1)[lengths > 0]
     inputs = (read_codes(docs, shim.device), torch.from_numpy(ends).to(shim.device))
     rows, backward = shim(ArgsKwargs(inputs, {}), is_train)

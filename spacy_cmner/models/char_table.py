@@ -34,6 +34,6 @@ def forward(
     model: EmbedModel, docs: list[Doc], is_train: bool
 ) -> tuple[Rows, Callable[[Rows], list[Doc]]]:
     shim = shim_of(model)
-    lengths = np.asarray([len(doc) for doc in docs])
+    lengths = np.array([len(doc) for doc in docs], dtype=np.int64)
     rows = shim.predict(ArgsKwargs((read_codes(docs, shim.device),), {}))
     return to_rows(model, rows, lengths), lambda dY: []

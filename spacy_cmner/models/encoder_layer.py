@@ -51,7 +51,7 @@ def init(
 
 def forward(model: EncodeModel, X: Rows, is_train: bool) -> tuple[Rows, Callable[[Rows], Rows]]:
     shim = shim_of(model)
-    lengths = np.asarray([len(rows) for rows in X])
+    lengths = np.array([len(rows) for rows in X], dtype=np.int64)
     rows = to_torch(model, X, requires_grad=is_train)
     dropout = model.attrs["dropout_rate"] if is_train else 0.0
     inputs = ArgsKwargs((rows, lengths), {"dropout": dropout})

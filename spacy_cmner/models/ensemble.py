@@ -32,8 +32,11 @@ def join_pipelines(pipelines: Sequence[Language], name: str = "cmner") -> Langua
     pipelines (Sequence[Language]): two or more; they are not changed.
     name (str): of the component in each of them.
     RETURNS (Language): the first pipeline, with the joined model in this component.
-    RAISES: CM323 if one has no such component, or others labels; CM324 if a model listens.
+    RAISES: CM323 if one has no such component, or other labels; CM324 if a model listens; CM327
+        for fewer than two.
     """
+    if len(pipelines) < 2:
+        raise Messages.CM327.error(n=len(pipelines))
     pipes = [_find(nlp, name) for nlp in pipelines]
     for nlp, pipe in zip(pipelines, pipes, strict=True):
         if any(hasattr(node, "upstream_name") for node in pipe.model.walk()):

@@ -177,7 +177,7 @@ def forward(
     model: EmbedModel, docs: list[Doc], is_train: bool
 ) -> tuple[Rows, Callable[[Rows], list[Doc]]]:
     shim = shim_of(model)
-    lengths = np.asarray([len(doc) for doc in docs])
+    lengths = np.array([len(doc) for doc in docs], dtype=np.int64)
     codes = read_codes(docs, shim.device)
     (rows, error), backward = shim(ArgsKwargs((codes,), {}), is_train)
 
