@@ -418,34 +418,40 @@ def _best(scores, moves_to):
     return best, best_score
 
 
-@njit(cache=True, nogil=True)
+# Without regard to NaN, which the caller finds, numba vectorises the maximum.
+@njit(cache=True, nogil=True, fastmath={"nnan", "nsz"})
 def _viterbi(emissions, lengths, allowed, transitions, start, end, mask):
-    """Keep the best score of each tag, no pointers: the way back finds them again in O(T)."""
-    n_tags = emissions.shape[1]
-    moves = _moves(transitions, mask)
-    moves_to = np.ascontiguousarray(moves.log.T)
+    """Keep the best scores, no pointers: the way back looks for the move that gave a score."""
+    n_tags = np.uint64(emissions.shape[1])
+    moves_to = _moves(transitions.T, mask.T)
     tags = np.zeros(len(emissions), np.int32)
     scores = np.zeros(len(lengths))
-    delta = np.full(emissions.shape, -np.inf)
-    begin = 0
+    arriving = np.empty(emissions.shape)  # before the emission
+    delta = np.empty(emissions.shape)
+    reached = np.empty(emissions.shape[1])  # the row of delta before this one
+    begin, row = 0, np.uint64(0)
     for b in range(len(lengths)):
         stop = begin + lengths[b]
         for t in range(begin, stop):
-            row = delta[t]
-            if t == begin:
-                row[:] = start
-            else:
-                for i in range(n_tags):
-                    reached = delta[t - 1, i]
-                    if reached > -np.inf:
-                        for j in range(moves.first[i], moves.stop[i]):
-                            row[j] = max(row[j], reached + moves.log[i, j])
             for j in range(n_tags):
-                row[j] = row[j] + emissions[t, j] if allowed[t, j] else -np.inf
+                best = start[j] if t == begin else -np.inf
+                if t > begin:
+                    for i in range(moves_to.first[j], moves_to.stop[j]):
+                        best = max(best, reached[i] + moves_to.log[j, i])
+                arriving[row, j] = best
+            for j in range(n_tags):
+                score = arriving[row, j] + emissions[row, j]
+                reached[j] = score if allowed[row, j] else -np.inf
+                delta[row, j] = reached[j]
+            row += np.uint64(1)
         if stop > begin:
             tags[stop - 1], scores[b] = _best(delta[stop - 1], end)
-            for t in range(stop - 2, begin - 1, -1):
-                tags[t] = _best(delta[t], moves_to[tags[t + 1]])[0]
+            for t in range(stop - 1, begin, -1):
+                j = np.uint64(tags[t])
+                for i in range(moves_to.first[j], moves_to.stop[j]):
+                    if delta[t - 1, i] + moves_to.log[j, i] == arriving[t, j]:
+                        tags[t - 1] = i
+                        break
         begin = stop
     return tags, scores
 
