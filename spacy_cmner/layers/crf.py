@@ -169,9 +169,7 @@ class TagScheme:
 
         RAISES: CM302 for an unknown label.
         """
-        if label not in self._index:
-            raise Messages.CM302.error(label=label, labels=", ".join(self.labels))
-        begin = 1 + 4 * self._index[label]
+        begin = self._begin(label)
         if length == 1:
             return np.array([begin + 3])
         tags = np.full(length, begin + 1)
@@ -189,18 +187,26 @@ class TagScheme:
         sentence_ends = np.cumsum(lengths)
         starts = np.array([start for start, _, _ in spans], dtype=np.int64)
         ends = np.array([end for _, end, _ in spans], dtype=np.int64)
+        begins = np.array([self._begin(label) for _, _, label in spans], dtype=np.int64)
         sentences = np.searchsorted(sentence_ends, starts, side="right")
         last = np.append(sentence_ends, 0)[sentences]
-        columns = np.arange(max(ends - starts, default=1))
-        tags = np.zeros((len(spans), len(columns)), dtype=np.int64)
-        for m, (start, end, label) in enumerate(spans):
-            if not 0 <= start < end <= last[m]:
-                raise Messages.CM303.error(start=start, end=end, label=label, length=int(last[m]))
-            path = self.span_tags(end - start, label)
-            tags[m, : len(path)] = path
-            tags[m, len(path) :] = path[-1]
+        misplaced = np.flatnonzero((starts < 0) | (starts >= ends) | (ends > last))
+        if len(misplaced):
+            start, end, label = spans[misplaced[0]]
+            length = int(last[misplaced[0]])
+            raise Messages.CM303.error(start=start, end=end, label=label, length=length)
+        sizes = (ends - starts)[:, None]  # (M, 1)
+        columns = np.arange(sizes.max(initial=1))
+        places = np.where(columns >= sizes - 1, 2, np.minimum(columns, 1))  # B 0, I 1, E 2
+        places[sizes[:, 0] == 1] = 3  # S
         positions = np.minimum(starts[:, None] + columns, ends[:, None] - 1)
-        return SpanPaths(sentences, positions, tags, columns < (ends - starts)[:, None])
+        return SpanPaths(sentences, positions, begins[:, None] + places, columns < sizes)
+
+    def _begin(self, label: str) -> int:
+        """The tag B of a label. RAISES: CM302 for an unknown one."""
+        if label not in self._index:
+            raise Messages.CM302.error(label=label, labels=", ".join(self.labels))
+        return 1 + 4 * self._index[label]
 
 
 def crf_loss(
