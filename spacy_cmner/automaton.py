@@ -7,23 +7,17 @@ the time in which a compiled pipeline finds the entities.
 Aho and Corasick (1975), "Efficient string matching: an aid to bibliographic search".
 """
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 Ints = npt.NDArray[np.int64]
-Codes = npt.NDArray[np.uint32]
-Nodes = npt.NDArray[np.int32]
 
-ROOT, NONE = 0, -1
-
-# A key is a node and a code point, which has 21 bits.
-_CODE_BITS = np.uint64(21)
-_EMPTY = np.uint64(2**64 - 1)
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # 2⁶⁴ over the golden ratio: Knuth's multiplicative hash
+# From code points and lengths of texts packed end to end, (M,) words and (M,) their ends.
+Search: TypeAlias = Callable[[npt.NDArray[np.uint32], Ints], tuple[Ints, Ints]]
 
 
 class Matches(NamedTuple):
@@ -39,23 +33,6 @@ class Matches(NamedTuple):
     ends: Ints
 
 
-class Trie(NamedTuple):
-    """K nodes, each for the beginning of a word that leads to it; the root is 0.
-
-    keys ((S,) uint64): a hash table of the moves: node and code point, ``_EMPTY`` in a free slot.
-    children ((S,) int32): the node that a move leads to.
-    words ((K,) int32): number of the word that ends at a node, or ``NONE``.
-    suffixes ((K,) int32): the node of the longest proper suffix that is a node.
-    outputs ((K,) int32): the node of the longest proper suffix that is a word; the root if none is.
-    """
-
-    keys: npt.NDArray[np.uint64]
-    children: Nodes
-    words: Nodes
-    suffixes: Nodes
-    outputs: Nodes
-
-
 class Automaton:
     """Finds all occurrences of words, overlapping ones too.
 
@@ -64,18 +41,18 @@ class Automaton:
 
     def __init__(self, words: Sequence[str]) -> None:
         self._lengths = _lengths(words)
-        self._trie = Trie(*_build(_codes(words), self._lengths))
+        self._search = _build(_codes(words), self._lengths) if words else _find_nothing
 
     def __call__(self, texts: Sequence[str]) -> Matches:
         """All occurrences in the texts, whose characters count as packed end to end.
 
         They come in the order of their ends, those with the same end the longest first.
         """
-        words, ends = _search(_codes(texts), _lengths(texts), self._trie)
+        words, ends = self._search(_codes(texts), _lengths(texts))
         return Matches(words, ends - self._lengths[words], ends)
 
 
-def _codes(texts: Sequence[str]) -> Codes:
+def _codes(texts: Sequence[str]) -> npt.NDArray[np.uint32]:
     """The code points of texts packed end to end."""
     return np.frombuffer("".join(texts).encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
 
@@ -84,89 +61,13 @@ def _lengths(texts: Sequence[str]) -> Ints:
     return np.array([len(text) for text in texts], dtype=np.int64)
 
 
-@njit(cache=True, nogil=True)
-def _slot(keys: npt.NDArray[np.uint64], key: np.uint64) -> int:
-    """Where a key is, or the free slot where it belongs."""
-    mask = np.uint64(len(keys) - 1)
-    slot = ((key * _GOLDEN) >> np.uint64(32)) & mask
-    while keys[slot] != key and keys[slot] != _EMPTY:
-        slot = (slot + np.uint64(1)) & mask
-    return slot
+def _build(codes: npt.NDArray[np.uint32], lengths: Ints) -> Search:
+    from spacy_cmner import automaton_numba  # takes longer to import than an empty pipeline to make
+
+    trie = automaton_numba.Trie(*automaton_numba.build(codes, lengths))
+    return partial(automaton_numba.search, trie=trie)
 
 
-@njit(cache=True, nogil=True)
-def _child(keys: npt.NDArray[np.uint64], children: Nodes, node: int, code: int) -> int:
-    """The node that a move leads to, or ``NONE``."""
-    key = (np.uint64(node) << _CODE_BITS) | np.uint64(code)
-    slot = _slot(keys, key)
-    return children[slot] if keys[slot] == key else NONE
-
-
-@njit(cache=True, nogil=True)
-def _build(codes: Codes, lengths: Ints) -> tuple:
-    """The fields of ``Trie``, from the code points of the words packed end to end."""
-    size = 8
-    while size < 2 * len(codes):
-        size *= 2
-    keys = np.full(size, _EMPTY)
-    children = np.zeros(size, dtype=np.int32)
-    parents = np.zeros(len(codes) + 1, dtype=np.int32)
-    entries = np.zeros(len(codes) + 1, dtype=np.uint32)  # the code point that leads to a node
-    depths = np.zeros(len(codes) + 1, dtype=np.int64)
-    words = np.full(len(codes) + 1, NONE, dtype=np.int32)
-    count, start = 1, 0
-    for number, length in enumerate(lengths):
-        node = ROOT
-        for depth, code in enumerate(codes[start : start + length]):
-            key = (np.uint64(node) << _CODE_BITS) | np.uint64(code)
-            slot = _slot(keys, key)
-            if keys[slot] == _EMPTY:
-                keys[slot], children[slot] = key, count
-                parents[count], entries[count], depths[count] = node, code, depth + 1
-                count += 1
-            node = children[slot]
-        words[node] = number
-        start += length
-    suffixes = np.zeros(count, dtype=np.int32)
-    outputs = np.zeros(count, dtype=np.int32)
-    for node in np.argsort(depths[:count], kind="mergesort")[1:]:
-        parent = parents[node]
-        if parent != ROOT:
-            suffix = _step(keys, children, suffixes, suffixes[parent], entries[node])
-            suffixes[node] = suffix
-            outputs[node] = suffix if words[suffix] != NONE else outputs[suffix]
-    return keys, children, words[:count].copy(), suffixes, outputs
-
-
-@njit(cache=True, nogil=True)
-def _step(
-    keys: npt.NDArray[np.uint64], children: Nodes, suffixes: Nodes, node: int, code: int
-) -> int:
-    """The node of the longest suffix of what was read that begins a word, one character on."""
-    child = _child(keys, children, node, code)
-    while child == NONE and node != ROOT:
-        node = suffixes[node]
-        child = _child(keys, children, node, code)
-    return ROOT if child == NONE else child
-
-
-@njit(cache=True, nogil=True)
-def _search(codes: Codes, lengths: Ints, trie: Trie) -> tuple[Ints, Ints]:
-    """(M,) the words found and (M,) their ends."""
-    words = np.empty(len(codes) + 1, dtype=np.int64)
-    ends = np.empty(len(codes) + 1, dtype=np.int64)
-    count, place = 0, 0
-    for length in lengths:
-        node = ROOT
-        for code in codes[place : place + length]:
-            place += 1
-            node = _step(trie.keys, trie.children, trie.suffixes, node, code)
-            found = node if trie.words[node] != NONE else trie.outputs[node]
-            while found != ROOT:
-                if count == len(words):
-                    words = np.concatenate((words, np.empty_like(words)))
-                    ends = np.concatenate((ends, np.empty_like(ends)))
-                words[count], ends[count] = trie.words[found], place
-                count += 1
-                found = trie.outputs[found]
-    return words[:count].copy(), ends[:count].copy()
+def _find_nothing(codes: npt.NDArray[np.uint32], lengths: Ints) -> tuple[Ints, Ints]:
+    nothing = np.zeros(0, dtype=np.int64)
+    return nothing, nothing

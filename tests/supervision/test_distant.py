@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from spacy.cli._util import app
 from spacy.tokens import Span
 from spacy.training import Example
+from spacy.util import fix_random_seed
 from spacy.vocab import Vocab
 from typer.testing import CliRunner
 
@@ -141,6 +142,7 @@ def test_a_recogniser_learns_from_it_alone_and_finds_more_than_the_list(resource
             **{name: str(path) for name, path in tiny.resource_paths(resource_dir).items()},
         }
     }
+    fix_random_seed(0)
     optimizer = nlp.initialize(lambda: [Example(nlp.make_doc(d.text), d) for d in train])
     optimizer.learn_rate = 0.02
     for _ in range(15):
