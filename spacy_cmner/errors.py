@@ -360,8 +360,8 @@ class Messages:
         "compile that again."
     )
     CM323 = Message(
-        "Pipelines can only be joined if each has a trained cmner component of the same name with "
-        "the same {what}: {first} has {expected}, {other} has {found}. Leave one of them out."
+        "Pipelines can only be joined if their recognisers have the same {what}: {first} has "
+        "{expected}, {other} has {found}. Leave one of them out."
     )
     CM324 = Message(
         "{model} cannot be joined: the model of its component '{name}' listens to another "
@@ -377,6 +377,10 @@ class Messages:
         "downloaded."
     )
     CM327 = Message("{n} is too few pipelines to join. Give two or more.")
+    CM328 = Message(
+        "{model} has no trained recogniser '{name}' to join; its components are {found}. Train it, "
+        "or give the name that the component has in all pipelines."
+    )
 
     # CM4xx: pipeline
     CM401 = Message("alignment_mode = {value!r} is not possible. Choose one of: {allowed}.")

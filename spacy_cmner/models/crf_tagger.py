@@ -150,6 +150,12 @@ def forward(
     return Ragged(emissions, lengths), backprop
 
 
+def listens(model: Model) -> bool:
+    """Whether a layer takes its output from a component upstream. ``nlp.replace_listeners`` may
+    change that at any time."""
+    return any(hasattr(node, "upstream_name") for node in model.walk())
+
+
 def learns_evidence(model: Model) -> bool:
     """Whether the tagger has biases for hits that are learned."""
     return bool(model.has_ref("evidence"))

@@ -18,7 +18,7 @@ from spacy.pipeline import TrainablePipe
 from thinc.api import Model, concatenate
 
 from spacy_cmner.errors import Messages
-from spacy_cmner.models.crf_tagger import TRANSITIONS, build_crf_tagger, learns_evidence
+from spacy_cmner.models.crf_tagger import TRANSITIONS, build_crf_tagger, learns_evidence, listens
 from spacy_cmner.models.evidence import BIAS
 from spacy_cmner.models.rebuild import Replacement, rebuild
 
@@ -32,14 +32,14 @@ def join_pipelines(pipelines: Sequence[Language], name: str = "cmner") -> Langua
     pipelines (Sequence[Language]): two or more; they are not changed.
     name (str): of the component in each of them.
     RETURNS (Language): the first pipeline, with the joined model in this component.
-    RAISES: CM323 if one has no such component, or other labels; CM324 if a model listens; CM327
-        for fewer than two.
+    RAISES: CM323 if their labels differ, CM324 if a model listens, CM327 for fewer than two, CM328
+        if one has no such component, or it is not trained.
     """
     if len(pipelines) < 2:
         raise Messages.CM327.error(n=len(pipelines))
     pipes = [_find(nlp, name) for nlp in pipelines]
     for nlp, pipe in zip(pipelines, pipes, strict=True):
-        if any(hasattr(node, "upstream_name") for node in pipe.model.walk()):
+        if listens(pipe.model):
             raise Messages.CM324.error(model=_name(nlp), name=name)
         for what in ("labels", "evidence"):
             expected, found = (_describe(each, what) for each in (pipes[0], pipe))
@@ -88,19 +88,18 @@ def _mean(layers: Sequence[Model], param: str) -> Any:
 
 
 def _find(nlp: Language, name: str) -> TrainablePipe:
-    pipe = nlp.get_pipe(name) if name in nlp.pipe_names else None
+    pipe: Any = nlp.get_pipe(name) if name in nlp.pipe_names else None
     model = getattr(pipe, "model", None)
-    if not isinstance(model, Model) or model.name != TAGGER:
-        expected, found = f"a component '{name}'", ", ".join(nlp.pipe_names) or "none"
-        raise Messages.CM323.error(
-            what="name", first="a pipeline", expected=expected, other=_name(nlp), found=found
-        )
+    is_tagger = isinstance(model, Model) and model.name == TAGGER
+    if not is_tagger or not pipe.labels:
+        found = ", ".join(nlp.pipe_names) or "none"
+        raise Messages.CM328.error(model=_name(nlp), name=name, found=found)
     return cast(TrainablePipe, pipe)
 
 
 def _describe(pipe: TrainablePipe, what: str) -> str:
     if what == "labels":
-        return ", ".join(pipe.labels) or "none"
+        return ", ".join(pipe.labels)
     has_evidence = learns_evidence(pipe.model)
     return ", ".join(pipe.model.get_ref("evidence").attrs["labels"]) if has_evidence else "none"
 

@@ -15,6 +15,7 @@ from thinc.api import Model
 from thinc.types import Ragged
 
 from spacy_cmner.errors import Messages
+from spacy_cmner.models.crf_tagger import listens
 from spacy_cmner.pipeline.reading import Window, chunk, gather
 from spacy_cmner.tokenizer import token_sizes
 
@@ -56,12 +57,6 @@ def read_emissions(
     emissions, backprop_docs = model([*docs], is_train)
     cut_out, backprop_windows = _cut_out(model, emissions, character_rows(docs), windows)
     return cut_out, lambda d_cut_out: backprop_docs(backprop_windows(d_cut_out))
-
-
-def listens(model: Model) -> bool:
-    """Whether a layer takes its output from a component upstream. ``nlp.replace_listeners`` may
-    change that at any time."""
-    return any(hasattr(node, "upstream_name") for node in model.walk())
 
 
 def _check_read(docs: Sequence[Doc]) -> None:

@@ -125,17 +125,17 @@ def test_other_labels_are_refused(trained, resource_dir):
 
 def test_a_pipeline_without_the_component_is_refused(trained):
     nlp = spacy.blank("zh")
-    with pytest.raises(CmnerError, match=r"CM323.*'cmner'"):
-        join_pipelines([trained, nlp])
-    nlp.add_pipe("sentencizer", name="cmner")
-    with pytest.raises(CmnerError, match=r"CM323.*'cmner'"):
-        join_pipelines([trained, nlp])
+    other = spacy.blank("zh")
+    other.add_pipe("sentencizer", name="cmner")
+    for each in (nlp, other, tiny.blank()):
+        with pytest.raises(CmnerError, match=r"CM328.*'cmner'"):
+            join_pipelines([trained, each])
 
 
 def test_a_listener_is_refused(trained):
     nlp = spacy.blank("zh", config=tiny.CHARACTERS)
     listener = {"@architectures": "spacy.Tok2VecListener.v1", "width": 96}
-    nlp.add_pipe("cmner", config={"model": {**tiny.MODEL, "tok2vec": listener}})
+    nlp.add_pipe("cmner", config={"model": {**tiny.MODEL, "tok2vec": listener}}).add_label("sym")
     with pytest.raises(CmnerError, match=r"CM324.*'cmner'"):
         join_pipelines([nlp, trained])
 
