@@ -235,9 +235,9 @@ def crf_loss(
     RAISES: CM305 for shapes that do not fit, CM306 for a sentence in which no legal path is
         allowed, CM307 for emissions that are not finite.
     """
-    sizes = _checked_lengths(emissions, lengths, allowed, transitions)
+    sizes = check_lengths(emissions, lengths, allowed, transitions)
     result = _backend(emissions).loss(emissions, sizes, allowed, transitions, start, end, masks)
-    _require_finite(result[0], emissions, sizes)
+    require_finite(result[0], emissions, sizes)
     return result
 
 
@@ -255,50 +255,7 @@ def crf_log_partition(
     Arguments and errors as ``crf_loss``; without ``allowed`` all tags are.
     RETURNS (Array): (B,) float64, 0 for an empty sentence, which has one path: the empty one.
     """
-    return crf_posterior(emissions, lengths, transitions, start, end, masks, allowed).log_z
-
-
-def crf_posterior(
-    emissions: Array,
-    lengths: Array,
-    transitions: Array,
-    start: Array,
-    end: Array,
-    masks: TagMasks,
-    allowed: Array | None = None,
-) -> Posterior[Array]:
-    """Forward–backward: all that marginals and the probabilities of entities are made of.
-
-    Arguments and errors as ``crf_log_partition``.
-    """
-    sizes = _checked_lengths(emissions, lengths, allowed, transitions)
-    posterior = _backend(emissions).posterior(
-        emissions, sizes, transitions, start, end, masks, allowed
-    )
-    _require_finite(posterior.log_z, emissions, sizes)
-    return posterior
-
-
-def crf_marginals(
-    emissions: Array,
-    lengths: Array,
-    transitions: Array,
-    start: Array,
-    end: Array,
-    masks: TagMasks,
-    allowed: Array | None = None,
-    posterior: Posterior[Array] | None = None,
-) -> Array:
-    """Posterior probability of each tag at each character.
-
-    Arguments and errors as ``crf_log_partition``.
-    posterior (Optional[Posterior]): from ``crf_posterior`` of the same, if it is known already.
-    RETURNS (Array): (N, T) in the type of the emissions, each row sums to 1.
-    """
-    if posterior is None:
-        posterior = crf_posterior(emissions, lengths, transitions, start, end, masks, allowed)
-    sizes = _checked_lengths(emissions, lengths, allowed, transitions)
-    return _backend(emissions).marginals(emissions, sizes, posterior)
+    return _posterior(emissions, lengths, transitions, start, end, masks, allowed).log_z
 
 
 def crf_span_scores(
@@ -310,23 +267,18 @@ def crf_span_scores(
     scheme: TagScheme,
     spans: Sequence[Span],
     allowed: Array | None = None,
-    posterior: Posterior[Array] | None = None,
 ) -> Array:
     """Exact posterior probability that the text contains each entity, whatever surrounds it.
 
     scheme (TagScheme): the scheme that the labels of the spans belong to.
     spans (Sequence[Span]): in packed positions, as ``scheme.decode`` gives for a packed batch.
-    posterior (Optional[Posterior]): from ``crf_posterior`` of the same, if it is known already.
     Other arguments as ``crf_log_partition``.
     RETURNS (Array): (M,) float64, one probability a span.
     RAISES: CM302 and CM303 for spans that cannot be, the others as ``crf_loss``.
     """
-    sizes = _checked_lengths(emissions, lengths, allowed, transitions)
+    sizes = check_lengths(emissions, lengths, allowed, transitions)
     paths = scheme.span_paths(sizes, spans)
-    if posterior is None:
-        posterior = crf_posterior(
-            emissions, lengths, transitions, start, end, scheme.masks, allowed
-        )
+    posterior = _posterior(emissions, lengths, transitions, start, end, scheme.masks, allowed)
     return _backend(emissions).path_probabilities(emissions, transitions, posterior, paths, allowed)
 
 
@@ -344,11 +296,11 @@ def crf_decode(
     Arguments and errors as ``crf_log_partition``.
     RETURNS (Tuple[Array, Array]): the tags (N,) int32 and the score of each path (B,) float64.
     """
-    sizes = _checked_lengths(emissions, lengths, allowed, transitions)
+    sizes = check_lengths(emissions, lengths, allowed, transitions)
     tags, scores = _backend(emissions).decode(
         emissions, sizes, transitions, start, end, masks, allowed
     )
-    _require_finite(scores, emissions, sizes)
+    require_finite(scores, emissions, sizes)
     return tags, scores
 
 
@@ -371,12 +323,29 @@ def crf_kbest(
     """
     from . import crf_numba
 
-    sizes = _checked_lengths(emissions, lengths, allowed, transitions)
+    sizes = check_lengths(emissions, lengths, allowed, transitions)
     result = crf_numba.kbest(emissions, sizes, transitions, start, end, masks, k, allowed)
-    _require_finite(
+    require_finite(
         np.array([scores[0] if len(scores) else -np.inf for _, scores in result]), emissions, sizes
     )
     return result
+
+
+def _posterior(
+    emissions: Array,
+    lengths: Array,
+    transitions: Array,
+    start: Array,
+    end: Array,
+    masks: TagMasks,
+    allowed: Array | None,
+) -> Posterior[Array]:
+    sizes = check_lengths(emissions, lengths, allowed, transitions)
+    posterior = _backend(emissions).posterior(
+        emissions, sizes, transitions, start, end, masks, allowed
+    )
+    require_finite(posterior.log_z, emissions, sizes)
+    return posterior
 
 
 def _backend(emissions: Array) -> ModuleType:
@@ -389,7 +358,7 @@ def _backend(emissions: Array) -> ModuleType:
     return crf_torch
 
 
-def _checked_lengths(
+def check_lengths(
     emissions: Array, lengths: Array, allowed: Array | None, transitions: Array
 ) -> npt.NDArray[np.int64]:
     """The lengths on the host, once all shapes are known to fit (compiled code does not look)."""
@@ -406,7 +375,7 @@ def _checked_lengths(
     return host
 
 
-def _require_finite(scores: Array, emissions: Array, sizes: npt.NDArray[np.int64]) -> None:
+def require_finite(scores: Array, emissions: Array, sizes: npt.NDArray[np.int64]) -> None:
     """Raise for emissions that are not finite, and for the first sentence without a path.
 
     Called once the scores are there, as looking at a tensor waits for its device.

@@ -23,23 +23,33 @@ Ints = npt.NDArray[np.int64]
 _TRUSTED_SUM = 1e-280
 # exp of this times a lost term is still nothing (1e260 * 1e-308).
 _TRUSTED_EXPONENT = 600.0
+# exp of less is subnormal in float32.
+_LOWEST_FLOAT32_EXPONENT = -87.0
 
 
 class Moves(NamedTuple):
     """Scores of the moves from the row's tag to the column's.
 
+    Most legal moves are those from a tag that ends something to one that begins something: a dense
+    block, whose rows and columns are packed here. Few are left over: those inside an entity.
+
     log ((T, T) float64): -inf where illegal.
     relative ((T, T) float64): exp(log - peak).
     peak (float): the largest legal score.
-    first, stop ((T,) uint64): all legal columns of a row lie in range(first, stop). Unsigned, as
-        numba vectorises a loop only where an index cannot be negative.
+    sources, targets ((S,), (R,) int64): the tags from which, and to which, O is moved to and from.
+    block ((S, R) float64): the relative scores of moves from sources to targets.
+    others ((M, 2) int64): all other legal moves.
+    backward (bool): whether sentences are read from their ends; moves are transposed then.
     """
 
     log: Floats
     relative: Floats
     peak: float
-    first: npt.NDArray[np.uint64]
-    stop: npt.NDArray[np.uint64]
+    sources: Ints
+    targets: Ints
+    block: Floats
+    others: Ints
+    backward: bool
 
 
 class Messages(NamedTuple):
@@ -73,13 +83,10 @@ def loss(
     masks: TagMasks,
 ) -> tuple[Floats, npt.NDArray, npt.NDArray, npt.NDArray, npt.NDArray]:
     losses, *gradients = _loss(
-        *_relative(emissions),
+        *relative_weights(to_float64(emissions)),
         lengths,
         np.ascontiguousarray(allowed),
-        _float64(transitions),
-        _masked(start, masks.start),
-        _masked(end, masks.end),
-        masks.transition,
+        *ends_and_moves(transitions, start, end, masks),
     )
     inputs = (emissions, transitions, start, end)
     d_emissions, d_transitions, d_start, d_end = (
@@ -100,23 +107,12 @@ def posterior(
 ) -> Posterior[npt.NDArray]:
     return Posterior(
         *_forward_backward(
-            *_relative(emissions),
+            *relative_weights(to_float64(emissions)),
             lengths,
-            _all_allowed(emissions, allowed),
-            _float64(transitions),
-            _masked(start, masks.start),
-            _masked(end, masks.end),
-            masks.transition,
+            all_allowed(emissions, allowed),
+            *ends_and_moves(transitions, start, end, masks),
         )
     )
-
-
-def marginals(
-    emissions: npt.NDArray, lengths: Ints, messages: Posterior[npt.NDArray]
-) -> npt.NDArray:
-    log_p = messages.alpha + messages.gamma - emissions
-    log_p -= np.repeat(messages.log_z, lengths)[:, None]
-    return np.exp(log_p, out=log_p).astype(emissions.dtype, copy=False)
 
 
 def path_probabilities(
@@ -127,7 +123,7 @@ def path_probabilities(
     allowed: Bools | None,
 ) -> Floats:
     sentences, positions, tags, valid = paths
-    steps = _float64(emissions)[positions[:, 1:], tags[:, 1:]]
+    steps = to_float64(emissions)[positions[:, 1:], tags[:, 1:]]
     steps += transitions[tags[:, :-1], tags[:, 1:]]
     if allowed is not None:
         steps[~allowed[positions[:, 1:], tags[:, 1:]]] = -np.inf
@@ -147,14 +143,15 @@ def decode(
     masks: TagMasks,
     allowed: Bools | None,
 ) -> tuple[npt.NDArray[np.int32], Floats]:
+    moves = _moves(transitions, masks.transition)
     return _viterbi(
-        _float64(emissions),
+        to_float64(emissions),
         lengths,
-        _all_allowed(emissions, allowed),
-        _float64(transitions),
-        _masked(start, masks.start),
-        _masked(end, masks.end),
-        masks.transition,
+        all_allowed(emissions, allowed),
+        moves,
+        moves.log[np.ix_(moves.sources, moves.targets)].T.copy(),
+        masked(start, masks.start),
+        masked(end, masks.end),
     )
 
 
@@ -168,58 +165,66 @@ def kbest(
     k: int,
     allowed: Bools | None,
 ) -> list[tuple[npt.NDArray[np.int32], Floats]]:
-    scores = np.where(_all_allowed(emissions, allowed), _float64(emissions), -np.inf)
-    moves = _masked(transitions, masks.transition)
-    first, last = _masked(start, masks.start), _masked(end, masks.end)
+    scores = np.where(all_allowed(emissions, allowed), to_float64(emissions), -np.inf)
+    moves = masked(transitions, masks.transition)
+    first, last = masked(start, masks.start), masked(end, masks.end)
     sentences = np.split(scores, np.cumsum(lengths))[:-1]
     return [_kbest(sentence, moves, first, last, k) for sentence in sentences]
 
 
-def _relative(emissions: npt.NDArray) -> tuple[Floats, Floats, Floats]:
-    """The scores, the largest of each row, and exp(score - largest)."""
-    scores = _float64(emissions)
-    tops = scores.max(axis=1, initial=-np.inf)
+def relative_weights(emissions: npt.NDArray) -> tuple[Floats, Floats, Floats]:
+    """The scores, the largest of each row, and exp(score - largest).
+
+    Exponentials are taken in the type of the scores: of float32 they are as precise as these are,
+    unless some are too small for it, and then taken in float64.
+    """
+    tops = emissions.max(axis=1, keepdims=True, initial=-np.inf)
     with np.errstate(invalid="ignore"):  # not finite: reported by the caller
-        relative = scores - tops[:, None]
-    return scores, tops, np.exp(relative, out=relative)
+        relative = emissions - tops
+    if relative.min(initial=0.0) < _LOWEST_FLOAT32_EXPONENT:
+        relative = to_float64(emissions) - tops
+    np.exp(relative, out=relative)
+    return to_float64(emissions), to_float64(tops[:, 0]), to_float64(relative)
 
 
-def _float64(array: npt.NDArray) -> Floats:
+def to_float64(array: npt.NDArray) -> Floats:
     return np.ascontiguousarray(array, dtype=np.float64)
 
 
-def _masked(scores: npt.NDArray, mask: Bools) -> Floats:
-    return np.where(mask, _float64(scores), -np.inf)
+def ends_and_moves(
+    transitions: npt.NDArray, start: npt.NDArray, end: npt.NDArray, masks: TagMasks
+) -> tuple[Floats, Floats, Moves, Moves]:
+    """Scores of the first and of the last tag, and of moves along a sentence and back."""
+    return (
+        masked(start, masks.start),
+        masked(end, masks.end),
+        _moves(transitions, masks.transition),
+        _moves(transitions, masks.transition, backward=True),
+    )
 
 
-def _all_allowed(emissions: npt.NDArray, allowed: Bools | None) -> Bools:
+def _moves(transitions: npt.NDArray, mask: Bools, backward: bool = False) -> Moves:
+    """Prepare ``Moves`` from raw scores and the mask of legal ones."""
+    if backward:
+        transitions, mask = transitions.T, mask.T
+    log = masked(transitions, mask)
+    peak = float(log.max())
+    sources, targets = np.flatnonzero(mask[:, 0]), np.flatnonzero(mask[0])
+    with np.errstate(invalid="ignore"):  # not finite: reported by the caller
+        relative = np.exp(log - peak)
+    others = np.argwhere(mask & ~np.outer(mask[:, 0], mask[0]))
+    block = relative[np.ix_(sources, targets)]
+    return Moves(log, relative, peak, sources, targets, block, others, backward)
+
+
+def masked(scores: npt.NDArray, mask: Bools) -> Floats:
+    return np.where(mask, to_float64(scores), -np.inf)
+
+
+def all_allowed(emissions: npt.NDArray, allowed: Bools | None) -> Bools:
     if allowed is None:
         return np.ones(emissions.shape, dtype=np.bool_)
     return np.ascontiguousarray(allowed)
-
-
-@njit(cache=True, nogil=True)
-def _moves(transitions, mask):
-    """Prepare ``Moves`` from raw scores and the mask of legal ones."""
-    n_tags = len(mask)
-    peak = -np.inf
-    for i in range(n_tags):
-        for j in range(n_tags):
-            if mask[i, j]:
-                peak = max(peak, transitions[i, j])
-    log = np.full((n_tags, n_tags), -np.inf)
-    relative = np.zeros((n_tags, n_tags))
-    first = np.zeros(n_tags, np.uint64)
-    stop = np.zeros(n_tags, np.uint64)
-    for i in range(n_tags):
-        for j in range(n_tags):
-            if mask[i, j]:
-                log[i, j] = transitions[i, j]
-                relative[i, j] = np.exp(transitions[i, j] - peak)
-                if stop[i] == 0:
-                    first[i] = j
-                stop[i] = j + 1
-    return Moves(log, relative, peak, first, stop)
 
 
 @njit(cache=True, nogil=True)
@@ -237,7 +242,7 @@ def _log_sum_exp(scores, more):
 
 
 @njit(cache=True, nogil=True)
-def _empty_messages(length, n_tags):
+def empty_messages(length, n_tags):
     return Messages(
         np.empty((length, n_tags)),
         np.empty(length),
@@ -249,46 +254,66 @@ def _empty_messages(length, n_tags):
 
 
 @njit(cache=True, nogil=True)
-def _log(messages, t, j):
+def log_weight(messages, t, j):
     if messages.in_logs[t]:
         return messages.logs[t, j]
     return messages.peaks[t] + np.log(messages.weights[t, j])
 
 
 @njit(cache=True, nogil=True)
-def _sweep(scores, tops, relative, allowed, first, moves, backward, messages):
-    """Pass messages along one sentence, from its start or, ``backward``, from its end."""
+def _arrive(weights, moves, sums, arriving):
+    """The product of a row of weights and the matrix of moves. ``sums`` (R,) is working memory."""
+    for b in range(len(sums)):
+        sums[b] = 0.0
+    for a in range(len(moves.sources)):
+        weight = weights[moves.sources[a]]
+        if weight != 0.0:
+            for b in range(len(moves.targets)):
+                sums[b] += weight * moves.block[a, b]
+    for j in range(len(arriving)):
+        arriving[j] = 0.0
+    for b in range(len(moves.targets)):
+        arriving[moves.targets[b]] = sums[b]
+    for m in range(len(moves.others)):
+        i, j = moves.others[m, 0], moves.others[m, 1]
+        arriving[j] += weights[i] * moves.relative[i, j]
+
+
+# Without regard to NaN, which the caller finds, numba vectorises extremes.
+@njit(cache=True, nogil=True, fastmath={"nnan", "nsz"})
+def _weigh(arriving, relative, allowed, weights):
+    """Multiply the emission in. Gives the largest of the weights, and the least allowed one."""
+    top, lowest = 0.0, np.inf
+    for j in range(len(weights)):
+        weight = arriving[j] * relative[j]
+        weights[j] = weight if allowed[j] else 0.0
+        top = max(top, weights[j])
+        lowest = min(lowest, weight if allowed[j] else np.inf)
+    return top, lowest
+
+
+@njit(cache=True, nogil=True)
+def sweep(scores, tops, relative, allowed, first, moves, messages):
+    """Pass messages along one sentence, from its start or from its end, as the moves go."""
     length, n_tags = scores.shape
     weights, peaks, arriving, bases, in_logs, logs = messages
+    sums = np.empty(len(moves.targets))
     for step in range(length):
-        t = length - 1 - step if backward else step
-        source = t + 1 if backward else t - 1
-        top = 0.0
-        in_logs[t] = step == 0
+        t = length - 1 - step if moves.backward else step
+        source = t + 1 if moves.backward else t - 1
         if step > 0:
-            for j in range(n_tags):
-                arriving[t, j] = 0.0
-            for i in range(n_tags):
-                weight = weights[source, i]
-                if weight != 0.0:
-                    for j in range(moves.first[i], moves.stop[i]):
-                        arriving[t, j] += weight * moves.relative[i, j]
-            for j in range(n_tags):
-                weights[t, j] = 0.0
-                if allowed[t, j]:
-                    weights[t, j] = arriving[t, j] * relative[t, j]
-                    in_logs[t] |= not weights[t, j] > _TRUSTED_SUM
-                    top = max(top, weights[t, j])
+            _arrive(weights[source], moves, sums, arriving[t])
+            top, lowest = _weigh(arriving[t], relative[t], allowed[t], weights[t])
             bases[t] = peaks[source] + moves.peak
-        if not in_logs[t] and top > 0.0:
-            for j in range(n_tags):
-                weights[t, j] /= top
-            peaks[t] = bases[t] + tops[t] + np.log(top)
-            continue
-        in_logs[t] = True
-        if step > 0:
+            if top > 0.0 and lowest > _TRUSTED_SUM:
+                in_logs[t] = False
+                for j in range(n_tags):
+                    weights[t, j] /= top
+                peaks[t] = bases[t] + tops[t] + np.log(top)
+                continue
             for i in range(n_tags):
-                logs[source, i] = _log(messages, source, i)
+                logs[source, i] = log_weight(messages, source, i)
+        in_logs[t] = True
         peaks[t] = -np.inf
         for j in range(n_tags):
             logs[t, j] = -np.inf
@@ -302,59 +327,67 @@ def _sweep(scores, tops, relative, allowed, first, moves, backward, messages):
 
 
 @njit(cache=True, nogil=True)
-def _log_partition(alpha, length, end):
+def log_partition(alpha, length, end):
     last = np.empty(len(end))
     for j in range(len(end)):
-        last[j] = _log(alpha, length - 1, j)
+        last[j] = log_weight(alpha, length - 1, j)
     return _log_sum_exp(last, end)
 
 
 @njit(cache=True, nogil=True)
-def _add_expectations(
-    sign, scores, alpha, gamma, moves, log_z, d_emissions, d_relative, d_transitions
-):
-    """Add ``sign`` times the expected counts of one sentence.
-
-    Counts of moves go to ``d_relative``, still to be multiplied by ``moves.relative``, or, where
-    that product could lose digits, straight to ``d_transitions``.
-    """
-    length, n_tags = scores.shape
-    for t in range(length):
-        exponent = alpha.peaks[t] + gamma.bases[t] - log_z
-        if not gamma.in_logs[t] and exponent < _TRUSTED_EXPONENT:
-            scale = sign * np.exp(exponent)
-            for j in range(n_tags):
-                d_emissions[t, j] += scale * alpha.weights[t, j] * gamma.arriving[t, j]
-        else:
-            for j in range(n_tags):
-                log_p = _log(alpha, t, j) + _log(gamma, t, j) - scores[t, j] - log_z
-                d_emissions[t, j] += sign * np.exp(log_p)
-    for t in range(length - 1):
-        exponent = alpha.peaks[t] + gamma.peaks[t + 1] + moves.peak - log_z
+def add_marginals(sign, t, scores, alpha, gamma, log_z, marginals):
+    """Add ``sign`` times the posterior probability of each tag of one character to a row (T,)."""
+    exponent = alpha.peaks[t] + gamma.bases[t] - log_z
+    if not gamma.in_logs[t] and exponent < _TRUSTED_EXPONENT:
         scale = sign * np.exp(exponent)
-        for i in range(n_tags):
-            if exponent >= _TRUSTED_EXPONENT:
-                for j in range(moves.first[i], moves.stop[i]):
-                    log_p = _log(alpha, t, i) + moves.log[i, j] + _log(gamma, t + 1, j) - log_z
-                    d_transitions[i, j] += sign * np.exp(log_p)
-            elif alpha.weights[t, i] != 0.0:
-                weight = scale * alpha.weights[t, i]
-                for j in range(moves.first[i], moves.stop[i]):
-                    d_relative[i, j] += weight * gamma.weights[t + 1, j]
+        for j in range(len(marginals)):
+            marginals[j] += scale * alpha.weights[t, j] * gamma.arriving[t, j]
+    else:
+        for j in range(len(marginals)):
+            log_p = log_weight(alpha, t, j) + log_weight(gamma, t, j) - scores[t, j] - log_z
+            marginals[j] += sign * np.exp(log_p)
 
 
 @njit(cache=True, nogil=True)
-def _loss(scores, tops, relative, lengths, allowed, transitions, start, end, mask):
-    n_tags = len(mask)
-    forth = _moves(transitions, mask)
-    back = _moves(transitions.T, mask.T)
+def _add_moves(sign, length, alpha, gamma, moves, log_z, d_block, d_transitions):
+    """Add ``sign`` times the expected counts of the moves of one sentence.
+
+    Those of the block go to ``d_block``, still to be multiplied by it, or, where that product could
+    lose digits, straight to ``d_transitions``.
+    """
+    arriving = np.empty(len(moves.targets))
+    for t in range(length - 1):
+        exponent = alpha.peaks[t] + gamma.peaks[t + 1] + moves.peak - log_z
+        scale = sign * np.exp(exponent)
+        if exponent >= _TRUSTED_EXPONENT:
+            for i in range(len(moves.log)):
+                for j in range(len(moves.log)):
+                    log_p = log_weight(alpha, t, i) + moves.log[i, j] + log_weight(gamma, t + 1, j)
+                    d_transitions[i, j] += sign * np.exp(log_p - log_z)
+            continue
+        for m in range(len(moves.others)):
+            i, j = moves.others[m, 0], moves.others[m, 1]
+            weight = scale * alpha.weights[t, i] * gamma.weights[t + 1, j]
+            d_transitions[i, j] += weight * moves.relative[i, j]
+        for b in range(len(moves.targets)):
+            arriving[b] = scale * gamma.weights[t + 1, moves.targets[b]]
+        for a in range(len(moves.sources)):
+            weight = alpha.weights[t, moves.sources[a]]
+            if weight != 0.0:
+                for b in range(len(moves.targets)):
+                    d_block[a, b] += weight * arriving[b]
+
+
+@njit(cache=True, nogil=True)
+def _loss(scores, tops, relative, lengths, allowed, start, end, forth, back):
+    n_tags = len(start)
     longest = max(1, lengths.max()) if len(lengths) else 1
     any_tag = np.ones((longest, n_tags), np.bool_)
-    alpha = _empty_messages(longest, n_tags)
-    gamma = _empty_messages(longest, n_tags)
+    alpha = empty_messages(longest, n_tags)
+    gamma = empty_messages(longest, n_tags)
     losses = np.zeros(len(lengths))
     d_emissions = np.zeros_like(scores)
-    d_relative = np.zeros((n_tags, n_tags))
+    d_block = np.zeros_like(forth.block)
     d_transitions = np.zeros((n_tags, n_tags))
     d_start = np.zeros(n_tags)
     d_end = np.zeros(n_tags)
@@ -367,28 +400,28 @@ def _loss(scores, tops, relative, lengths, allowed, transitions, start, end, mas
         stop += n
         for sign in (1.0, -1.0):
             tags = any_tag[:n] if sign > 0 else allowed[s]
-            _sweep(scores[s], tops[s], relative[s], tags, start, forth, False, alpha)
-            log_z = _log_partition(alpha, n, end)
+            sweep(scores[s], tops[s], relative[s], tags, start, forth, alpha)
+            log_z = log_partition(alpha, n, end)
             losses[b] += sign * log_z
             if np.isfinite(log_z):
-                _sweep(scores[s], tops[s], relative[s], tags, end, back, True, gamma)
-                _add_expectations(
-                    sign, scores[s], alpha, gamma, forth, log_z,
-                    d_emissions[s], d_relative, d_transitions,
-                )  # fmt: skip
+                sweep(scores[s], tops[s], relative[s], tags, end, back, gamma)
+                for t in range(n):
+                    row = d_emissions[stop - n + t]
+                    add_marginals(sign, t, scores[s], alpha, gamma, log_z, row)
+                _add_moves(sign, n, alpha, gamma, forth, log_z, d_block, d_transitions)
         d_start += d_emissions[stop - n]
         d_end += d_emissions[stop - 1]
-    d_transitions += d_relative * forth.relative
+    for a in range(len(forth.sources)):
+        for b in range(len(forth.targets)):
+            d_transitions[forth.sources[a], forth.targets[b]] += d_block[a, b] * forth.block[a, b]
     return losses, d_emissions, d_transitions, d_start, d_end
 
 
 @njit(cache=True, nogil=True)
-def _forward_backward(scores, tops, relative, lengths, allowed, transitions, start, end, mask):
+def _forward_backward(scores, tops, relative, lengths, allowed, start, end, forth, back):
     """Log messages from the start and from the end, both including the tag's own emission."""
-    n_tags = len(mask)
-    forth = _moves(transitions, mask)
-    back = _moves(transitions.T, mask.T)
-    messages = _empty_messages(max(1, lengths.max()) if len(lengths) else 1, n_tags)
+    n_tags = len(start)
+    messages = empty_messages(max(1, lengths.max()) if len(lengths) else 1, n_tags)
     alpha, gamma = np.empty_like(scores), np.empty_like(scores)
     log_z = np.zeros(len(lengths))
     stop = 0
@@ -400,11 +433,11 @@ def _forward_backward(scores, tops, relative, lengths, allowed, transitions, sta
         stop += n
         for backward in (True, False):
             first, moves, logs = (end, back, gamma) if backward else (start, forth, alpha)
-            _sweep(scores[s], tops[s], relative[s], allowed[s], first, moves, backward, messages)
+            sweep(scores[s], tops[s], relative[s], allowed[s], first, moves, messages)
             for t in range(n):
                 for j in range(n_tags):
-                    logs[stop - n + t, j] = _log(messages, t, j)
-        log_z[b] = _log_partition(messages, n, end)
+                    logs[stop - n + t, j] = log_weight(messages, t, j)
+        log_z[b] = log_partition(messages, n, end)
     return alpha, gamma, log_z
 
 
@@ -418,38 +451,51 @@ def _best(scores, moves_to):
     return best, best_score
 
 
-# Without regard to NaN, which the caller finds, numba vectorises the maximum.
 @njit(cache=True, nogil=True, fastmath={"nnan", "nsz"})
-def _viterbi(emissions, lengths, allowed, transitions, start, end, mask):
-    """Keep the best scores, no pointers: the way back looks for the move that gave a score."""
-    n_tags = np.uint64(emissions.shape[1])
-    moves_to = _moves(transitions.T, mask.T)
+def _arrive_best(scores, moves, block, packed, best):
+    """``_arrive`` for the highest score instead of the sum. ``packed`` (S,) is working memory."""
+    for a in range(len(packed)):
+        packed[a] = scores[moves.sources[a]]
+    for j in range(len(best)):
+        best[j] = -np.inf
+    for b in range(len(moves.targets)):
+        highest = -np.inf
+        for a in range(len(packed)):
+            highest = max(highest, packed[a] + block[b, a])
+        best[moves.targets[b]] = highest
+    for m in range(len(moves.others)):
+        i, j = moves.others[m, 0], moves.others[m, 1]
+        best[j] = max(best[j], scores[i] + moves.log[i, j])
+
+
+@njit(cache=True, nogil=True)
+def _viterbi(emissions, lengths, allowed, moves, block, start, end):
+    """Keep the best scores, no pointers: the way back looks for the move that gave a score.
+
+    block ((R, S) float64): the logs of ``moves.block``, transposed.
+    """
+    n_tags = emissions.shape[1]
     tags = np.zeros(len(emissions), np.int32)
     scores = np.zeros(len(lengths))
     arriving = np.empty(emissions.shape)  # before the emission
     delta = np.empty(emissions.shape)
-    reached = np.empty(emissions.shape[1])  # the row of delta before this one
-    begin, row = 0, np.uint64(0)
+    packed = np.empty(len(moves.sources))
+    begin = 0
     for b in range(len(lengths)):
         stop = begin + lengths[b]
         for t in range(begin, stop):
+            if t > begin:
+                _arrive_best(delta[t - 1], moves, block, packed, arriving[t])
             for j in range(n_tags):
-                best = start[j] if t == begin else -np.inf
-                if t > begin:
-                    for i in range(moves_to.first[j], moves_to.stop[j]):
-                        best = max(best, reached[i] + moves_to.log[j, i])
-                arriving[row, j] = best
-            for j in range(n_tags):
-                score = arriving[row, j] + emissions[row, j]
-                reached[j] = score if allowed[row, j] else -np.inf
-                delta[row, j] = reached[j]
-            row += np.uint64(1)
+                if t == begin:
+                    arriving[t, j] = start[j]
+                delta[t, j] = arriving[t, j] + emissions[t, j] if allowed[t, j] else -np.inf
         if stop > begin:
             tags[stop - 1], scores[b] = _best(delta[stop - 1], end)
             for t in range(stop - 1, begin, -1):
-                j = np.uint64(tags[t])
-                for i in range(moves_to.first[j], moves_to.stop[j]):
-                    if delta[t - 1, i] + moves_to.log[j, i] == arriving[t, j]:
+                j = tags[t]
+                for i in range(n_tags):
+                    if delta[t - 1, i] + moves.log[i, j] == arriving[t, j]:
                         tags[t - 1] = i
                         break
         begin = stop

@@ -94,14 +94,6 @@ def posterior(
     return Posterior(alpha[0], gamma[0], log_z[0])
 
 
-def marginals(
-    emissions: Tensor, lengths: npt.NDArray[np.int64], messages: Posterior[Tensor]
-) -> Tensor:
-    layout = _layout(lengths, emissions.device)
-    log_p = messages.alpha + messages.gamma - emissions.double()
-    return (log_p - messages.log_z[layout.sentences, None]).exp_().to(emissions.dtype)
-
-
 def path_probabilities(
     emissions: Tensor,
     transitions: Tensor,

@@ -241,9 +241,8 @@ def decode_spans(
     allowed: np.ndarray | None = None,
 ) -> tuple[list[crf.Span], list[float]]:
     """The entities that are probable each, and their probabilities: see ``layers.crf_spans``."""
-    arrays = _crf_arrays(model, emissions)
-    mask = None if allowed is None else _like(allowed, arrays.emissions)
-    spans, probabilities = crf_decode_spans(*arrays, scheme, threshold, allowed=mask)
+    arrays = _host_arrays(model, emissions)
+    spans, probabilities = crf_decode_spans(*arrays, scheme, threshold, allowed=allowed)
     return spans, probabilities.tolist()
 
 

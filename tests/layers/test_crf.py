@@ -15,7 +15,6 @@ from spacy_cmner.layers.crf import (
     crf_kbest,
     crf_log_partition,
     crf_loss,
-    crf_marginals,
     crf_span_scores,
 )
 
@@ -150,10 +149,12 @@ def test_loss_is_the_log_odds_of_the_allowed_paths(small, backend):
     np.testing.assert_allclose(loss, expected, rtol=1e-10, atol=1e-10)
 
 
-def test_marginals_are_path_frequencies(small, backend):
-    marginals = backend(crf_marginals, *small.scores, allowed=small.allowed)
-    expected, _ = small.counts(small.allowed)
-    np.testing.assert_allclose(marginals, expected, atol=1e-10)
+def test_gradients_are_path_frequencies(small, backend):
+    _, d_emissions, d_transitions, *_ = backend(crf_loss, *small.target)
+    tags, moves = small.counts()
+    allowed_tags, allowed_moves = small.counts(small.allowed)
+    np.testing.assert_allclose(d_emissions, tags - allowed_tags, atol=1e-10)
+    np.testing.assert_allclose(d_transitions, moves - allowed_moves, atol=1e-10)
 
 
 def test_decode_finds_the_best_legal_path(small, backend):
@@ -299,7 +300,6 @@ def test_batch_without_characters(backend, lengths):
     assert all((gradient == 0).all() for gradient in gradients)
     tags, scores = backend(crf_decode, *problem.scores)
     assert tags.shape == (0,) and scores.tolist() == [0.0] * len(lengths)
-    assert backend(crf_marginals, *problem.scores).shape == (0, SCHEME.n_tags)
     assert [len(paths) for paths, _ in crf_kbest(*problem.scores, 2)] == [1] * len(lengths)
 
 
@@ -365,7 +365,7 @@ def test_sentence_without_a_path_is_an_error(backend):
     problem.allowed[first, SCHEME.tags.index("E-dis")] = True
     with pytest.raises(CmnerError, match=r"CM306.*Sentence 3 "):
         backend(crf_loss, *problem.target)
-    for function in (crf_decode, crf_marginals, crf_log_partition):
+    for function in (crf_decode, crf_log_partition):
         with pytest.raises(CmnerError, match=r"CM306.*Sentence 3 "):
             backend(function, *problem.scores, allowed=problem.allowed)
     with pytest.raises(CmnerError, match=r"CM306.*Sentence 3 "):
@@ -378,7 +378,7 @@ def test_emissions_that_are_not_finite_are_an_error(backend, value):
     problem.emissions[5, 2] = value
     with pytest.raises(CmnerError, match=r"CM307.*sentence 3, character 5 "):
         backend(crf_loss, *problem.target)
-    for function in (crf_decode, crf_marginals, crf_log_partition):
+    for function in (crf_decode, crf_log_partition):
         with pytest.raises(CmnerError, match=r"CM307.*sentence 3, character 5 "):
             backend(function, *problem.scores)
 

@@ -4,19 +4,19 @@ import itertools
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spacy_cmner.errors import CmnerError
 from spacy_cmner.layers.crf import TagScheme, crf_decode, crf_span_scores
 from spacy_cmner.layers.crf_spans import choose_apart, crf_decode_spans
 
 SCHEME = TagScheme(["dis", "sym"])
 
 
-def random_scores(lengths, seed, scale):
+def random_scores(lengths, seed, scale, scheme=SCHEME):
     rng = np.random.default_rng(seed)
-    n_tags = SCHEME.n_tags
+    n_tags = scheme.n_tags
     emissions = rng.normal(size=(sum(lengths), n_tags)) * scale
     return (
         emissions,
@@ -38,6 +38,11 @@ def all_spans(lengths):
 
 def is_apart(spans):
     return all(a[1] <= b[0] or b[1] <= a[0] for a, b in itertools.combinations(spans, 2))
+
+
+def best_apart(spans, gains):
+    starts, ends = np.array([span[:2] for span in spans], dtype=np.int64).reshape(-1, 2).T
+    return choose_apart(starts, ends, gains).tolist()
 
 
 def most_gain(spans, gains):
@@ -62,28 +67,26 @@ SPANS = st.lists(
 def test_spans_apart_gain_the_most(spans, data):
     sixteenths = st.integers(-16, 16).map(lambda n: n / 16)  # so that sums are exact
     gains = np.array(data.draw(st.lists(sixteenths, min_size=len(spans), max_size=len(spans))))
-    chosen = choose_apart(spans, gains)
+    chosen = best_apart(spans, gains)
     assert is_apart([spans[i] for i in chosen])
     assert [spans[i] for i in chosen] == sorted(spans[i] for i in chosen)
     assert sum(gains[chosen]) == most_gain(spans, gains)
 
 
-@pytest.mark.parametrize("library", ["numpy", "torch"])
 @pytest.mark.parametrize("scale", [0.3, 2.0])
 @given(
     lengths=st.lists(st.integers(0, 4), min_size=1, max_size=3),
     seed=st.integers(0, 1000),
     threshold=st.sampled_from([0.02, 0.1, 0.3, 0.5, 0.9]),
 )
-def test_none_is_overlooked(library, scale, lengths, seed, threshold):
+def test_none_is_overlooked(scale, lengths, seed, threshold):
     scores = random_scores(lengths, seed, scale)
     spans = list(all_spans(lengths))
     exact = crf_span_scores(*scores, SCHEME, spans)
-    arrays = map(torch.from_numpy, scores) if library == "torch" else scores
-    found, probabilities = crf_decode_spans(*arrays, SCHEME, threshold)
+    found, probabilities = crf_decode_spans(*scores, SCHEME, threshold)
     expected = dict(zip(spans, exact, strict=True))
     np.testing.assert_allclose(probabilities, [expected[span] for span in found], atol=1e-9)
-    best = choose_apart(spans, exact - threshold)
+    best = best_apart(spans, exact - threshold)
     assert found == [spans[i] for i in best]
 
 
@@ -114,6 +117,54 @@ def test_a_sure_model_finds_the_same_as_viterbi():
     emissions[np.arange(11), tags] += 60.0
     found, _ = crf_decode_spans(emissions, lengths, *moves, SCHEME, 0.5)
     assert found == SCHEME.decode(tags)
+
+
+@pytest.mark.parametrize("scale", [1.0, 30.0, 300.0, 1e4])
+def test_single_precision_and_extreme_scores(scale):
+    """Of two entities that are exactly as probable any may be taken, so none is compared."""
+    scheme = TagScheme(list("abcdefghi"))
+    arrays = random_scores([50, 3, 0, 120], 0, scale, scheme)
+    scores = [array.astype(np.float32) if array.dtype == float else array for array in arrays]
+    found, probabilities = crf_decode_spans(*scores, scheme, 0.1)
+    doubles = [array.astype(float) if array.dtype == np.float32 else array for array in scores]
+    exact = crf_span_scores(*doubles, scheme, found)
+    np.testing.assert_allclose(probabilities, exact, atol=1e-4)
+    assert (probabilities <= 1).all() and found and is_apart(found)
+
+
+def test_what_is_decided_stays_in_single_precision():
+    """However long it is: rounding adds up along an entity."""
+    emissions, lengths, *moves = random_scores([400], 1, 5.0)
+    scores = [emissions.astype(np.float32), lengths, *(m.astype(np.float32) for m in moves)]
+    decided = [(0, 150, "sym"), (160, 161, "dis"), (200, 400, "dis")]
+    allowed = SCHEME.constrain(400, decided)
+    found, probabilities = crf_decode_spans(*scores, SCHEME, 1.0, allowed=allowed)
+    assert found == decided
+    np.testing.assert_allclose(probabilities, 1.0, atol=1e-6)
+
+
+def test_more_candidates_than_characters():
+    """All entities of one character are equally probable, and all of them are candidates."""
+    scheme = TagScheme([f"{k:02}" for k in range(20)])
+    emissions = np.full((400, scheme.n_tags), -50.0)
+    emissions[:, 4::4] = 0.0
+    moves = np.zeros((scheme.n_tags, scheme.n_tags)), *np.zeros((2, scheme.n_tags))
+    found, probabilities = crf_decode_spans(emissions, np.array([400]), *moves, scheme, 0.04)
+    assert [span[:2] for span in found] == [(i, i + 1) for i in range(400)]
+    np.testing.assert_allclose(probabilities, 0.05)
+
+
+def test_bad_scores_are_an_error():
+    emissions, lengths, *moves = random_scores([2, 3], 0, 1.0)
+    with pytest.raises(CmnerError, match="CM305"):
+        crf_decode_spans(emissions[1:], lengths, *moves, SCHEME, 0.3)
+    allowed = np.ones(emissions.shape, dtype=bool)
+    allowed[2] = False
+    with pytest.raises(CmnerError, match=r"CM306.*Sentence 1 "):
+        crf_decode_spans(emissions, lengths, *moves, SCHEME, 0.3, allowed=allowed)
+    emissions[3, 1] = np.nan
+    with pytest.raises(CmnerError, match=r"CM307.*sentence 1, character 3 "):
+        crf_decode_spans(emissions, lengths, *moves, SCHEME, 0.3)
 
 
 def test_no_text():

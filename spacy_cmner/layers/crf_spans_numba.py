@@ -1,0 +1,187 @@
+"""What ``crf_spans.py`` computes, for NumPy arrays and compiled by numba.
+
+The messages of forward–backward stay relative weights: a logarithm is taken only where an entity
+may begin, go on and end, and the probabilities of tags are worked out only for characters that may
+belong to one.
+
+Functions mirror ``crf_spans.py``, which documents the arguments.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+from .crf import Bools, TagMasks
+from .crf_numba import (
+    Floats,
+    Ints,
+    add_marginals,
+    all_allowed,
+    empty_messages,
+    ends_and_moves,
+    log_partition,
+    log_weight,
+    relative_weights,
+    sweep,
+    to_float64,
+)
+
+# How far rounding may put the probability of a tag below that of an entity it is part of.
+_ROUNDING = 1e-4
+
+# Where the tags of label k stand.
+_BEGIN, _INSIDE, _LAST, _SINGLE = 1, 2, 3, 4  # + 4 k
+
+
+class LikelySpans(NamedTuple):
+    """Entities of a packed batch, in the order of their starts.
+
+    starts, ends, labels ((M,) int64): packed positions and the numbers of the labels.
+    probabilities ((M,) float64): exact but for the rounding of the emissions.
+    """
+
+    starts: Ints
+    ends: Ints
+    labels: Ints
+    probabilities: Floats
+
+
+def likely_spans(
+    emissions: npt.NDArray,
+    lengths: Ints,
+    transitions: npt.NDArray,
+    start: npt.NDArray,
+    end: npt.NDArray,
+    masks: TagMasks,
+    threshold: float,
+    allowed: Bools | None,
+) -> tuple[LikelySpans, Floats]:
+    """All entities that may be as probable as the threshold, and log Z of the sentences (B,).
+
+    No entity is more probable than any of its tags.
+    """
+    spans, probabilities, log_z = _likely_spans(
+        *relative_weights(emissions),
+        lengths,
+        all_allowed(emissions, allowed),
+        *ends_and_moves(transitions, start, end, masks),
+        threshold,
+    )
+    starts, ends, labels = np.ascontiguousarray(spans.T)
+    return LikelySpans(starts, ends, labels, np.minimum(probabilities[:, 0], 1.0)), log_z
+
+
+@njit(cache=True, nogil=True)
+def _likely_spans(scores, tops, relative, lengths, allowed, start, end, forth, back, least):
+    n_tags = len(start)
+    longest = max(1, lengths.max()) if len(lengths) else 1
+    alpha, gamma = empty_messages(longest, n_tags), empty_messages(longest, n_tags)
+    marginals = np.empty((longest, n_tags))
+    spans, probabilities = np.empty((256, 3), np.int64), np.empty((256, 1))
+    log_z = np.zeros(len(lengths))
+    found, stop = 0, 0
+    for b in range(len(lengths)):
+        n = lengths[b]
+        if n == 0:
+            continue
+        begin, stop = stop, stop + n
+        emissions, highest = scores[begin:stop], tops[begin:stop]
+        weights, may = relative[begin:stop], allowed[begin:stop]
+        sweep(emissions, highest, weights, may, start, forth, alpha)
+        log_z[b] = log_partition(alpha, n, end)
+        if not np.isfinite(log_z[b]):
+            continue
+        sweep(emissions, highest, weights, may, end, back, gamma)
+        for t in range(n):
+            for j in range(n_tags):
+                marginals[t, j] = 0.0
+            add_marginals(1.0, t, emissions, alpha, gamma, log_z[b], marginals[t])
+        first = found
+        spans, found = _add_possible(marginals, n, least - _ROUNDING, spans, found)
+        if len(probabilities) < len(spans):
+            probabilities = _longer(probabilities, len(spans))
+        for m in range(first, found):
+            probabilities[m, 0] = _probability(
+                spans[m], emissions, highest, weights, marginals, alpha, gamma, log_z[b], forth
+            )
+            spans[m, 0] += begin
+            spans[m, 1] += begin
+    return spans[:found], probabilities[:found], log_z
+
+
+@njit(cache=True, nogil=True)
+def _add_possible(marginals, length, least, spans, found):
+    """Add the spans of one sentence all of whose tags are likely; the spans and their number."""
+    for t in range(length):
+        if 1.0 - marginals[t, 0] < least:
+            continue
+        for k in range(marginals.shape[1] // 4):
+            if len(spans) < found + length:
+                spans = _longer(spans, 2 * (found + length))
+            if marginals[t, 4 * k + _SINGLE] >= least:
+                spans[found, 0], spans[found, 1], spans[found, 2] = t, t + 1, k
+                found += 1
+            if marginals[t, 4 * k + _BEGIN] >= least:
+                for u in range(t + 1, length):
+                    if marginals[u, 4 * k + _LAST] >= least:
+                        spans[found, 0], spans[found, 1], spans[found, 2] = t, u + 1, k
+                        found += 1
+                    if marginals[u, 4 * k + _INSIDE] < least:
+                        break
+    return spans, found
+
+
+@njit(cache=True, nogil=True)
+def _probability(span, scores, tops, relative, marginals, alpha, gamma, log_z, moves):
+    """The share that the paths through a span have in the weight of all paths."""
+    first, last, k = span[0], span[1] - 1, span[2]
+    if first == last:
+        return marginals[first, 4 * k + _SINGLE]
+    tag, inside, end = 4 * k + _BEGIN, 4 * k + _INSIDE, 4 * k + _LAST
+    log_p = log_weight(alpha, first, tag) - log_z
+    for t in range(first + 1, last):
+        # The rounded weights that the messages are made of, so that what is certain comes out as 1.
+        weight = relative[t, inside]
+        emission = tops[t] + np.log(weight) if weight > 0.0 else scores[t, inside]
+        log_p += moves.log[tag, inside] + emission
+        tag = inside
+    return np.exp(log_p + moves.log[tag, end] + log_weight(gamma, last, end))
+
+
+@njit(cache=True, nogil=True)
+def _longer(rows, size):
+    longer = np.empty((size, rows.shape[1]), rows.dtype)
+    for m in range(len(rows)):
+        for column in range(rows.shape[1]):
+            longer[m, column] = rows[m, column]
+    return longer
+
+
+def choose_apart(starts: Ints, ends: Ints, gains: Floats) -> Ints:
+    order = np.argsort(ends, kind="stable")
+    order = order[gains[order] >= 0]
+    before = np.searchsorted(ends[order], starts[order], side="right")
+    return order[_choose(before, to_float64(gains[order]))]
+
+
+@njit(cache=True, nogil=True)
+def _choose(before, gains):
+    """before ((M,) int64): how many of the spans, in the order of their ends, end before each."""
+    n = len(gains)
+    gain, size = np.zeros(n + 1), np.zeros(n + 1, np.int64)  # of the best of the first n spans
+    for i in range(n):
+        with_it, more = gain[before[i]] + gains[i], size[before[i]] + 1
+        better = with_it > gain[i] or (with_it == gain[i] and more > size[i])
+        gain[i + 1] = with_it if better else gain[i]
+        size[i + 1] = more if better else size[i]
+    left = size[n]
+    chosen = np.empty(left, np.int64)
+    while n:
+        n -= 1
+        if gain[n + 1] != gain[n] or size[n + 1] != size[n]:
+            left -= 1
+            chosen[left] = n
+            n = before[n]
+    return chosen
