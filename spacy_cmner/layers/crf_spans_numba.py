@@ -1,8 +1,7 @@
 """What ``crf_spans.py`` computes, for NumPy arrays and compiled by numba.
 
-The messages of forward–backward stay relative weights: a logarithm is taken only where an entity
-may begin, go on and end, and the probabilities of tags are worked out only for characters that may
-belong to one.
+The messages of forward–backward stay relative weights: a logarithm is taken only of those that the
+probability of an entity is made of.
 
 Functions mirror ``crf_spans.py``, which documents the arguments.
 """
