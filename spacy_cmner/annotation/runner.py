@@ -106,17 +106,36 @@ def annotate(
                 yield from batch
         return
 
-    waiting: deque[tuple[int, Item]] = deque()
-
-    def texts() -> Iterator[tuple[str, int]]:
-        for place, item in enumerate(items):
-            waiting.append((place, item))
-            # a bad record goes through as an empty text, so that few items wait at a time
-            yield (item.text if isinstance(item, SourceRecord) else ""), place
-
     errors = _Errors()
     usual = nlp.default_error_handler
     _set_error_handler(nlp, errors)
+    unread = enumerate(items)
+    try:
+        while (yield from _annotate_stream(nlp, unread, batch_size, errors)):
+            pass
+    finally:
+        _set_error_handler(nlp, usual)
+
+
+def _annotate_stream(
+    nlp: Language, unread: Iterator[tuple[int, Item]], batch_size: int | None, errors: "_Errors"
+) -> Generator[Item, None, bool]:
+    """Annotate until all is read or a component breaks off; returns whether the latter happened."""
+    waiting: deque[tuple[int, Item]] = deque()
+    reading = False
+
+    def texts() -> Iterator[tuple[str, int]]:
+        nonlocal reading
+        reading = True
+        for place, item in unread:
+            reading = False
+            waiting.append((place, item))
+            # a bad record goes through as an empty text, so that few items wait at a time
+            yield (item.text if isinstance(item, SourceRecord) else ""), place
+            reading = True
+        reading = False
+
+    broken_off = False
     try:
         docs = nlp.pipe(texts(), as_tuples=True, batch_size=batch_size)
         with closing(cast(Generator, docs)):
@@ -124,15 +143,18 @@ def annotate(
                 while waiting[0][0] < place:
                     yield _annotate_alone(nlp, waiting.popleft()[1], errors)
                 yield with_entities(waiting.popleft()[1], doc)
-        for _, item in waiting:
-            yield _annotate_alone(nlp, item, errors)
-    finally:
-        _set_error_handler(nlp, usual)
+    except Exception as error:
+        if reading or not waiting or isinstance(error, CmnerError):
+            raise
+        broken_off = True
+    for _, item in waiting:
+        yield _annotate_alone(nlp, item, errors)
+    return broken_off
 
 
 def _set_error_handler(nlp: Language, handler: Any) -> None:
     """As ``nlp.set_error_handler``, which breaks off at a parser or ner of spaCy: these cannot hold
-    a handler, so an error of theirs is raised."""
+    a handler, so an error of theirs is raised and ends ``nlp.pipe``."""
     nlp.default_error_handler = handler
     for _, pipe in nlp.components:
         with suppress(AttributeError):
@@ -222,7 +244,10 @@ def _annotate_alone(nlp: Language, item: Item, errors: _Errors) -> Item:
     if isinstance(item, BadRecord):
         return item
     errors.kept.clear()
-    doc = nlp(item.text)
+    try:
+        doc = nlp(item.text)
+    except Exception as error:  # noqa: BLE001 – whatever a component may raise
+        errors(None, None, item, error)
     if not errors.kept:
         return with_entities(item, doc)
     problem = f"{type(errors.kept[0]).__name__}: {errors.kept[0]}"

@@ -17,7 +17,8 @@ from spacy.tokens import DocBin
 from spacy.util import make_tempdir
 from spacy.vocab import Vocab
 
-from spacy_cmner.annotation.runner import annotate_corpus, beside, fingerprint
+from spacy_cmner.annotation.items import SourceRecord
+from spacy_cmner.annotation.runner import annotate, annotate_corpus, beside, fingerprint
 from spacy_cmner.annotation.sources import Layout, Source
 from spacy_cmner.data.brat import read_brat
 from spacy_cmner.data.corpus import read_docbin
@@ -246,6 +247,40 @@ def test_a_pipeline_with_components_of_spacy_that_hold_no_error_handler(tmp_path
     annotate_corpus(nlp, Source(source), out, n_process=n_process, batch_size=3)
     assert [row["text"] for row in read_rows(out)] == ["一", "二"]
     assert [row["number"] for row in read_rows(beside(out, "errors.jsonl"))] == [2]
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 3, 100])
+def test_a_component_that_breaks_off_is_called_again(tmp_path, batch_size):
+    nlp = spacy.blank("zh", config=tiny.CHARACTERS)
+    nlp.add_pipe("ner").add_label("sym")
+    nlp.initialize()
+    tok2vec = nlp.get_pipe("ner").model.get_ref("tok2vec")
+    forward = tok2vec._func
+
+    def fails_on_x(model, docs, is_train):
+        if any("x" in doc.text for doc in docs):
+            raise RuntimeError("an x")
+        return forward(model, docs, is_train)
+
+    tok2vec._func = fails_on_x
+    texts = ["一", "x", "二", "三", "x", "x", "四"]
+    source = write_texts(tmp_path / "in.jsonl", texts)
+    out = tmp_path / "out.jsonl"
+    annotate_corpus(nlp, Source(source), out, batch_size=batch_size)
+    assert [row["text"] for row in read_rows(out)] == ["一", "二", "三", "四"]
+    errors = read_rows(beside(out, "errors.jsonl"))
+    assert [row["number"] for row in errors] == [2, 5, 6]
+    assert all("RuntimeError: an x" in row["reason"] for row in errors)
+
+
+@pytest.mark.parametrize("batch_size", [1, 3])
+def test_a_source_that_breaks_off_ends_the_run(nlp, batch_size):
+    def items():
+        yield SourceRecord("头痛")
+        raise OSError("gone")
+
+    with pytest.raises(OSError, match="gone"):
+        list(annotate(nlp, items(), batch_size=batch_size))
 
 
 def test_a_fault_of_the_pipeline_is_no_bad_record(tmp_path):
