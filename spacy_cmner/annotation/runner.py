@@ -122,18 +122,17 @@ def _annotate_stream(
 ) -> Generator[Item, None, bool]:
     """Annotate until all is read or a component breaks off; returns whether the latter happened."""
     waiting: deque[tuple[int, Item]] = deque()
-    reading = False
+    of_the_source: list[Exception] = []
 
     def texts() -> Iterator[tuple[str, int]]:
-        nonlocal reading
-        reading = True
-        for place, item in unread:
-            reading = False
-            waiting.append((place, item))
-            # a bad record goes through as an empty text, so that few items wait at a time
-            yield (item.text if isinstance(item, SourceRecord) else ""), place
-            reading = True
-        reading = False
+        try:
+            for place, item in unread:
+                waiting.append((place, item))
+                # a bad record goes through as an empty text, so that few items wait at a time
+                yield (item.text if isinstance(item, SourceRecord) else ""), place
+        except Exception as error:
+            of_the_source.append(error)
+            raise
 
     broken_off = False
     try:
@@ -144,7 +143,7 @@ def _annotate_stream(
                     yield _annotate_alone(nlp, waiting.popleft()[1], errors)
                 yield with_entities(waiting.popleft()[1], doc)
     except Exception as error:
-        if reading or not waiting or isinstance(error, CmnerError):
+        if of_the_source or not waiting or isinstance(error, CmnerError):
             raise
         broken_off = True
     for _, item in waiting:

@@ -255,7 +255,8 @@ def crf_log_partition(
     Arguments and errors as ``crf_loss``; without ``allowed`` all tags are.
     RETURNS (Array): (B,) float64, 0 for an empty sentence, which has one path: the empty one.
     """
-    return _posterior(emissions, lengths, transitions, start, end, masks, allowed).log_z
+    sizes = check_lengths(emissions, lengths, allowed, transitions)
+    return _posterior(emissions, sizes, transitions, start, end, masks, allowed).log_z
 
 
 def crf_span_scores(
@@ -278,7 +279,7 @@ def crf_span_scores(
     """
     sizes = check_lengths(emissions, lengths, allowed, transitions)
     paths = scheme.span_paths(sizes, spans)
-    posterior = _posterior(emissions, lengths, transitions, start, end, scheme.masks, allowed)
+    posterior = _posterior(emissions, sizes, transitions, start, end, scheme.masks, allowed)
     return _backend(emissions).path_probabilities(emissions, transitions, posterior, paths, allowed)
 
 
@@ -333,14 +334,13 @@ def crf_kbest(
 
 def _posterior(
     emissions: Array,
-    lengths: Array,
+    sizes: npt.NDArray[np.int64],
     transitions: Array,
     start: Array,
     end: Array,
     masks: TagMasks,
     allowed: Array | None,
 ) -> Posterior[Array]:
-    sizes = check_lengths(emissions, lengths, allowed, transitions)
     posterior = _backend(emissions).posterior(
         emissions, sizes, transitions, start, end, masks, allowed
     )

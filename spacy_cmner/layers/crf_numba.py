@@ -82,12 +82,8 @@ def loss(
     end: npt.NDArray,
     masks: TagMasks,
 ) -> tuple[Floats, npt.NDArray, npt.NDArray, npt.NDArray, npt.NDArray]:
-    losses, *gradients = _loss(
-        *relative_weights(to_float64(emissions)),
-        lengths,
-        np.ascontiguousarray(allowed),
-        *ends_and_moves(transitions, start, end, masks),
-    )
+    scores = to_float64(emissions)
+    losses, *gradients = _loss(*prepare(scores, lengths, transitions, start, end, masks, allowed))
     inputs = (emissions, transitions, start, end)
     d_emissions, d_transitions, d_start, d_end = (
         gradient.astype(array.dtype, copy=False)
@@ -105,14 +101,9 @@ def posterior(
     masks: TagMasks,
     allowed: Bools | None,
 ) -> Posterior[npt.NDArray]:
-    return Posterior(
-        *_forward_backward(
-            *relative_weights(to_float64(emissions)),
-            lengths,
-            all_allowed(emissions, allowed),
-            *ends_and_moves(transitions, start, end, masks),
-        )
-    )
+    scores = to_float64(emissions)
+    prepared = prepare(scores, lengths, transitions, start, end, masks, allowed)
+    return Posterior(*_forward_backward(*prepared))
 
 
 def path_probabilities(
@@ -147,11 +138,11 @@ def decode(
     return _viterbi(
         to_float64(emissions),
         lengths,
-        all_allowed(emissions, allowed),
+        _all_allowed(emissions, allowed),
         moves,
         moves.log[np.ix_(moves.sources, moves.targets)].T.copy(),
-        masked(start, masks.start),
-        masked(end, masks.end),
+        _masked(start, masks.start),
+        _masked(end, masks.end),
     )
 
 
@@ -165,14 +156,36 @@ def kbest(
     k: int,
     allowed: Bools | None,
 ) -> list[tuple[npt.NDArray[np.int32], Floats]]:
-    scores = np.where(all_allowed(emissions, allowed), to_float64(emissions), -np.inf)
-    moves = masked(transitions, masks.transition)
-    first, last = masked(start, masks.start), masked(end, masks.end)
+    scores = np.where(_all_allowed(emissions, allowed), to_float64(emissions), -np.inf)
+    moves = _masked(transitions, masks.transition)
+    first, last = _masked(start, masks.start), _masked(end, masks.end)
     sentences = np.split(scores, np.cumsum(lengths))[:-1]
     return [_kbest(sentence, moves, first, last, k) for sentence in sentences]
 
 
-def relative_weights(emissions: npt.NDArray) -> tuple[Floats, Floats, Floats]:
+def prepare(
+    emissions: npt.NDArray,
+    lengths: Ints,
+    transitions: npt.NDArray,
+    start: npt.NDArray,
+    end: npt.NDArray,
+    masks: TagMasks,
+    allowed: Bools | None,
+) -> tuple[Floats, Floats, Floats, Ints, Bools, Floats, Floats, Moves, Moves]:
+    """What forward–backward takes: ``_relative_weights``, lengths, allowed tags, scores of the
+    first and of the last tag, and of moves along a sentence and back."""
+    return (
+        *_relative_weights(emissions),
+        lengths,
+        _all_allowed(emissions, allowed),
+        _masked(start, masks.start),
+        _masked(end, masks.end),
+        _moves(transitions, masks.transition),
+        _moves(transitions, masks.transition, backward=True),
+    )
+
+
+def _relative_weights(emissions: npt.NDArray) -> tuple[Floats, Floats, Floats]:
     """The scores, the largest of each row, and exp(score - largest).
 
     Exponentials are taken in the type of the scores: of float32 they are as precise as these are,
@@ -191,23 +204,11 @@ def to_float64(array: npt.NDArray) -> Floats:
     return np.ascontiguousarray(array, dtype=np.float64)
 
 
-def ends_and_moves(
-    transitions: npt.NDArray, start: npt.NDArray, end: npt.NDArray, masks: TagMasks
-) -> tuple[Floats, Floats, Moves, Moves]:
-    """Scores of the first and of the last tag, and of moves along a sentence and back."""
-    return (
-        masked(start, masks.start),
-        masked(end, masks.end),
-        _moves(transitions, masks.transition),
-        _moves(transitions, masks.transition, backward=True),
-    )
-
-
 def _moves(transitions: npt.NDArray, mask: Bools, backward: bool = False) -> Moves:
     """Prepare ``Moves`` from raw scores and the mask of legal ones."""
     if backward:
         transitions, mask = transitions.T, mask.T
-    log = masked(transitions, mask)
+    log = _masked(transitions, mask)
     peak = float(log.max())
     sources, targets = np.flatnonzero(mask[:, 0]), np.flatnonzero(mask[0])
     with np.errstate(invalid="ignore"):  # not finite: reported by the caller
@@ -217,11 +218,11 @@ def _moves(transitions: npt.NDArray, mask: Bools, backward: bool = False) -> Mov
     return Moves(log, relative, peak, sources, targets, block, others, backward)
 
 
-def masked(scores: npt.NDArray, mask: Bools) -> Floats:
+def _masked(scores: npt.NDArray, mask: Bools) -> Floats:
     return np.where(mask, to_float64(scores), -np.inf)
 
 
-def all_allowed(emissions: npt.NDArray, allowed: Bools | None) -> Bools:
+def _all_allowed(emissions: npt.NDArray, allowed: Bools | None) -> Bools:
     if allowed is None:
         return np.ones(emissions.shape, dtype=np.bool_)
     return np.ascontiguousarray(allowed)

@@ -17,12 +17,10 @@ from .crf_numba import (
     Floats,
     Ints,
     add_marginals,
-    all_allowed,
     empty_messages,
-    ends_and_moves,
     log_partition,
     log_weight,
-    relative_weights,
+    prepare,
     sweep,
     to_float64,
 )
@@ -61,13 +59,8 @@ def likely_spans(
 
     No entity is more probable than any of its tags.
     """
-    spans, probabilities, log_z = _likely_spans(
-        *relative_weights(emissions),
-        lengths,
-        all_allowed(emissions, allowed),
-        *ends_and_moves(transitions, start, end, masks),
-        threshold,
-    )
+    prepared = prepare(emissions, lengths, transitions, start, end, masks, allowed)
+    spans, probabilities, log_z = _likely_spans(*prepared, threshold)
     starts, ends, labels = np.ascontiguousarray(spans.T)
     return LikelySpans(starts, ends, labels, np.minimum(probabilities[:, 0], 1.0)), log_z
 

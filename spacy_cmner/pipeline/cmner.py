@@ -154,7 +154,7 @@ class ChineseMedicalNER(TrainablePipe):
         memory however long the documents are.
     decoding (str): viterbi takes the entities of the most probable tag sequence; marginal those
         that are probable each and exceed ``threshold`` by the most in sum (``layers.crf_spans``),
-        which finds more of them where the model is unsure; on the CPU, also of a GPU model.
+        which finds more of them where the model is unsure, and is computed on the CPU.
     scores (bool): whether entities get their probability, as ``span._.cmner_score`` and in
         ``doc.spans["cmner"].attrs["scores"]``.
     threshold (float): entities of a lower probability are left out. With marginal decoding it is
