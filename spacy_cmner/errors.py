@@ -478,6 +478,7 @@ class Messages:
         "Two systems with {a} and {b} documents cannot be compared with {samples} samples. Count "
         "both on the same documents, and draw at least one sample."
     )
+    CM509 = Message("{path} is a pipeline that is read here. Give another folder to write to.")
     CM515 = Message(
         "No entity has a score to calibrate. Give a pipeline with a cmner component that finds "
         "entities in these texts."

@@ -1,6 +1,6 @@
 """What the commands share."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -62,3 +62,13 @@ def load_pipeline(model: str | Path) -> Language:
     except _UNLOADABLE as error:
         reason = f"{type(error).__name__}: {error}"
         raise Messages.CM505.error(model=model, reason=reason) from error
+
+
+def save_pipeline(nlp: Language, out: Path, sources: Iterable[Language]) -> None:
+    """Write a pipeline that was made of others.
+
+    RAISES: CM509 instead of writing it over one of them, which could no longer be trained.
+    """
+    if any(source.path and source.path.resolve() == out.resolve() for source in sources):
+        raise Messages.CM509.error(path=out)
+    nlp.to_disk(out)

@@ -11,7 +11,7 @@ from wasabi import msg
 
 from spacy_cmner.analysis.gold import entities_of
 from spacy_cmner.cli import cmner_cli
-from spacy_cmner.cli._util import PipelineArgument, errors_shown, load_pipeline
+from spacy_cmner.cli._util import PipelineArgument, errors_shown, load_pipeline, save_pipeline
 from spacy_cmner.data.corpus import load_docbin
 from spacy_cmner.models.compile import Runtime, compile_pipeline
 from spacy_cmner.models.storage import Precision
@@ -37,7 +37,7 @@ def compile_command(
     with errors_shown():
         nlp = load_pipeline(model)
         compiled = compile_pipeline(nlp, precision=precision, runtime=runtime)
-    compiled.to_disk(out)
+        save_pipeline(compiled, out, [nlp])
     msg.good(f"{out}: {folder_size(out):.1f} MB, {model} has {folder_size(nlp.path):.1f} MB")
     if data is not None:
         gold = list(load_docbin(data).get_docs(nlp.vocab))

@@ -7,7 +7,7 @@ import typer
 from wasabi import msg
 
 from spacy_cmner.cli import cmner_cli
-from spacy_cmner.cli._util import errors_shown, load_pipeline
+from spacy_cmner.cli._util import errors_shown, load_pipeline, save_pipeline
 from spacy_cmner.models.ensemble import join_pipelines
 
 
@@ -21,6 +21,6 @@ def join_command(
 ) -> None:
     """Make one recogniser of several, by the mean of their scores."""
     with errors_shown():
-        joined = join_pipelines([load_pipeline(model) for model in models], name)
-    joined.to_disk(out)
+        pipelines = [load_pipeline(model) for model in models]
+        save_pipeline(join_pipelines(pipelines, name), out, pipelines)
     msg.good(f"{out}: {len(models)} recognisers as one")

@@ -39,6 +39,14 @@ def test_compiling_twice_is_refused(source, tmp_path):
     assert not (tmp_path / "twice").exists()
 
 
+def test_the_trained_pipeline_is_not_written_over(source):
+    before = {path: path.read_bytes() for path in source.rglob("*") if path.is_file()}
+    result = run(source, source / "cmner" / "..")
+    assert result.exit_code == 1
+    assert "CM509" in result.stdout + result.stderr
+    assert {path: path.read_bytes() for path in source.rglob("*") if path.is_file()} == before
+
+
 def test_a_compiled_pipeline_can_still_move_to_onnx(source, tmp_path):
     assert run(source, tmp_path / "once").exit_code == 0
     result = run(tmp_path / "once", tmp_path / "onnx", "--runtime", "onnx")

@@ -152,3 +152,6 @@ def test_the_command(trained, other, tmp_path):
     result = CliRunner().invoke(cmner_cli, ["join", models[0], "--out", str(tmp_path / "c")])
     assert result.exit_code == 1 and "CM327" in result.output
     assert not (tmp_path / "c").exists()
+    result = CliRunner().invoke(cmner_cli, ["join", *models, "--out", models[1]])
+    assert result.exit_code == 1 and "CM509" in result.output
+    assert tiny.entities(spacy.load(models[1])(text)) == tiny.entities(other(text))
