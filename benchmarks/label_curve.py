@@ -14,6 +14,9 @@ fraction, whose labels are not read, or of --texts-from. Strings that it finds r
 second term list ("soft, further texts"). With --students M another model is trained on M of these
 texts, as annotated with this list, and the labelled ones ("self-training").
 
+With --members N the model has N - 1 others with further seeds beside it, and all are joined as one
+("joined"). That one then annotates the further texts, and the student is joined with the others.
+
 --model scores a pipeline that is trained already, and what needs no other training; with --map also
 one of other types, for use across domains.
 """
@@ -37,6 +40,7 @@ from spacy_cmner.analysis.gold import Gold, GoldText, entities_of
 from spacy_cmner.analysis.plots import create_figure
 from spacy_cmner.data.corpus import load_docbin, subsample
 from spacy_cmner.models.compile import compile_pipeline, find_compilable
+from spacy_cmner.models.ensemble import join_pipelines
 from spacy_cmner.pipeline.dictionary import Dictionary
 from spacy_cmner.pipeline.source import MODEL, add_source
 from spacy_cmner.pipeline.term_lists import Term, read_terms
@@ -72,6 +76,7 @@ def main() -> None:
     parser.add_argument("--texts", type=int, default=0, help="further texts, without labels")
     parser.add_argument("--texts-from", type=Path, help="a .txt file of them, one a line")
     parser.add_argument("--students", type=int, default=0, help="how many of them to train on")
+    parser.add_argument("--members", type=int, default=1, help="models to join")
     parser.add_argument("--hidden-width", type=int, default=256)
     parser.add_argument("--model", help="a trained pipeline, instead of training any")
     parser.add_argument("--map", nargs="*", default=[], help="its types as those here: sym=Symptom")
@@ -102,8 +107,13 @@ def main() -> None:
         point = Point(args.out / f"{fraction:g}", settings, chosen, dev)
         model = args.model or point.train("model")
         point.measure(model, types)
+        members = [point.train(f"model-{i}", seed=args.seed + i) for i in range(1, args.members)]
+        if members:
+            model = point.measure_joined("joined", [model, *members])
         if args.texts:
-            point.measure_further(model, others[: args.texts], args.students)
+            student = point.measure_further(model, others[: args.texts], args.students)
+            if student and members:
+                point.measure_joined("self-training, joined", [student, *members])
         if not args.model:
             point.measure_learned()
     report(args.out)
@@ -210,10 +220,19 @@ class Point:
             add_dictionary(nlp, path.stem, listed, target=HITS, before="cmner", match="all")
         self.score("soft, learned", nlp)
 
-    def measure_further(self, model: str, texts: list[str], students: int) -> None:
+    def measure_joined(self, system: str, models: list[str]) -> str:
+        """Score several models as one. RETURNS (str): its folder."""
+        folder = self.folder / system
+        if not folder.exists():
+            join_pipelines([load_model(model) for model in models]).to_disk(folder)
+        self.score(system, self.load(str(folder)))
+        return str(folder)
+
+    def measure_further(self, model: str, texts: list[str], students: int) -> str | None:
         """Score what further texts give, annotated by the model itself.
 
         students (int): how many of them to train on; 0: none.
+        RETURNS (Optional[str]): the folder of the student.
         """
         gold = [text for _, text in self.texts]
         found = []
@@ -225,14 +244,16 @@ class Point:
         print(f"{len(terms)} terms of further texts", flush=True)
         teacher = self.with_evidence(model, terms, scores=True)
         self.score("soft, further texts", teacher)
-        if students:
-            docs = [
-                annotate_again(Vocab(), doc, min_score=TRUSTED)
-                for doc in compiled(teacher).pipe(texts[:students])
-            ]
-            student = self.train("self-training", extra=docs)
-            self.score("self-training", self.load(student))
-            self.score("self-training, soft", self.with_evidence(student, terms))
+        if not students:
+            return None
+        docs = [
+            annotate_again(Vocab(), doc, min_score=TRUSTED)
+            for doc in compiled(teacher).pipe(texts[:students])
+        ]
+        student = self.train("self-training", extra=docs)
+        self.score("self-training", self.load(student))
+        self.score("self-training, soft", self.with_evidence(student, terms))
+        return student
 
     def load(self, model: str, **settings: Any) -> Language:
         """A trained pipeline, with settings of its recogniser."""
@@ -248,12 +269,20 @@ class Point:
         add_dictionary(nlp, "terms", terms, target=HITS, before="cmner")
         return nlp
 
-    def train(self, name: str, *, with_hits: bool = False, extra: Sequence[Doc] = ()) -> str:
+    def train(
+        self,
+        name: str,
+        *,
+        with_hits: bool = False,
+        extra: Sequence[Doc] = (),
+        seed: int | None = None,
+    ) -> str:
         """Train a model and save it. RETURNS (str): its folder."""
+        seed = self.settings.seed if seed is None else seed
         folder = self.folder / name
         if folder.exists():
             return str(folder)
-        fix_random_seed(self.settings.seed)
+        fix_random_seed(seed)
         nlp = self.build(with_hits)
         docs = [*(doc for doc, _ in self.texts), *extra]
         hits = self.find_hits() if with_hits else [[] for _ in docs]
@@ -264,7 +293,7 @@ class Point:
             predicted.spans[HITS] = [Span(predicted, *hit) for hit in found]
             examples.append(Example(predicted, doc))
         optimizer = nlp.initialize(lambda: examples)
-        order = random.Random(self.settings.seed)
+        order = random.Random(seed)
         for epoch in range(self.settings.epochs):
             losses: dict[str, float] = {}
             order.shuffle(examples)

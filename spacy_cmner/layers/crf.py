@@ -196,7 +196,7 @@ class TagScheme:
             length = int(last[misplaced[0]])
             raise Messages.CM303.error(start=start, end=end, label=label, length=length)
         sizes = (ends - starts)[:, None]  # (M, 1)
-        columns = np.arange(sizes.max(initial=1))
+        columns = np.arange(np.max(sizes, initial=1))
         places = np.where(columns >= sizes - 1, 2, np.minimum(columns, 1))  # B 0, I 1, E 2
         places[sizes[:, 0] == 1] = 3  # S
         positions = np.minimum(starts[:, None] + columns, ends[:, None] - 1)
@@ -380,8 +380,9 @@ def require_finite(scores: Array, emissions: Array, sizes: npt.NDArray[np.int64]
 
     Called once the scores are there, as looking at a tensor waits for its device.
     """
-    if len(emissions) and not abs(emissions).max() < float("inf"):  # the maximum keeps NaN
-        spoilt = int((~(abs(emissions) < float("inf"))).nonzero()[0][0])
+    usable = abs(emissions) < float("inf")
+    if not usable.all():
+        spoilt = int((~usable).nonzero()[0][0])
         sentence = int(np.searchsorted(np.cumsum(sizes), spoilt, side="right"))
         raise Messages.CM307.error(sentence=sentence, character=spoilt)
     finite = abs(scores) < float("inf")

@@ -209,7 +209,7 @@ def _moves(transitions: npt.NDArray, mask: Bools, backward: bool = False) -> Mov
     if backward:
         transitions, mask = transitions.T, mask.T
     log = _masked(transitions, mask)
-    peak = float(log.max())
+    peak = float(np.max(log))
     sources, targets = np.flatnonzero(mask[:, 0]), np.flatnonzero(mask[0])
     with np.errstate(invalid="ignore"):  # not finite: reported by the caller
         relative = np.exp(log - peak)

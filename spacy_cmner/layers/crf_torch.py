@@ -211,7 +211,7 @@ def _layout(lengths: npt.NDArray[np.int64], device: torch.device) -> Layout:
     positions = np.arange(total)
     last = np.maximum(ends - 1, 0)
     first = np.minimum(begins, max(total - 1, 0))
-    time = np.arange(lengths.max(initial=0))[:, None]
+    time = np.arange(np.max(lengths, initial=0))[:, None]
     padded = np.stack([np.minimum(first + time, last), np.maximum(last - time, first)])
 
     def on_device(array: npt.NDArray) -> Tensor:
