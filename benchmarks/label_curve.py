@@ -55,6 +55,7 @@ HITS = "hits"
 FOLDS = 5
 EPOCHS = {0.01: 40, 0.05: 20, 0.1: 12, 0.25: 8, 1.0: 5}
 SURE = 0.8  # precision of a term that is taken for a constraint
+EVEN = 0.5  # precision of a term that may stand beside the model's entities
 USEFUL = 0.3  # precision of a term that is worth a hint
 LIKELY = 0.5  # probability of an entity that counts for a term of further texts
 CONSISTENT = 0.4  # precision of such a term
@@ -195,11 +196,12 @@ class Point:
         if types:
             alone.add_pipe("map_types", config={"types": types})
         self.score("model", alone)
+        even = self.find_terms(EVEN)
         for policy in POLICIES:
             merged = self.load(model)
             if types:
                 merged.add_pipe("map_types", config={"types": types})
-            add_dictionary(merged, "terms", self.terms, target="dictionary")
+            add_dictionary(merged, "terms", even, target="dictionary")
             merged.add_pipe("cmner_merge", config={"policy": policy})
             self.score(f"merge, {policy}", merged)
         if types:
