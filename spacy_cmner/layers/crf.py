@@ -16,9 +16,8 @@ Random Fields Using Incomplete Annotations, section 3.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from types import ModuleType
-from typing import TYPE_CHECKING, Generic, NamedTuple, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -61,19 +60,8 @@ class SpanPaths(NamedTuple):
     valid: Bools
 
 
-@dataclass(frozen=True)
-class Posterior(Generic[Array]):
-    """The messages of forward–backward over a batch.
-
-    alpha ((N, T) float64): log of the summed weight of the paths that come to a tag from the start
-        of its sentence, the tag's own emission included.
-    gamma ((N, T) float64): the same from the end.
-    log_z ((B,) float64): log of the summed weight of all paths of a sentence.
-    """
-
-    alpha: Array
-    gamma: Array
-    log_z: Array
+_NONE = np.zeros((0, 1), np.int64)
+NO_PATHS = SpanPaths(_NONE[:, 0], _NONE, _NONE, _NONE.astype(np.bool_))
 
 
 class TagScheme:
@@ -256,7 +244,9 @@ def crf_log_partition(
     RETURNS (Array): (B,) float64, 0 for an empty sentence, which has one path: the empty one.
     """
     sizes = check_lengths(emissions, lengths, allowed, transitions)
-    return _posterior(emissions, sizes, transitions, start, end, masks, allowed).log_z
+    arrays = emissions, sizes, transitions, start, end
+    _, log_z = _probabilities(*arrays, masks, NO_PATHS, allowed)
+    return log_z
 
 
 def crf_span_scores(
@@ -274,13 +264,15 @@ def crf_span_scores(
     scheme (TagScheme): the scheme that the labels of the spans belong to.
     spans (Sequence[Span]): in packed positions, as ``scheme.decode`` gives for a packed batch.
     Other arguments as ``crf_log_partition``.
-    RETURNS (Array): (M,) float64, one probability a span.
+    RETURNS (Array): (M,) float64, one probability a span, exact but for the rounding of the
+        emissions' type.
     RAISES: CM302 and CM303 for spans that cannot be, the others as ``crf_loss``.
     """
     sizes = check_lengths(emissions, lengths, allowed, transitions)
     paths = scheme.span_paths(sizes, spans)
-    posterior = _posterior(emissions, sizes, transitions, start, end, scheme.masks, allowed)
-    return _backend(emissions).path_probabilities(emissions, transitions, posterior, paths, allowed)
+    arrays = emissions, sizes, transitions, start, end
+    probabilities, _ = _probabilities(*arrays, scheme.masks, paths, allowed)
+    return probabilities
 
 
 def crf_decode(
@@ -332,20 +324,22 @@ def crf_kbest(
     return result
 
 
-def _posterior(
+def _probabilities(
     emissions: Array,
     sizes: npt.NDArray[np.int64],
     transitions: Array,
     start: Array,
     end: Array,
     masks: TagMasks,
+    paths: SpanPaths,
     allowed: Array | None,
-) -> Posterior[Array]:
-    posterior = _backend(emissions).posterior(
-        emissions, sizes, transitions, start, end, masks, allowed
+) -> tuple[Array, Array]:
+    """The probabilities of spans (M,), and log Z of the sentences (B,)."""
+    probabilities, log_z = _backend(emissions).path_probabilities(
+        emissions, sizes, transitions, start, end, masks, paths, allowed
     )
-    require_finite(posterior.log_z, emissions, sizes)
-    return posterior
+    require_finite(log_z, emissions, sizes)
+    return probabilities, log_z
 
 
 def _backend(emissions: Array) -> ModuleType:

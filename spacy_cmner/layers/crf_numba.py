@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from .crf import Bools, Posterior, SpanPaths, TagMasks
+from .crf import Bools, SpanPaths, TagMasks
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -25,6 +25,9 @@ _TRUSTED_SUM = 1e-280
 _TRUSTED_EXPONENT = 600.0
 # exp of less is subnormal in float32.
 _LOWEST_FLOAT32_EXPONENT = -87.0
+
+# Where the tags of label k stand.
+BEGIN, INSIDE, LAST, SINGLE = 1, 2, 3, 4  # + 4 k
 
 
 class Moves(NamedTuple):
@@ -92,37 +95,23 @@ def loss(
     return losses, d_emissions, d_transitions, d_start, d_end
 
 
-def posterior(
+def path_probabilities(
     emissions: npt.NDArray,
     lengths: Ints,
     transitions: npt.NDArray,
     start: npt.NDArray,
     end: npt.NDArray,
     masks: TagMasks,
-    allowed: Bools | None,
-) -> Posterior[npt.NDArray]:
-    scores = to_float64(emissions)
-    prepared = prepare(scores, lengths, transitions, start, end, masks, allowed)
-    return Posterior(*_forward_backward(*prepared))
-
-
-def path_probabilities(
-    emissions: npt.NDArray,
-    transitions: npt.NDArray,
-    messages: Posterior[npt.NDArray],
     paths: SpanPaths,
     allowed: Bools | None,
-) -> Floats:
-    sentences, positions, tags, valid = paths
-    steps = to_float64(emissions)[positions[:, 1:], tags[:, 1:]]
-    steps += transitions[tags[:, :-1], tags[:, 1:]]
-    if allowed is not None:
-        steps[~allowed[positions[:, 1:], tags[:, 1:]]] = -np.inf
-    inner = np.where(valid[:, 1:], steps, 0.0).sum(axis=1)
-    last = (positions[:, -1], tags[:, -1])
-    log_p = messages.alpha[positions[:, 0], tags[:, 0]] + inner
-    log_p += messages.gamma[last] - emissions[last] - messages.log_z[sentences]
-    return np.exp(log_p)
+) -> tuple[Floats, Floats]:
+    prepared = prepare(emissions, lengths, transitions, start, end, masks, allowed)
+    order = np.argsort(paths.sentences, kind="stable")
+    labels = (paths.tags[order, 0] - BEGIN) // 4
+    spans = np.stack([paths.positions[order, 0], paths.positions[order, -1] + 1, labels], axis=1)
+    probabilities = np.empty(len(order))
+    probabilities[order], log_z = _span_probabilities(*prepared, spans)
+    return probabilities, log_z
 
 
 def decode(
@@ -336,6 +325,15 @@ def log_partition(alpha, length, end):
 
 
 @njit(cache=True, nogil=True)
+def _marginal(t, j, scores, alpha, gamma, log_z):
+    """The posterior probability of tag j of one character."""
+    exponent = alpha.peaks[t] + gamma.bases[t] - log_z
+    if not gamma.in_logs[t] and exponent < _TRUSTED_EXPONENT:
+        return np.exp(exponent) * alpha.weights[t, j] * gamma.arriving[t, j]
+    return np.exp(log_weight(alpha, t, j) + log_weight(gamma, t, j) - scores[t, j] - log_z)
+
+
+@njit(cache=True, nogil=True)
 def add_marginals(sign, t, scores, alpha, gamma, log_z, marginals):
     """Add ``sign`` times the posterior probability of each tag of one character to a row (T,)."""
     exponent = alpha.peaks[t] + gamma.bases[t] - log_z
@@ -345,8 +343,7 @@ def add_marginals(sign, t, scores, alpha, gamma, log_z, marginals):
             marginals[j] += scale * alpha.weights[t, j] * gamma.arriving[t, j]
     else:
         for j in range(len(marginals)):
-            log_p = log_weight(alpha, t, j) + log_weight(gamma, t, j) - scores[t, j] - log_z
-            marginals[j] += sign * np.exp(log_p)
+            marginals[j] += sign * _marginal(t, j, scores, alpha, gamma, log_z)
 
 
 @njit(cache=True, nogil=True)
@@ -419,27 +416,49 @@ def _loss(scores, tops, relative, lengths, allowed, start, end, forth, back):
 
 
 @njit(cache=True, nogil=True)
-def _forward_backward(scores, tops, relative, lengths, allowed, start, end, forth, back):
-    """Log messages from the start and from the end, both including the tag's own emission."""
+def _span_probabilities(scores, tops, relative, lengths, allowed, start, end, forth, back, spans):
+    """Of packed spans ((M, 3) int64), those of one sentence after those of another; and log Z."""
     n_tags = len(start)
-    messages = empty_messages(max(1, lengths.max()) if len(lengths) else 1, n_tags)
-    alpha, gamma = np.empty_like(scores), np.empty_like(scores)
-    log_z = np.zeros(len(lengths))
-    stop = 0
+    longest = max(1, lengths.max()) if len(lengths) else 1
+    alpha, gamma = empty_messages(longest, n_tags), empty_messages(longest, n_tags)
+    probabilities, log_z = np.zeros(len(spans)), np.zeros(len(lengths))
+    m, stop = 0, 0
     for b in range(len(lengths)):
         n = lengths[b]
         if n == 0:
             continue
-        s = slice(stop, stop + n)
-        stop += n
-        for backward in (True, False):
-            first, moves, logs = (end, back, gamma) if backward else (start, forth, alpha)
-            sweep(scores[s], tops[s], relative[s], allowed[s], first, moves, messages)
-            for t in range(n):
-                for j in range(n_tags):
-                    logs[stop - n + t, j] = log_weight(messages, t, j)
-        log_z[b] = log_partition(messages, n, end)
-    return alpha, gamma, log_z
+        begin, stop = stop, stop + n
+        emissions, highest = scores[begin:stop], tops[begin:stop]
+        weights, may = relative[begin:stop], allowed[begin:stop]
+        sweep(emissions, highest, weights, may, start, forth, alpha)
+        log_z[b] = log_partition(alpha, n, end)
+        if m < len(spans) and spans[m, 0] < stop:
+            sweep(emissions, highest, weights, may, end, back, gamma)
+        while m < len(spans) and spans[m, 0] < stop:
+            first, last, k = spans[m, 0] - begin, spans[m, 1] - 1 - begin, spans[m, 2]
+            probabilities[m] = span_probability(
+                first, last, k, emissions, highest, weights, may, alpha, gamma, log_z[b], forth
+            )
+            m += 1
+    return probabilities, log_z
+
+
+@njit(cache=True, nogil=True)
+def span_probability(first, last, k, scores, tops, relative, allowed, alpha, gamma, log_z, moves):
+    """The share that the paths through a span of label k have in the weight of all paths."""
+    if first == last:
+        return _marginal(first, 4 * k + SINGLE, scores, alpha, gamma, log_z)
+    tag, inside, end = 4 * k + BEGIN, 4 * k + INSIDE, 4 * k + LAST
+    log_p = log_weight(alpha, first, tag) - log_z
+    for t in range(first + 1, last):
+        if not allowed[t, inside]:
+            return 0.0
+        # The rounded weights that the messages are made of, so that what is certain comes out as 1.
+        weight = relative[t, inside]
+        emission = tops[t] + np.log(weight) if weight > 0.0 else scores[t, inside]
+        log_p += moves.log[tag, inside] + emission
+        tag = inside
+    return np.exp(log_p + moves.log[tag, end] + log_weight(gamma, last, end))
 
 
 @njit(cache=True, nogil=True)

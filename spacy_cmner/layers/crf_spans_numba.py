@@ -14,22 +14,23 @@ from numba import njit
 
 from .crf import Bools, TagMasks
 from .crf_numba import (
+    BEGIN,
+    INSIDE,
+    LAST,
+    SINGLE,
     Floats,
     Ints,
     add_marginals,
     empty_messages,
     log_partition,
-    log_weight,
     prepare,
+    span_probability,
     sweep,
     to_float64,
 )
 
 # How far rounding may put the probability of a tag below that of an entity it is part of.
 _ROUNDING = 1e-4
-
-# Where the tags of label k stand.
-_BEGIN, _INSIDE, _LAST, _SINGLE = 1, 2, 3, 4  # + 4 k
 
 
 class LikelySpans(NamedTuple):
@@ -90,13 +91,14 @@ def _likely_spans(scores, tops, relative, lengths, allowed, start, end, forth, b
             for j in range(n_tags):
                 marginals[t, j] = 0.0
             add_marginals(1.0, t, emissions, alpha, gamma, log_z[b], marginals[t])
-        first = found
+        known = found
         spans, found = _add_possible(marginals, n, least - _ROUNDING, spans, found)
         if len(probabilities) < len(spans):
             probabilities = _longer(probabilities, len(spans))
-        for m in range(first, found):
-            probabilities[m, 0] = _probability(
-                spans[m], emissions, highest, weights, marginals, alpha, gamma, log_z[b], forth
+        for m in range(known, found):
+            first, last, k = spans[m, 0], spans[m, 1] - 1, spans[m, 2]
+            probabilities[m, 0] = span_probability(
+                first, last, k, emissions, highest, weights, may, alpha, gamma, log_z[b], forth
             )
             spans[m, 0] += begin
             spans[m, 1] += begin
@@ -112,34 +114,17 @@ def _add_possible(marginals, length, least, spans, found):
         for k in range(marginals.shape[1] // 4):
             if len(spans) < found + length:
                 spans = _longer(spans, 2 * (found + length))
-            if marginals[t, 4 * k + _SINGLE] >= least:
+            if marginals[t, 4 * k + SINGLE] >= least:
                 spans[found, 0], spans[found, 1], spans[found, 2] = t, t + 1, k
                 found += 1
-            if marginals[t, 4 * k + _BEGIN] >= least:
+            if marginals[t, 4 * k + BEGIN] >= least:
                 for u in range(t + 1, length):
-                    if marginals[u, 4 * k + _LAST] >= least:
+                    if marginals[u, 4 * k + LAST] >= least:
                         spans[found, 0], spans[found, 1], spans[found, 2] = t, u + 1, k
                         found += 1
-                    if marginals[u, 4 * k + _INSIDE] < least:
+                    if marginals[u, 4 * k + INSIDE] < least:
                         break
     return spans, found
-
-
-@njit(cache=True, nogil=True)
-def _probability(span, scores, tops, relative, marginals, alpha, gamma, log_z, moves):
-    """The share that the paths through a span have in the weight of all paths."""
-    first, last, k = span[0], span[1] - 1, span[2]
-    if first == last:
-        return marginals[first, 4 * k + _SINGLE]
-    tag, inside, end = 4 * k + _BEGIN, 4 * k + _INSIDE, 4 * k + _LAST
-    log_p = log_weight(alpha, first, tag) - log_z
-    for t in range(first + 1, last):
-        # The rounded weights that the messages are made of, so that what is certain comes out as 1.
-        weight = relative[t, inside]
-        emission = tops[t] + np.log(weight) if weight > 0.0 else scores[t, inside]
-        log_p += moves.log[tag, inside] + emission
-        tag = inside
-    return np.exp(log_p + moves.log[tag, end] + log_weight(gamma, last, end))
 
 
 @njit(cache=True, nogil=True)

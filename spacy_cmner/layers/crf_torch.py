@@ -17,7 +17,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from .crf import Posterior, SpanPaths, TagMasks
+from .crf import SpanPaths, TagMasks
 
 # Elements of the largest temporary of the transition gradient (float64, 128 MiB).
 _CHUNK = 1 << 24
@@ -78,39 +78,30 @@ def loss(
     )
 
 
-def posterior(
+def path_probabilities(
     emissions: Tensor,
     lengths: npt.NDArray[np.int64],
     transitions: Tensor,
     start: Tensor,
     end: Tensor,
     masks: TagMasks,
-    allowed: Tensor | None,
-) -> Posterior[Tensor]:
-    layout = _layout(lengths, emissions.device)
-    moves = _restrict(transitions, masks.transition)
-    scores = _restrict(emissions, allowed)[None]
-    alpha, gamma, log_z = _messages(scores, layout, moves, start, end, masks)
-    return Posterior(alpha[0], gamma[0], log_z[0])
-
-
-def path_probabilities(
-    emissions: Tensor,
-    transitions: Tensor,
-    messages: Posterior[Tensor],
     paths: SpanPaths,
     allowed: Tensor | None,
-) -> Tensor:
+) -> tuple[Tensor, Tensor]:
+    layout = _layout(lengths, emissions.device)
+    moves = _restrict(transitions, masks.transition)
+    scores = _restrict(emissions, allowed)
+    messages = _messages(scores[None], layout, moves, start, end, masks)
+    alpha, gamma, log_z = (each[0] for each in messages)
     sentences, positions, tags, valid = (
         torch.as_tensor(array, device=emissions.device) for array in paths
     )
-    scores = emissions.double()
-    steps = _restrict(scores, allowed)[positions[:, 1:], tags[:, 1:]]  # (M, K - 1)
+    steps = scores[positions[:, 1:], tags[:, 1:]]  # (M, K - 1)
     steps = steps + transitions[tags[:, :-1], tags[:, 1:]]
     inner = steps.masked_fill(~valid[:, 1:], 0.0).sum(dim=1)
     last = (positions[:, -1], tags[:, -1])
-    log_p = messages.alpha[positions[:, 0], tags[:, 0]] + inner
-    return (log_p + messages.gamma[last] - scores[last] - messages.log_z[sentences]).exp_()
+    log_p = alpha[positions[:, 0], tags[:, 0]] + inner + gamma[last]
+    return (log_p - emissions.double()[last] - log_z[sentences]).exp_(), log_z
 
 
 def decode(
