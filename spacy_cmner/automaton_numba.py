@@ -36,7 +36,7 @@ class Trie(NamedTuple):
 
 
 @njit(cache=True, nogil=True)
-def _slot(keys: npt.NDArray[np.uint64], key: np.uint64) -> int:
+def _slot(keys: npt.NDArray[np.uint64], key: np.uint64) -> np.uint64:
     """Where a key is, or the free slot where it belongs."""
     mask = np.uint64(len(keys) - 1)
     slot = ((key * _GOLDEN) >> np.uint64(32)) & mask
@@ -104,8 +104,8 @@ def _step(
 @njit(cache=True, nogil=True)
 def search(codes: Codes, lengths: Ints, trie: Trie) -> tuple[Ints, Ints]:
     """(M,) the words found and (M,) their ends."""
-    words = np.empty(len(codes) + 1, dtype=np.int64)
-    ends = np.empty(len(codes) + 1, dtype=np.int64)
+    words: Ints = np.empty(len(codes) + 1, dtype=np.int64)
+    ends: Ints = np.empty(len(codes) + 1, dtype=np.int64)
     count, place = 0, 0
     for length in lengths:
         node = ROOT
