@@ -9,13 +9,14 @@ The number of epochs is fixed for a fraction, so nothing is chosen on the develo
 metrics of each point are written to a JSON file; what is there already is not done again. --lists
 adds term lists to the evidence.
 
-With --texts N the model alone annotates N further texts: those of the training file beyond the
-fraction, whose labels are not read, or of --texts-from. Strings that it finds reliably there make a
-second term list ("soft, further texts"). With --students M another model is trained on M of these
-texts, as annotated with this list, and the labelled ones ("self-training").
-
 With --members N the model has N - 1 others with further seeds beside it, and all are joined as one
-("joined"). That one then annotates the further texts, and the student is joined with the others.
+("joined").
+
+With --texts N the model, or the joined one, annotates N further texts: those of the training file
+beyond the fraction, whose labels are not read, then those of --texts-from. Strings that it finds
+reliably there make a second term list ("soft, further texts"). With --rounds N it teaches a student
+with them instead, which is trained on them and the labelled ones; the student, joined with the last
+member, annotates them anew for the next one.
 
 --model scores a pipeline that is trained already, and what needs no other training; with --map also
 one of other types, for use across domains.
@@ -59,7 +60,8 @@ EVEN = 0.5  # precision of a term that may stand beside the model's entities
 USEFUL = 0.3  # precision of a term that is worth a hint
 LIKELY = 0.5  # probability of an entity that counts for a term of further texts
 CONSISTENT = 0.4  # precision of such a term
-TRUSTED = 0.7  # probability of an entity that is worth learning from
+POSSIBLE = 0.28  # probability of an entity that a student is not told anything of
+TRUSTED = 0.6  # probability of an entity that a student learns
 POLICIES = ("prefer_model", "prefer_rules", "longest")
 MERGED = [f"merge, {policy}" for policy in POLICIES]
 SYSTEMS = ("rules", "model", "constraints", *MERGED, "soft, given", "soft, learned")
@@ -75,16 +77,19 @@ def main() -> None:
     parser.add_argument("--dev-texts", type=int, default=0, help="score on so many; 0: all")
     parser.add_argument("--lists", type=Path, nargs="*", default=[], help="further term lists")
     parser.add_argument("--texts", type=int, default=0, help="further texts, without labels")
-    parser.add_argument("--texts-from", type=Path, help="a .txt file of them, one a line")
-    parser.add_argument("--students", type=int, default=0, help="how many of them to train on")
+    parser.add_argument("--texts-from", type=Path, help="a .txt file of more, one a line")
+    parser.add_argument("--rounds", type=int, default=0, help="of students taught with them")
+    parser.add_argument("--student-epochs", type=int, default=4)
     parser.add_argument("--members", type=int, default=1, help="models to join")
     parser.add_argument("--hidden-width", type=int, default=256)
     parser.add_argument("--model", help="a trained pipeline, instead of training any")
     parser.add_argument("--map", nargs="*", default=[], help="its types as those here: sym=Symptom")
     parser.add_argument("--weight", type=float, default=1.0, help="of given evidence")
-    parser.add_argument("--threshold", type=float, default=0.0, help="decode by probabilities")
+    parser.add_argument("--threshold", type=float, default=0.0, help="of probabilities; 0: Viterbi")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
+    if args.rounds and not args.texts:
+        parser.error("--rounds needs texts to teach with: --texts N")
     types = dict(pair.split("=") for pair in args.map)
     dev = [text for _, text in load(args.dev, types)]
     if args.dev_texts:
@@ -94,9 +99,9 @@ def main() -> None:
         chosen = subsample(texts, fraction=fraction, seed=args.seed)
         known = {id(text) for _, text in chosen}
         others = [text.text for _, text in texts if id(text) not in known]
-        if args.texts_from:
-            others = args.texts_from.read_text(encoding="utf-8").splitlines()
         random.Random(args.seed).shuffle(others)
+        if args.texts_from:
+            others += args.texts_from.read_text(encoding="utf-8").splitlines()
         settings = Settings(
             args.hidden_width,
             args.epochs or EPOCHS[fraction],
@@ -109,12 +114,14 @@ def main() -> None:
         model = args.model or point.train("model")
         point.measure(model, types)
         members = [point.train(f"model-{i}", seed=args.seed + i) for i in range(1, args.members)]
-        if members:
-            model = point.measure_joined("joined", [model, *members])
-        if args.texts:
-            student = point.measure_further(model, others[: args.texts], args.students)
-            if student and members:
-                point.measure_joined("self-training, joined", [student, *members])
+        teacher = point.measure_joined("joined", [model, *members]) if members else model
+        further = others[: args.texts]
+        if further and not args.rounds:
+            point.measure_further(teacher, further)
+        for number in range(1, args.rounds + 1):
+            name = f"student {number}"
+            student = point.teach(name, teacher, further, args.student_epochs)
+            teacher = point.measure_joined(f"{name}, joined", [student, [model, *members][-1]])
         if not args.model:
             point.measure_learned()
     report(args.out)
@@ -230,44 +237,42 @@ class Point:
         self.score(system, self.load(str(folder)))
         return str(folder)
 
-    def measure_further(self, model: str, texts: list[str], students: int) -> str | None:
-        """Score what further texts give, annotated by the model itself.
-
-        students (int): how many of them to train on; 0: none.
-        RETURNS (Optional[str]): the folder of the student.
-        """
+    def measure_further(self, model: str, texts: list[str]) -> None:
+        """Score the evidence of strings that the model itself finds in further texts."""
         gold = [text for _, text in self.texts]
         found = []
-        for doc in compiled(self.with_evidence(model, [], scores=True)).pipe(texts):
+        for doc in compiled(self.load(model, scores=True)).pipe(texts):
             entities = [e for e in doc.ents if e._.cmner_score >= LIKELY]
             found.append(GoldText(doc.text, Gold(entities_of(entities), entities_of(entities))))
         learned = learn_terms([*gold, *found], min_precision=CONSISTENT, min_count=2)
         terms = [Term(term.text, term.label) for term in learned]
         print(f"{len(terms)} terms of further texts", flush=True)
-        teacher = self.with_evidence(model, terms, scores=True)
-        self.score("soft, further texts", teacher)
-        if not students:
-            return None
-        docs = [
-            annotate_again(Vocab(), doc, min_score=TRUSTED)
-            for doc in compiled(teacher).pipe(texts[:students])
-        ]
-        student = self.train("self-training", extra=docs)
-        self.score("self-training", self.load(student))
-        self.score("self-training, soft", self.with_evidence(student, terms))
+        self.score("soft, further texts", self.with_evidence(model, terms))
+
+    def teach(self, name: str, teacher: str, texts: list[str], epochs: int) -> str:
+        """Train a student on what a teacher finds in texts, and score it.
+
+        RETURNS (str): its folder.
+        """
+        docs = []
+        if not (self.folder / name).exists():
+            nlp = self.load(teacher, scores=True, decoding="marginal", threshold=POSSIBLE)
+            pipe = compiled(nlp).pipe(texts)
+            docs = [annotate_again(Vocab(), doc, min_score=TRUSTED) for doc in pipe]
+            print(f"{sum(len(doc.ents) for doc in docs)} entities for {name}", flush=True)
+        student = self.train(name, extra=docs, epochs=epochs)
+        self.score(name, self.load(student))
         return student
 
     def load(self, model: str, **settings: Any) -> Language:
         """A trained pipeline, with settings of its recogniser."""
         threshold = self.settings.threshold
-        settings |= {"decoding": "marginal" if threshold else "viterbi", "threshold": threshold}
-        return load_model(model, config={"components": {"cmner": settings}})
+        decoding = {"decoding": "marginal" if threshold else "viterbi", "threshold": threshold}
+        return load_model(model, config={"components": {"cmner": decoding | settings}})
 
-    def with_evidence(self, model: str, terms: list[Term], *, scores: bool = False) -> Language:
+    def with_evidence(self, model: str, terms: list[Term]) -> Language:
         """A trained pipeline that hears a term list."""
-        nlp = self.load(
-            model, evidence_key=HITS, evidence_weight=self.settings.weight, scores=scores
-        )
+        nlp = self.load(model, evidence_key=HITS, evidence_weight=self.settings.weight)
         add_dictionary(nlp, "terms", terms, target=HITS, before="cmner")
         return nlp
 
@@ -277,10 +282,12 @@ class Point:
         *,
         with_hits: bool = False,
         extra: Sequence[Doc] = (),
+        epochs: int | None = None,
         seed: int | None = None,
     ) -> str:
         """Train a model and save it. RETURNS (str): its folder."""
         seed = self.settings.seed if seed is None else seed
+        epochs = epochs or self.settings.epochs
         folder = self.folder / name
         if folder.exists():
             return str(folder)
@@ -296,7 +303,7 @@ class Point:
             examples.append(Example(predicted, doc))
         optimizer = nlp.initialize(lambda: examples)
         order = random.Random(seed)
-        for epoch in range(self.settings.epochs):
+        for epoch in range(epochs):
             losses: dict[str, float] = {}
             order.shuffle(examples)
             for batch in minibatch(examples, 10):
@@ -336,6 +343,8 @@ class Point:
         return hits
 
     def score(self, system: str, nlp: Language) -> None:
+        if self.settings.threshold:
+            system += ", by probabilities"
         path = self.folder / f"{system}.json"
         if path.exists():
             return
