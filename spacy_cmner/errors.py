@@ -58,7 +58,7 @@ class Message:
 
 class Messages:
     # CM1xx: data and converters
-    CM101 = Message("{path} does not exist. Check the path.")
+    CM101 = Message("{path} does not exist, or holds nothing of the kind. Check the path.")
     CM102 = Message(
         "{path} is not {encoding} text: byte {offset} cannot be read. Give the encoding it has, "
         "for example gb18030, or convert the file to UTF-8."
@@ -183,6 +183,12 @@ class Messages:
     CM156 = Message(
         "{value} is no number of processes: give 1 or more, or -1 for as many as there are CPUs."
     )
+    CM157 = Message(
+        "{out} would be written over, into or around {source}, which is read. Give another place "
+        "to write to."
+    )
+    CM158 = Message("{path} cannot be read as CSV ({reason}). Mend its first line.")
+    CM159 = Message("None of the {n} records could be annotated; {path} says why.")
 
     # CM2xx: resources
     CM201 = Message(
@@ -423,6 +429,7 @@ class Messages:
         "The model of '{name}' learns from evidence, but evidence_key is null. Name the span group "
         "that holds the hits."
     )
+    CM420 = Message("{value!r} is not {expected}. Put it into a list, as terms are given.")
     CM421 = Message(
         "{place} cannot be loaded ({reason}). A file is missing or damaged, or is from another "
         "pipeline or release: copy the pipeline again, as a whole, or train it anew."
@@ -479,6 +486,9 @@ class Messages:
         "both on the same documents, and draw at least one sample."
     )
     CM509 = Message("{path} is a pipeline that is read here. Give another folder to write to.")
+    CM510 = Message(
+        "{path} cannot be used: {reason}. Check the path, its permissions and the disk."
+    )
     CM515 = Message(
         "No entity has a score to calibrate. Give a pipeline with a cmner component that finds "
         "entities in these texts."

@@ -13,7 +13,13 @@ from spacy.tokens import Doc, Span
 from spacy.vocab import Vocab
 
 from spacy_cmner.data.corpus import load_docbin
-from spacy_cmner.data.docs import SPANS_KEY, doc_to_record, flatten_entities, record_to_doc
+from spacy_cmner.data.docs import (
+    SPANS_KEY,
+    doc_to_record,
+    flatten_entities,
+    gold_group,
+    record_to_doc,
+)
 from spacy_cmner.data.jsonl import read_jsonl
 from spacy_cmner.data.records import Entity, Record
 from spacy_cmner.data.report import Report
@@ -38,7 +44,8 @@ class Gold:
     @classmethod
     def from_doc(cls, doc: Doc, spans_key: str = SPANS_KEY) -> "Gold | None":
         """Read a gold document; None if it was never annotated."""
-        group = entities_of(doc.spans[spans_key]) if spans_key in doc.spans else None
+        spans = gold_group(doc, spans_key)
+        group = None if spans is None else entities_of(spans)
         if doc.has_annotation("ENT_IOB"):
             flat = entities_of(doc.ents)
             return cls(flat if group is None else group, flat, _missing(doc))

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from errno import EACCES
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -14,13 +15,15 @@ def locked(path: Path) -> Iterator[None]:
     """Hold a lock; the system takes it from a process that ends, in whatever way.
 
     path (Path): The file to lock. It stays there, empty: removing it would open a gap.
-    RAISES: CM152 if another run holds it.
+    RAISES: CM152 if another run holds it; OSError if it cannot be made.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(path, blocking=False)
     try:
         lock.acquire()
     except Timeout:
+        if not path.exists():  # what the lock says wherever it cannot make its file
+            raise PermissionError(EACCES, "no file can be made there", str(path)) from None
         raise Messages.CM152.error(path=path) from None
     try:
         yield

@@ -21,6 +21,7 @@ from spacy_cmner.annotation.runner import annotate, beside, describe_job, resume
 from spacy_cmner.annotation.sinks import LineFile, OutputFormat, PartFolder, create_part_folder
 from spacy_cmner.annotation.sources import Source
 from spacy_cmner.annotation.workers import check_number
+from spacy_cmner.data.files import check_apart
 from spacy_cmner.errors import CmnerError, Messages
 
 _BATCH = 256
@@ -54,6 +55,7 @@ def annotate_on_ray(
         again and again; or as `annotate_corpus`.
     """
     check_number(actors)
+    check_apart(texts.path, out)
     ray = _ray()
     if not ray.is_initialized():
         ray.init(log_to_driver=False)

@@ -21,6 +21,7 @@ from spacy_cmner.annotation.lock import locked
 from spacy_cmner.annotation.sinks import LineFile, OutputFormat, Sink, create_sink
 from spacy_cmner.annotation.sources import Source
 from spacy_cmner.annotation.workers import check_number, map_in_processes
+from spacy_cmner.data.files import check_apart
 from spacy_cmner.errors import CmnerError, Messages
 from spacy_cmner.pipeline import confidence, source
 
@@ -56,9 +57,11 @@ def annotate_corpus(
     overwrite (bool): Begin anew, whatever was written before.
     progress (Callable): Wraps the annotated items, for a progress bar.
     RAISES (CmnerError): `out` is there but not from such a run, another run is writing to it, or
-        part of it is gone; the source cannot be read at all; or a process has died.
+        part of it is gone; it is the source, or one lies in the other; the source cannot be read
+        at all; or a process has died.
     """
     check_number(n_process)
+    check_apart(texts.path, out)
     with locked(beside(out, "lock")):
         sink = create_sink(out, format)
         bad_records = LineFile(beside(out, "errors.jsonl"))
@@ -66,6 +69,7 @@ def annotate_corpus(
         job = describe_job(nlp, texts, sink)
         checkpoint = Checkpoint(job) if overwrite else resume(out, state, job)
         if checkpoint.finished:
+            sink.check(checkpoint.output)
             return checkpoint
         sink.rewind(checkpoint.output)
         bad_records.rewind(checkpoint.errors)
@@ -206,10 +210,18 @@ def resume(out: Path, state: Path, job: dict[str, Any]) -> Checkpoint:
             raise Messages.CM146.error(path=out)
         return Checkpoint(job)
     checkpoint = load_checkpoint(state)
+    if not checkpoint.read and not checkpoint.finished and _is_empty(out):
+        return Checkpoint(job)  # such as one that did not find the column
+    if checkpoint.finished and not out.exists():
+        raise Messages.CM147.error(path=out)
     for key, value in job.items():
         if checkpoint.job.get(key) != value:
             raise Messages.CM149.error(path=out, what=key, old=checkpoint.job.get(key), new=value)
     return checkpoint
+
+
+def _is_empty(out: Path) -> bool:
+    return not (any(out.iterdir()) if out.is_dir() else out.exists() and out.stat().st_size)
 
 
 def _segments(items: Iterable[Item], characters: int) -> Iterator[list[Item]]:

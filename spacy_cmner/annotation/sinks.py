@@ -37,10 +37,13 @@ class Sink(Protocol):
     kind: str
     position: int
 
+    def check(self, position: int) -> None:
+        """RAISES (CmnerError): Something that was written before this position is missing."""
+
     def rewind(self, position: int) -> None:
         """Remove what was written after a position, and go on from there.
 
-        RAISES (CmnerError): Something before it is missing.
+        RAISES (CmnerError): As `check`.
         """
 
     def write(self, items: Sequence[SourceRecord]) -> None:
@@ -59,11 +62,19 @@ class LineFile:
         self.path = path
         self.position = 0
 
+    def check(self, position: int) -> None:
+        if not self.path.is_file() or self.path.stat().st_size < position:
+            raise Messages.CM147.error(path=self.path)
+
     def rewind(self, position: int) -> None:
+        if position:
+            self.check(position)
+        elif self.path.is_dir():
+            for part in _parts(self.path):
+                _remove(part)
+            self.path.rmdir()  # unless there is something else in it
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("ab") as file:
-            if file.tell() < position:
-                raise Messages.CM147.error(path=self.path)
             file.truncate(position)
         self.position = position
 
@@ -94,16 +105,18 @@ class PartFolder:
         self.write_part = write_part
         self.position = 0
 
+    def check(self, position: int) -> None:
+        for part in map(self._part, range(position)):
+            if not part.exists():
+                raise Messages.CM147.error(path=part)
+
     def rewind(self, position: int) -> None:
+        self.check(position)
         if position == 0 and self.path.is_file():
             self.path.unlink()
         self.path.mkdir(parents=True, exist_ok=True)
-        complete = {self._part(i) for i in range(position)}
-        found = {*self.path.glob("part-*"), *self.path.glob(".part-*")}
-        for part in found - complete:
+        for part in _parts(self.path) - {self._part(i) for i in range(position)}:
             _remove(part)
-        for part in sorted(complete - found):
-            raise Messages.CM147.error(path=part)
         self.position = position
 
     def write(self, items: Sequence[SourceRecord]) -> None:
@@ -190,6 +203,11 @@ def _write_jsonl(records: Sequence[SourceRecord], path: Path) -> None:
 def _name(place: int, id_: str | None) -> str:
     """A file name; 60 characters have at most 240 of the 255 bytes that it may have."""
     return f"{place:06}" if id_ is None else f"{place:06}-" + re.sub(r"[^\w.-]", "_", id_)[:50]
+
+
+def _parts(folder: Path) -> set[Path]:
+    """The parts in a folder, those too that are not complete."""
+    return {*folder.glob("part-*"), *folder.glob(".part-*")}
 
 
 def _remove(path: Path) -> None:

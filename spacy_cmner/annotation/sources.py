@@ -1,7 +1,9 @@
 """Texts from files of any size: one record in memory at a time, and a bad one stops nothing."""
 
+import codecs
 import csv
 import json
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import count
@@ -16,6 +18,8 @@ from spacy_cmner.tokenizer import replace_surrogates
 # A character of JSON may be written as two escapes of six characters each.
 _LONGEST_CHARACTER = 12
 _OTHER_FIELDS = 1 << 20
+_SURROGATES = "spacy_cmner.surrogates"
+_UNCLOSED = "a quote in it is never closed, so the rest of the file could not be read"
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,7 @@ class Source:
 
     A .txt file has a text a line, but in a folder of .txt files each file is a text. In the other
     formats a record has fields: those beside text and id go to its `meta`. Blank lines count as
-    lines, but are no records.
+    lines, but are no records. Hidden files and folders are passed over.
 
     path (Path): A .txt, .jsonl, .csv, .tsv or .parquet file, or a folder with one kind of them.
     layout (Layout): Where the texts are.
@@ -60,10 +64,10 @@ class Source:
         self.files = _find_files(path)
         self.sizes = [file.stat().st_size for file in self.files]
         self._read: Reader
-        if path.is_dir() and self.files[0].suffix == ".txt":
+        if path.is_dir() and _kind(self.files[0]) == ".txt":
             self._read = self._read_whole
         else:
-            self._read = _READERS[self.files[0].suffix]
+            self._read = _READERS[_kind(self.files[0])]
         self._before = 0
         self._meter = Meter()
         try:
@@ -85,13 +89,23 @@ class Source:
         self._before = 0
         for file, size in zip(self.files, self.sizes, strict=True):
             self._meter = Meter()
-            yield from self._read(file, self.layout, self._meter)
+            yield from self._records(file, self._meter)
             self._meter = Meter()
             self._before += size
 
     def read(self, file: Path) -> Iterator[Item]:
         """The records of one of the files."""
-        return self._read(file, self.layout, Meter())
+        return self._records(file, Meter())
+
+    def _records(self, file: Path, meter: "Meter") -> Iterator[Item]:
+        number = 0
+        try:
+            for item in self._read(file, self.layout, meter):
+                number = item.number or number
+                yield item
+        except UnicodeError as error:  # such as UTF-16 without its mark
+            problem = f"from here on it is not {self.layout.encoding}: {error}"
+            yield _bad(file, number + 1, Messages.CM120, problem=problem)
 
     def _read_whole(self, file: Path, layout: Layout, meter: "Meter") -> Iterator[Item]:
         """A file that is one text; no more of it is read than a text may have."""
@@ -133,8 +147,12 @@ def _read_jsonl(path: Path, layout: Layout, meter: Meter) -> Iterator[Item]:
 def _read_csv(path: Path, layout: Layout, meter: Meter) -> Iterator[Item]:
     csv.field_size_limit(layout.longest_line)
     with _open(path, layout, newline="") as stream:
-        rows = csv.reader(stream, delimiter="\t" if path.suffix == ".tsv" else ",")
-        header = [name.removeprefix("\ufeff") for name in next(rows, [])]
+        delimiter = "\t" if _kind(path) == ".tsv" else ","
+        rows = csv.reader(stream, delimiter=delimiter, strict=True)
+        try:
+            header = [name.removeprefix("\ufeff") for name in next(rows, [])]
+        except csv.Error as error:
+            raise Messages.CM158.error(path=path, reason=error) from None
         _check_column(path, header, layout.text)
         for number in count(1):
             meter.position = stream.buffer.tell()
@@ -143,7 +161,8 @@ def _read_csv(path: Path, layout: Layout, meter: Meter) -> Iterator[Item]:
             except StopIteration:
                 return
             except csv.Error as error:
-                yield _bad(path, number, Messages.CM120, problem=error)
+                problem = _UNCLOSED if str(error) == "unexpected end of data" else str(error)
+                yield _bad(path, number, Messages.CM120, problem=problem)
                 continue
             if not row:
                 continue
@@ -175,13 +194,17 @@ _READERS: dict[str, Reader] = {
 def _find_files(path: Path) -> list[Path]:
     endings = ", ".join(_READERS)
     if path.is_file():
-        if path.suffix not in _READERS:
+        if _kind(path) not in _READERS:
             raise Messages.CM140.error(path=path, endings=endings)
         return [path]
     if not path.is_dir():
         raise Messages.CM101.error(path=path)
-    files = sorted(file for file in path.rglob("*") if file.suffix in _READERS)
-    kinds = {file.suffix for file in files}
+    files = sorted(
+        file
+        for file in path.rglob("*")
+        if _kind(file) in _READERS and not _is_hidden(file.relative_to(path)) and file.is_file()
+    )
+    kinds = {_kind(file) for file in files}
     if not kinds:
         raise Messages.CM140.error(path=path, endings=endings)
     if len(kinds) > 1:
@@ -189,9 +212,27 @@ def _find_files(path: Path) -> list[Path]:
     return files
 
 
+def _kind(path: Path) -> str:
+    return path.suffix.lower()
+
+
+def _is_hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)
+
+
 def _open(path: Path, layout: Layout, newline: str) -> TextIO:
-    # what is not in the encoding becomes lone surrogates: a bad record, not the end of the run
-    return path.open(encoding=layout.encoding, errors="surrogateescape", newline=newline)
+    return path.open(encoding=layout.encoding, errors=_SURROGATES, newline=newline)
+
+
+def _as_surrogates(error: UnicodeError) -> tuple[str, int]:
+    """Bytes that are not in the encoding become lone surrogates: a bad record, not the end of the
+    run. Python's ``surrogateescape`` does so with bytes above 127 only, which UTF-16 has not."""
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    return "".join(chr(0xDC00 + byte) for byte in error.object[error.start : error.end]), error.end
+
+
+codecs.register_error(_SURROGATES, _as_surrogates)
 
 
 def _lines(path: Path, layout: Layout, meter: Meter) -> Iterator[tuple[int, str]]:
@@ -219,7 +260,7 @@ def _check_column(path: Path, names: list[str], column: str) -> None:
 
 def _item(path: Path, number: int, fields: dict[str, Any], layout: Layout) -> Item:
     text = fields.pop(layout.text, None)
-    id_ = fields.pop(layout.id, None)
+    id_ = _finite(fields.pop(layout.id, None))
     if not isinstance(text, str):
         problem = f"{layout.text!r} is {text!r:.40}, not a text"
     elif len(text) > layout.max_length:
@@ -228,8 +269,18 @@ def _item(path: Path, number: int, fields: dict[str, Any], layout: Layout) -> It
         problem = f"its text has a lone surrogate, or bytes that are not {layout.encoding}"
     else:
         id_ = None if id_ is None else replace_surrogates(str(id_))
-        return SourceRecord(text, id=id_, meta=fields, number=number, file=path)
+        return SourceRecord(text, id=id_, meta=_finite(fields), number=number, file=path)
     return _bad(path, number, Messages.CM120, problem=problem)
+
+
+def _finite(value: Any) -> Any:
+    """A value with None for NaN and infinity, which JSON does not have; where a number is missing,
+    pandas writes NaN."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _finite(each) for key, each in value.items()}
+    return [_finite(each) for each in value] if isinstance(value, list) else value
 
 
 def _bad(path: Path, number: int, message: Message, **values: object) -> BadRecord:

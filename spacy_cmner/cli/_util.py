@@ -27,11 +27,16 @@ _UNLOADABLE: tuple[type[Exception], ...] = (*DAMAGE, ImportError)
 
 @contextmanager
 def errors_shown() -> Iterator[None]:
-    """Turn an error that the user can mend into its message and exit code 1."""
+    """Turn an error that the user can mend into its message and exit code 1; decorates commands."""
     try:
         yield
     except CmnerError as error:
         msg.fail(str(error), exits=1)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        reason = error.strerror or type(error).__name__
+        msg.fail(str(Messages.CM510.error(path=error.filename, reason=reason)), exits=1)
 
 
 def read_source(source: Source) -> list[SourceRecord]:

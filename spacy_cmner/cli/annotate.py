@@ -20,9 +20,11 @@ from spacy_cmner.annotation.sinks import OutputFormat
 from spacy_cmner.annotation.sources import Layout, Source
 from spacy_cmner.cli import cmner_cli
 from spacy_cmner.cli._util import PipelineArgument, TextsArgument, errors_shown, load_pipeline
+from spacy_cmner.errors import Messages
 
 
 @cmner_cli.command("annotate")
+@errors_shown()
 def annotate_command(
     model: PipelineArgument,
     source: TextsArgument,
@@ -63,36 +65,38 @@ def annotate_command(
     What cannot be read or annotated goes to OUT.errors.jsonl with the reason.
     """
     setup_gpu(gpu_id, silent=True)
-    with errors_shown():
-        texts = Source(source, Layout(text_column, id_column, encoding, max_length))
+    texts = Source(source, Layout(text_column, id_column, encoding, max_length))
 
-        def load() -> Language:
-            nlp = load_pipeline(model)
-            nlp.max_length = max_length
-            gc.freeze()  # or every full collection goes through all that has been loaded
-            return nlp
+    def load() -> Language:
+        nlp = load_pipeline(model)
+        nlp.max_length = max_length
+        gc.freeze()  # or every full collection goes through all that has been loaded
+        return nlp
 
-        if ray:
-            result = annotate_on_ray(
-                load, texts, out, format=format, actors=n_process, overwrite=overwrite
-            )
-        else:
-            result = annotate_corpus(
-                load(),
-                texts,
-                out,
-                format=format,
-                n_process=n_process,
-                batch_size=batch_size,
-                overwrite=overwrite,
-                progress=partial(_show_progress, texts),
-            )
+    if ray:
+        result = annotate_on_ray(
+            load, texts, out, format=format, actors=n_process, overwrite=overwrite
+        )
+    else:
+        result = annotate_corpus(
+            load(),
+            texts,
+            out,
+            format=format,
+            n_process=n_process,
+            batch_size=batch_size,
+            overwrite=overwrite,
+            progress=partial(_show_progress, texts),
+        )
+    errors = beside(out, "errors.jsonl")
+    if result.bad and result.bad == result.read:
+        raise Messages.CM159.error(n=result.bad, path=errors)
     msg.good(
         f"{out}: {result.read - result.bad} texts, {result.characters} characters, "
         f"{result.entities} entities"
     )
     if result.bad:
-        msg.warn(f"{result.bad} bad records: {beside(out, 'errors.jsonl')}")
+        msg.warn(f"{result.bad} bad records: {errors}")
 
 
 def _show_progress(texts: Source, items: Iterable[Item]) -> Iterator[Item]:

@@ -14,6 +14,7 @@ from spacy_cmner.cli._util import PipelineArgument, errors_shown, load_pipeline
 
 
 @cmner_cli.command("calibrate")
+@errors_shown()
 def calibrate_command(
     model: PipelineArgument,
     data: Annotated[Path, typer.Argument(help="Gold data (.spacy or .jsonl).")],
@@ -25,11 +26,11 @@ def calibrate_command(
     ] = None,
 ) -> None:
     """Compare the score of each entity with whether it is right."""
-    with errors_shown():
-        result = calibrate(load_pipeline(model), load_gold(data))
-        typer.echo(result.to_table().to_terminal())
-        if output is not None:
-            plot_reliability(result, output)
-            figures = output.with_suffix(".json")
-            figures.write_text(json.dumps(result.to_dict(), indent=2), encoding="utf-8")
-            msg.good(f"{output} and {figures}")
+    result = calibrate(load_pipeline(model), load_gold(data))
+    typer.echo(result.to_table().to_terminal())
+    if output is not None:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        plot_reliability(result, output)
+        figures = output.with_suffix(".json")
+        figures.write_text(json.dumps(result.to_dict(), indent=2), encoding="utf-8")
+        msg.good(f"{output} and {figures}")

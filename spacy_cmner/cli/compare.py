@@ -27,6 +27,7 @@ Flat = Annotated[
 
 
 @cmner_cli.command("compare")
+@errors_shown()
 def compare_command(
     gold: Gold,
     predictions: Predictions,
@@ -43,11 +44,10 @@ def compare_command(
     seed: Annotated[int, typer.Option("--seed", help="Of the tests.", min=0)] = 0,
 ) -> None:
     """Compare systems: scores, kinds of errors, and significance against the best."""
-    with errors_shown():
-        if output is not None and output.suffix not in (".md", ".csv"):
-            raise Messages.CM507.error(path=output, endings=".md, .csv")
-        texts, systems = _load(gold, predictions)
-        comparison = compare(texts, systems, flat=flat, samples=samples, seed=seed)
+    if output is not None and output.suffix not in (".md", ".csv"):
+        raise Messages.CM507.error(path=output, endings=".md, .csv")
+    texts, systems = _load(gold, predictions)
+    comparison = compare(texts, systems, flat=flat, samples=samples, seed=seed)
     for table in comparison.to_tables():
         typer.echo(f"\n{table.to_terminal()}")
     kind = "flat gold" if flat else "all gold"
@@ -61,6 +61,7 @@ def compare_command(
 
 
 @cmner_cli.command("cases")
+@errors_shown()
 def cases_command(
     gold: Gold,
     predictions: Predictions,
@@ -73,11 +74,10 @@ def cases_command(
     ] = 10,
 ) -> None:
     """Show the texts in which systems differ, or in which a single one errs, side by side."""
-    with errors_shown():
-        if output is not None and output.suffix != ".md":
-            raise Messages.CM507.error(path=output, endings=".md")
-        texts, systems = _load(gold, predictions)
-        tables = [case.to_table() for case in find_cases(texts, systems, flat=flat)]
+    if output is not None and output.suffix != ".md":
+        raise Messages.CM507.error(path=output, endings=".md")
+    texts, systems = _load(gold, predictions)
+    tables = [case.to_table() for case in find_cases(texts, systems, flat=flat)]
     for table in tables[:limit]:
         typer.echo(f"\n{table.to_terminal()}")
     msg.info(f"{len(tables)} of {len(texts)} texts; {min(limit, len(tables))} shown")

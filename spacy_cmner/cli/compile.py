@@ -19,6 +19,7 @@ from spacy_cmner.pipeline.scorer import create_ner_scorer
 
 
 @cmner_cli.command("compile")
+@errors_shown()
 def compile_command(
     model: PipelineArgument,
     out: Annotated[Path, typer.Argument(help="Folder to write the compiled pipeline to.")],
@@ -34,10 +35,9 @@ def compile_command(
     ] = None,
 ) -> None:
     """Turn character representations into tables, and say what it gained and cost."""
-    with errors_shown():
-        nlp = load_pipeline(model)
-        compiled = compile_pipeline(nlp, precision=precision, runtime=runtime)
-        save_pipeline(compiled, out, [nlp])
+    nlp = load_pipeline(model)
+    compiled = compile_pipeline(nlp, precision=precision, runtime=runtime)
+    save_pipeline(compiled, out, [nlp])
     msg.good(f"{out}: {folder_size(out):.1f} MB, {model} has {folder_size(nlp.path):.1f} MB")
     if data is not None:
         gold = list(load_docbin(data).get_docs(nlp.vocab))

@@ -14,6 +14,7 @@ from spacy_cmner.data.docs import Flatten
 
 
 @cmner_cli.command("convert")
+@errors_shown()
 def convert_command(
     source: Annotated[Path, typer.Argument(help="Annotation file, or brat's folder.")],
     out: Annotated[Path, typer.Argument(help="DocBin to write (.spacy).")],
@@ -44,18 +45,17 @@ def convert_command(
     ] = False,
 ) -> None:
     """Convert annotations to a DocBin with aligned entities, and say what became of them."""
-    with errors_shown():
-        report = convert(
-            source,
-            format,
-            out,
-            flatten=flatten,
-            labels=[label.strip() for label in labels.split(",") if label.strip()],
-            fraction=fraction,
-            seed=seed,
-            limit=limit,
-            encoding=encoding,
-        )
+    report = convert(
+        source,
+        format,
+        out,
+        flatten=flatten,
+        labels=[label.strip() for label in labels.split(",") if label.strip()],
+        fraction=fraction,
+        seed=seed,
+        limit=limit,
+        encoding=encoding,
+    )
     typer.echo(report.summary())
     if report_path is not None:
         report.to_jsonl(report_path)
@@ -65,11 +65,11 @@ def convert_command(
 
 
 @cmner_cli.command("verify")
+@errors_shown()
 def verify_command(
     folder: Annotated[Path, typer.Argument(help="Folder that the names in the list start from.")],
     sums: Annotated[Path, typer.Argument(help="List that sha256sum has written.")],
 ) -> None:
     """Exit with 1 and name the files that are missing or differ from their checksums."""
-    with errors_shown():
-        names = verify_checksums(folder, sums)
+    names = verify_checksums(folder, sums)
     msg.good(f"{len(names)} files as in {sums}")

@@ -18,6 +18,7 @@ SENTENCES = (
 
 
 @cmner_cli.command("demo")
+@errors_shown()
 def demo_command(
     model: PipelineArgument,
     text: Annotated[
@@ -27,8 +28,7 @@ def demo_command(
     out: Annotated[Path | None, typer.Option("--out", help="Also write an HTML page.")] = None,
 ) -> None:
     """Annotate a few sentences, on the terminal and as an HTML page."""
-    with errors_shown():
-        nlp = load_pipeline(model)
+    nlp = load_pipeline(model)
     docs = list(nlp.pipe(text or SENTENCES))
     for doc in docs:
         typer.echo(to_terminal(doc))

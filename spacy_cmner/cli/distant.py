@@ -17,6 +17,7 @@ from spacy_cmner.supervision.distant import PUNCTUATION, Outside, annotate_by_te
 
 
 @cmner_cli.command("distant")
+@errors_shown()
 def distant_command(
     source: TextsArgument,
     out: Annotated[Path, typer.Argument(help="DocBin to write (.spacy).")],
@@ -45,16 +46,15 @@ def distant_command(
     docbin = DocBin(attrs=["ENT_IOB", "ENT_TYPE"])
     matcher = TermMatcher()
     entities = 0
-    with errors_shown():
-        for path in lists:
-            matcher.add(read_terms(path))
-        stop = [] if outside is None else [term.text for term in read_terms(outside)]
-        rule = Outside((*PUNCTUATION, *stop), distance)
-        records = read_source(Source(source, Layout(text=text_column, encoding=encoding)))
-        for record in records:
-            doc = annotate_by_terms(vocab, record.text, matcher, rule)
-            entities += len(doc.ents)
-            docbin.add(doc)
+    for path in lists:
+        matcher.add(read_terms(path))
+    stop = [] if outside is None else [term.text for term in read_terms(outside)]
+    rule = Outside((*PUNCTUATION, *stop), distance)
+    records = read_source(Source(source, Layout(text=text_column, encoding=encoding)))
+    for record in records:
+        doc = annotate_by_terms(vocab, record.text, matcher, rule)
+        entities += len(doc.ents)
+        docbin.add(doc)
     out.parent.mkdir(parents=True, exist_ok=True)
     docbin.to_disk(out)
     msg.good(f"{out}: {len(records)} texts, {entities} entities")

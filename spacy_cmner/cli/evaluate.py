@@ -18,6 +18,7 @@ from spacy_cmner.data.jsonl import write_jsonl
 
 
 @cmner_cli.command("evaluate")
+@errors_shown()
 def evaluate_command(
     model: PipelineArgument,
     data: Annotated[Path, typer.Argument(help="Gold data (.spacy or .jsonl).")],
@@ -47,14 +48,13 @@ def evaluate_command(
     """Score a pipeline on gold data: in all, per type, by kind of error, and its speed."""
     setup_gpu(gpu_id, silent=True)
     load = cache(load_gold)
-    with errors_shown():
-        texts = load(data)
-        evaluation = evaluate(
-            load_pipeline(model),
-            texts,
-            train=None if train is None else load(train),
-            exclude=None if exclude_texts is None else load(exclude_texts),
-        )
+    texts = load(data)
+    evaluation = evaluate(
+        load_pipeline(model),
+        texts,
+        train=None if train is None else load(train),
+        exclude=None if exclude_texts is None else load(exclude_texts),
+    )
     for table in evaluation_tables(evaluation):
         typer.echo(f"\n{table.to_terminal()}")
     found = evaluation.predictions

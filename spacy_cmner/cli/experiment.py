@@ -71,36 +71,36 @@ def run_command(
     """
     overrides = parse_config_overrides(context.args)
     failed: list[str] = []
-    with errors_shown():
-        plan = load_design(design)
-        rows = plan[name].choose(split(models))
-        runs = Runs(out, data, fraction)
-        train, dev = find_corpus(corpus, data)
-        write_subset(train, runs.subset, fraction)
-        training = Training(
-            runs.subset,
-            dev,
-            epochs,
-            patience,
-            {**plan.data.get(data, {}), **overrides},
-            gpu_id,
-            threads,
-        )
-        for run in runs.plan(rows, read_seeds(seeds)):
-            title = f"{run.row.name}, seed {run.seed}"
-            msg.info(f"{title}: {run.folder}")
-            try:
-                execute(run, training)
-            except CmnerError as error:
-                msg.fail(str(error))
-                failed.append(title)
-            else:
-                msg.good(f"{title}: F1 {100 * run.read_metrics()['all']['f']:.2f}")
-        if failed:
-            raise Messages.CM525.error(failed="; ".join(failed))
+    plan = load_design(design)
+    rows = plan[name].choose(split(models))
+    runs = Runs(out, data, fraction)
+    train, dev = find_corpus(corpus, data)
+    write_subset(train, runs.subset, fraction)
+    training = Training(
+        runs.subset,
+        dev,
+        epochs,
+        patience,
+        {**plan.data.get(data, {}), **overrides},
+        gpu_id,
+        threads,
+    )
+    for run in runs.plan(rows, read_seeds(seeds)):
+        title = f"{run.row.name}, seed {run.seed}"
+        msg.info(f"{title}: {run.folder}")
+        try:
+            execute(run, training)
+        except CmnerError as error:
+            msg.fail(str(error))
+            failed.append(title)
+        else:
+            msg.good(f"{title}: F1 {100 * run.read_metrics()['all']['f']:.2f}")
+    if failed:
+        raise Messages.CM525.error(failed="; ".join(failed))
 
 
 @experiment_cli.command("collate")
+@errors_shown()
 def collate_command(
     name: Name,
     data: Data = "cmeee",
@@ -114,15 +114,14 @@ def collate_command(
     design: DesignFile = Path("configs/experiments.yml"),
 ) -> None:
     """Compare what is finished of an experiment: tables (.md, .csv) and a plot (.png)."""
-    with errors_shown():
-        experiment = load_design(design)[name]
-        runs = Runs(out, data, fraction)
-        texts = load_gold(find_corpus(corpus, data)[1])
-        rows = experiment.choose(split(models))
-        summary = summarise(experiment, rows, runs, texts, samples=samples)
-        for table in make_tables(summary):
-            typer.echo(f"\n{table.to_terminal()}")
-        written = write_report(summary, runs, texts)
+    experiment = load_design(design)[name]
+    runs = Runs(out, data, fraction)
+    texts = load_gold(find_corpus(corpus, data)[1])
+    rows = experiment.choose(split(models))
+    summary = summarise(experiment, rows, runs, texts, samples=samples)
+    for table in make_tables(summary):
+        typer.echo(f"\n{table.to_terminal()}")
+    written = write_report(summary, runs, texts)
     for path in written:
         msg.good(f"Written: {path}")
     if summary.missing:

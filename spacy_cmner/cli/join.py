@@ -12,6 +12,7 @@ from spacy_cmner.models.ensemble import join_pipelines
 
 
 @cmner_cli.command("join")
+@errors_shown()
 def join_command(
     models: Annotated[
         list[str], typer.Argument(help="Pipelines with the same labels: folders or packages.")
@@ -20,7 +21,6 @@ def join_command(
     name: Annotated[str, typer.Option(help="The component to join, in each of them.")] = "cmner",
 ) -> None:
     """Make one recogniser of several, by the mean of their scores."""
-    with errors_shown():
-        pipelines = [load_pipeline(model) for model in models]
-        save_pipeline(join_pipelines(pipelines, name), out, pipelines)
+    pipelines = [load_pipeline(model) for model in models]
+    save_pipeline(join_pipelines(pipelines, name), out, pipelines)
     msg.good(f"{out}: {len(models)} recognisers as one")

@@ -16,11 +16,13 @@ from spacy_cmner.cli._util import (
     load_pipeline,
     read_source,
 )
+from spacy_cmner.data.files import check_apart
 from spacy_cmner.supervision.preannotation import Measure, find_recogniser, rank
 from spacy_cmner.supervision.tools import Tool, write_candidates
 
 
 @cmner_cli.command("preannotate")
+@errors_shown()
 def preannotate_command(
     model: PipelineArgument,
     source: TextsArgument,
@@ -48,9 +50,9 @@ def preannotate_command(
     `cmner convert --format jsonl` (doccano) or `label_studio` reads what the tool exports.
     """
     setup_gpu(gpu_id, silent=True)
-    with errors_shown():
-        records = read_source(Source(source, Layout(text_column, id_column, encoding)))
-        nlp = load_pipeline(model)
-        candidates = rank(nlp, records, by)[:limit]
-        write_candidates(candidates, out, tool, find_recogniser(nlp).labels)
+    check_apart(source, out)
+    records = read_source(Source(source, Layout(text_column, id_column, encoding)))
+    nlp = load_pipeline(model)
+    candidates = rank(nlp, records, by)[:limit]
+    write_candidates(candidates, out, tool, find_recogniser(nlp).labels)
     msg.good(f"{out}: {len(candidates)} of {len(records)} texts for {tool}")

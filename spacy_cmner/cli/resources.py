@@ -42,6 +42,7 @@ MinCount = Annotated[
 
 
 @resources_cli.command("glyphs")
+@errors_shown()
 def glyphs_command(
     output: Annotated[Path, typer.Argument(help="Where to write the glyph table (.npz).")],
     font: Annotated[
@@ -59,10 +60,9 @@ def glyphs_command(
     min_count: MinCount = 1,
 ) -> None:
     """Draw the characters in several fonts."""
-    with errors_shown():
-        specs: list[Path | FontSpec] = list(font or read_font_specs(fonts, font_dir))
-        chars = _characters(text or [], min_count)
-        table = render(chars, specs, size=size, progress=lambda cs: tqdm(cs, unit="char"))
+    specs: list[Path | FontSpec] = list(font or read_font_specs(fonts, font_dir))
+    chars = _characters(text or [], min_count)
+    table = render(chars, specs, size=size, progress=lambda cs: tqdm(cs, unit="char"))
     table.save(output)
     kilobytes = output.stat().st_size // 1000
     msg.good(
@@ -71,6 +71,7 @@ def glyphs_command(
 
 
 @resources_cli.command("contact-sheet")
+@errors_shown()
 def contact_sheet_command(
     output: Annotated[Path, typer.Argument(help="Where to write the picture (.png).")],
     chars: Annotated[str, typer.Argument(help="The characters to show, for example 癌肝肾.")],
@@ -78,14 +79,14 @@ def contact_sheet_command(
     scale: Annotated[int, typer.Option("--scale", help="Enlarge the images.", min=1)] = 2,
 ) -> None:
     """Show characters, a row each, in all fonts of a table, a column each."""
-    with errors_shown():
-        glyphs = GlyphTable.load(table)
-        sheet = contact_sheet(glyphs, chars, scale=scale)
+    glyphs = GlyphTable.load(table)
+    sheet = contact_sheet(glyphs, chars, scale=scale)
     sheet.save(output)
     msg.good(f"{output}: {', '.join(glyphs.fonts)}")
 
 
 @resources_cli.command("components")
+@errors_shown()
 def components_command(
     output: Annotated[Path, typer.Argument(help="Where to write the component table (.npz).")],
     unicode_data: Annotated[
@@ -101,11 +102,10 @@ def components_command(
     min_count: MinCount = 1,
 ) -> None:
     """Take the characters to pieces, the radical first."""
-    with errors_shown():
-        chars = _characters(text or [], min_count)
-        table = build_components(chars, unicode_data=unicode_data, cjk_decomp=cjk_decomp)
-        if k is not None:
-            table = table.with_k(k)
+    chars = _characters(text or [], min_count)
+    table = build_components(chars, unicode_data=unicode_data, cjk_decomp=cjk_decomp)
+    if k is not None:
+        table = table.with_k(k)
     table.save(output)
     msg.good(f"{len(table.chars)} characters of {len(table.parts) - 1} parts: {output}")
     _print_lengths(table)

@@ -52,6 +52,7 @@ SPLITTERS = {
 
 
 @resources_cli.command("vectors")
+@errors_shown()
 def vectors_command(
     output: Output,
     texts: Texts,
@@ -82,13 +83,13 @@ def vectors_command(
         "epochs": epochs,
         "seed": seed,
     }
-    with errors_shown():
-        vectors = train_skipgram(Sentences(texts, SPLITTERS[unit]), progress=True, **settings)
+    vectors = train_skipgram(Sentences(texts, SPLITTERS[unit]), progress=True, **settings)
     vectors.save(output, half=half, metadata=_origin(note, unit=unit.value, **settings))
     msg.good(f"{len(vectors)} vectors of {vectors.dim}: {output}")
 
 
 @resources_cli.command("import-vectors")
+@errors_shown()
 def import_vectors_command(
     output: Output,
     source: Annotated[
@@ -104,13 +105,13 @@ def import_vectors_command(
     note: Note = "",
 ) -> None:
     """Turn a word2vec file, such as gigaword_chn.all.a2b.uni.ite50.vec, into a resource file."""
-    with errors_shown():
-        vectors = load_word2vec(source, max_words)
+    vectors = load_word2vec(source, max_words)
     vectors.save(output, half=half, metadata={"note": note, "source": source.name})
     msg.good(f"{len(vectors)} vectors of {vectors.dim}: {output}")
 
 
 @resources_cli.command("lexicon")
+@errors_shown()
 def lexicon_command(
     output: Output,
     texts: Texts,
@@ -168,6 +169,7 @@ def lexicon_command(
 
 
 @resources_cli.command("pkuseg-model")
+@errors_shown()
 def pkuseg_model_command(
     target: Annotated[
         Path | None,
@@ -184,8 +186,7 @@ def pkuseg_model_command(
     ] = None,
 ) -> None:
     """Unpack pkuseg's default segmentation model from its source package on PyPI (170 MB)."""
-    with errors_shown():
-        target = unpack_pkuseg_model(target, archive)
+    target = unpack_pkuseg_model(target, archive)
     msg.good(f"pkuseg's default model: {target}")
 
 

@@ -14,6 +14,7 @@ from spacy_cmner.supervision.terms import learn_terms
 
 
 @cmner_cli.command("terms")
+@errors_shown()
 def terms_command(
     data: Annotated[Path, typer.Argument(help="Annotated texts (.spacy or .jsonl).")],
     out: Annotated[Path, typer.Argument(help="Term list to write (.jsonl).")],
@@ -28,13 +29,12 @@ def terms_command(
 
     Beside term and type stand the estimated precision and how often it was an entity.
     """
-    with errors_shown():
-        terms = learn_terms(
-            load_gold(data),
-            min_precision=min_precision,
-            min_count=min_count,
-            min_length=min_length,
-        )
+    terms = learn_terms(
+        load_gold(data),
+        min_precision=min_precision,
+        min_count=min_count,
+        min_length=min_length,
+    )
     out.parent.mkdir(parents=True, exist_ok=True)
     rows = [
         {

@@ -62,8 +62,11 @@ def convert(
     encoding (str): The source's encoding.
     spans_key (str): The group in `doc.spans` that holds all entities.
     RETURNS (Report): What was kept, flattened, repaired, misaligned and skipped.
-    RAISES (CmnerError): An unknown format, an unreadable source, or one without a record.
+    RAISES (CmnerError): An unknown format, an unreadable source, one without a record, or one that
+        is `out`.
     """
+    if out.resolve() == source.resolve():
+        raise Messages.CM157.error(out=out, source=source)
     if format not in FORMATS:
         raise Messages.CM107.error(format=format, formats=", ".join(FORMATS))
     report = Report(source)
@@ -136,15 +139,18 @@ def write_docbin(
 
 
 def load_docbin(path: Path, *, user_data: bool = True) -> DocBin:
-    """Load a DocBin.
+    """Load a DocBin, or those of a folder as one.
 
     user_data (bool): Leave it out where it is not needed: unpacking it is slow.
     RAISES (CmnerError): The file is missing or not a DocBin.
     """
-    if not path.is_file():
+    files = sorted(path.glob("*.spacy")) if path.is_dir() else [path]
+    if not files or not files[0].is_file():
         raise Messages.CM101.error(path=path)
     try:
-        docbin = DocBin().from_disk(path)
+        docbin, *others = (DocBin().from_disk(file) for file in files)
+        for other in others:
+            docbin.merge(other)
     except ValueError:
         raise Messages.CM112.error(path=path) from None
     docbin.store_user_data = docbin.store_user_data and user_data

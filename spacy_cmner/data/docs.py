@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Iterable
 from typing import Literal
 
-from spacy.tokens import Doc, Span
+from spacy.tokens import Doc, Span, SpanGroup
 from spacy.vocab import Vocab
 
 from spacy_cmner.data.records import Entity, Record
@@ -19,6 +19,7 @@ from spacy_cmner.tokenizer import char_doc
 Flatten = Literal["longest", "shortest", "first"]
 
 SPANS_KEY = "cmner"
+SCORES = "scores"  # an attribute of the group where it holds what a recogniser found
 USER_DATA_KEY = "cmner_record"
 
 # What is chosen first wins over all that overlaps it. The label decides between two types of
@@ -85,7 +86,8 @@ def record_to_doc(
         doc.spans[spans_key] = [Span(doc, *_fields(e)) for e in record.entities]
     if record.id is not None or record.meta:
         # as JSON, because DocBin's msgpack would make tuples of lists
-        doc.user_data[USER_DATA_KEY] = json.dumps({"id": record.id, "meta": record.meta})
+        content = {"id": record.id, "meta": record.meta}
+        doc.user_data[USER_DATA_KEY] = json.dumps(content, default=str)  # dates of Parquet
     if report is not None:
         for entity, owner in dropped:
             report.add(
@@ -99,13 +101,21 @@ def record_to_doc(
     return doc
 
 
+def gold_group(doc: Doc, spans_key: str = SPANS_KEY) -> SpanGroup | None:
+    """The group of all gold entities, if there is one; what a recogniser found and scored, whose
+    key is the same, is none."""
+    group = doc.spans.get(spans_key)
+    return None if group is None or SCORES in group.attrs else group
+
+
 def doc_to_record(doc: Doc, *, spans_key: str = SPANS_KEY) -> Record:
     """Read a Doc back, of any tokenization; the inverse of `record_to_doc`.
 
     doc (Doc): A Doc with entities in the group `spans_key`, else in `doc.ents`.
     RETURNS (Record): With id and meta where `record_to_doc` has put them.
     """
-    spans = doc.spans.get(spans_key, doc.ents)
+    group = gold_group(doc, spans_key)
+    spans = doc.ents if group is None else group
     entities = {Entity(span.start_char, span.end_char, span.label_) for span in spans}
     source = json.loads(doc.user_data.get(USER_DATA_KEY, "{}"))
     return Record(doc.text, tuple(entities), **source)

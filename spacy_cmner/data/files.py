@@ -7,6 +7,14 @@ from typing import Any
 from spacy_cmner.errors import Messages
 
 
+def check_apart(source: Path, out: Path) -> None:
+    """RAISES (CmnerError): To write `out` would destroy what is read, or be read itself: it is the
+    source, or one of them lies in the other."""
+    read, written = source.resolve(), out.resolve()
+    if read == written or read in written.parents or written in read.parents:
+        raise Messages.CM157.error(out=out, source=source)
+
+
 def read_text(path: Path, encoding: str = "utf-8") -> str:
     """Read a whole file as it is, its line ends and a byte order mark included.
 

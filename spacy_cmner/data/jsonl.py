@@ -34,7 +34,9 @@ def read_jsonl(path: Path, report: Report, *, encoding: str = "utf-8") -> Iterat
             problem = f"{item!r:.40} is not an object"
             report.add(Outcome.SKIPPED, Item.RECORD, Messages.CM120, number=number, problem=problem)
             continue
-        key = next((key for key in _ENTITY_KEYS if isinstance(item.get(key), list)), None)
+        keys = [key for key in _ENTITY_KEYS if isinstance(item.get(key), list)]
+        # doccano's `label` may stand beside an empty `entities`
+        key = next((key for key in keys if item[key]), keys[0] if keys else None)
         if key is None:
             missing = " or ".join(_ENTITY_KEYS)
             report.add(Outcome.SKIPPED, Item.RECORD, Messages.CM121, number=number, missing=missing)

@@ -1,5 +1,6 @@
 """Whole runs: what comes out, in which order, and what a kill leaves behind."""
 
+import datetime
 import json
 import os
 import signal
@@ -474,3 +475,57 @@ def test_a_damaged_checkpoint_is_refused(nlp, tmp_path, content):
 def test_an_unclear_format_is_refused(nlp, tmp_path):
     with pytest.raises(CmnerError, match=r"CM145.*jsonl, parquet, brat, docbin"):
         annotate_corpus(nlp, Source(write_texts(tmp_path / "in.jsonl")), tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    "source, out",
+    [
+        ("in.jsonl", "in.jsonl"),
+        ("folder", "folder"),
+        ("folder", "folder/out.jsonl"),
+        ("folder/part-000000.jsonl", "folder"),
+    ],
+)
+def test_what_is_read_is_not_written_over(nlp, tmp_path, source, out):
+    (tmp_path / "folder").mkdir()
+    for name in ("in.jsonl", "folder/part-000000.jsonl"):
+        write_texts(tmp_path / name)
+    texts = Source(tmp_path / source)
+    before = contents(tmp_path)
+    with pytest.raises(CmnerError, match="CM157"):
+        annotate_corpus(nlp, texts, tmp_path / out, format="jsonl", overwrite=True)
+    assert contents(tmp_path) == before
+
+
+@pytest.mark.parametrize("name", ["out.jsonl", "out.parquet"])
+def test_lost_output_of_a_finished_run_is_noticed(nlp, tmp_path, name):
+    source, out = Source(write_texts(tmp_path / "in.jsonl")), tmp_path / name
+    annotate_corpus(nlp, source, out)
+    (out if out.is_file() else out / "part-000000.parquet").unlink()
+    with pytest.raises(CmnerError, match="CM147"):
+        annotate_corpus(nlp, source, out)
+
+
+def test_a_run_that_could_not_begin_does_not_stand_in_the_way(nlp, tmp_path):
+    (tmp_path / "in.csv").write_text("note\n头痛\n")
+    out = tmp_path / "out.jsonl"
+    with pytest.raises(CmnerError, match="CM142"):
+        annotate_corpus(nlp, Source(tmp_path / "in.csv"), out)
+    source = Source(tmp_path / "in.csv", Layout(text="note"))
+    assert annotate_corpus(nlp, source, out).entities == 1
+
+
+def test_a_folder_of_parts_becomes_a_file_when_asked(nlp, tmp_path):
+    source, out = Source(write_texts(tmp_path / "in.jsonl")), tmp_path / "out"
+    annotate_corpus(nlp, source, out, format="brat")
+    annotate_corpus(nlp, source, out, format="jsonl", overwrite=True)
+    assert len(read_rows(out)) == len(TEXTS)
+
+
+def test_dates_of_parquet_go_into_a_docbin(nlp, tmp_path):
+    pyarrow, parquet = (pytest.importorskip(name) for name in ("pyarrow", "pyarrow.parquet"))
+    days = [datetime.date(2024, 1, 2)]
+    parquet.write_table(pyarrow.table({"text": ["头痛"], "day": days}), tmp_path / "in.parquet")
+    annotate_corpus(nlp, Source(tmp_path / "in.parquet"), tmp_path / "out.spacy")
+    [record] = read_docbin(tmp_path / "out.spacy")
+    assert record.meta == {"day": "2024-01-02"}

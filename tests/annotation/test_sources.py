@@ -174,3 +174,44 @@ def test_what_cannot_be_a_source_is_refused(tmp_path):
     (tmp_path / "a.csv").touch()
     with pytest.raises(CmnerError, match=r"CM141.*\.csv, \.txt"):
         Source(tmp_path)
+
+
+def test_a_quote_that_is_never_closed_is_one_bad_record_with_its_reason(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text('text\n"一\n二\n三\n')
+    [item] = read(path)
+    assert isinstance(item, BadRecord) and "never closed" in item.reason
+    path.write_text('text\n"一"二\n三\n')
+    bad, good = read(path)
+    assert isinstance(bad, BadRecord) and good.text == "三"
+    path.write_text('"text\n一\n')
+    with pytest.raises(CmnerError, match="CM158"):
+        read(path)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32"])
+def test_what_is_not_utf_16_or_32_is_a_bad_record(tmp_path, encoding):
+    path = tmp_path / "a.txt"
+    path.write_bytes("头痛\n发热".encode(encoding))
+    assert read_texts(path, encoding=encoding) == ["头痛", "发热"]
+    path.write_bytes("头痛\n发热".encode(encoding)[:-1])
+    good, bad = read(path, encoding=encoding)
+    assert good.text == "头痛" and isinstance(bad, BadRecord)
+    path.write_bytes("头痛\n发热。".encode())
+    [item] = read(path, encoding=encoding)
+    assert isinstance(item, BadRecord) and encoding in item.reason
+
+
+def test_hidden_files_are_passed_over_and_endings_in_capitals_are_not(tmp_path):
+    for name in ("a.txt", "B.TXT", ".~lock.txt", ".checkpoints/a.txt", "folder.txt/c.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(name)
+    assert sorted(read_texts(tmp_path)) == ["B.TXT", "a.txt", "folder.txt/c.txt"]
+    assert read_texts(tmp_path / "B.TXT") == ["B.TXT"]
+
+
+def test_numbers_that_json_does_not_have_are_missing(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"text": "一", "id": NaN, "x": [1, {"y": Infinity}], "z": 1e999}\n')
+    [item] = read(path)
+    assert (item.id, item.meta) == (None, {"x": [1, {"y": None}], "z": None})

@@ -54,3 +54,16 @@ def test_no_pipeline_and_no_source(pipeline, tmp_path):
     assert result.exit_code == 1 and "CM505" in result.output
     result = run(pipeline, tmp_path / "none.txt", tmp_path / "out.jsonl")
     assert result.exit_code == 1 and "CM101" in result.output
+
+
+def test_when_nothing_could_be_annotated_it_fails(pipeline, tmp_path):
+    (tmp_path / "in.jsonl").write_text('{"note": "头痛"}\n', encoding="utf-8")
+    result = run(pipeline, tmp_path / "in.jsonl", tmp_path / "out.jsonl")
+    assert result.exit_code == 1 and "CM159" in result.output
+
+
+def test_where_nothing_can_be_written_is_said(pipeline, tmp_path):
+    (tmp_path / "in.txt").write_text("头痛\n", encoding="utf-8")
+    for out in ("in.txt/out.jsonl", "/proc/out.jsonl"):
+        result = run(pipeline, tmp_path / "in.txt", tmp_path / out)
+        assert result.exit_code == 1 and ("CM510" in result.output or "CM157" in result.output)

@@ -82,3 +82,10 @@ def test_line_separator_inside_a_string_ends_no_line(tmp_path):
     [record], report = read(tmp_path, '{"text": "肺\u2028炎", "entities": []}\r')
     assert record.text == "肺\u2028炎"
     assert not report.findings
+
+
+def test_an_empty_list_does_not_hide_the_labels(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"text": "见肺炎", "entities": [], "label": [[1, 3, "dis"]]}\n')
+    [record] = read_jsonl(path, Report(path))
+    assert record.entities == (Entity(1, 3, "dis"),)
