@@ -1,14 +1,16 @@
 """How sure the recogniser is of an entity: ``span._.cmner_score``.
 
 Importing this module registers the extension. Its value is the exact probability, under the CRF,
-that the text contains the entity; None for entities of which it is not known.
+that the text contains the entity; None for entities of which it is not known. Where it is kept is
+said in ``entity_data.py``.
 """
 
 from collections.abc import Sequence
 
 from spacy.tokens import Doc, Span, SpanGroup
 
-from spacy_cmner.data.docs import SPANS_KEY
+from spacy_cmner.data.docs import SCORES, SPANS_KEY
+from spacy_cmner.pipeline.entity_data import read_all, write
 
 NAME = "cmner_score"
 
@@ -17,13 +19,36 @@ def write_scores(doc: Doc, spans: Sequence[Span], scores: Sequence[float | None]
     """Put entities with their probabilities into ``doc.spans["cmner"]``, in the order given, and
     each probability on its entity.
 
+    Those that another recogniser has put there before stay as long as they are entities.
+
     scores (Sequence[float]): one a span; they are the group's ``attrs["scores"]``.
     """
     for span, score in zip(spans, scores, strict=True):
-        span._.set(NAME, score)
-    attrs = {"scores": list(scores)}
-    doc.spans[SPANS_KEY] = SpanGroup(doc, name=SPANS_KEY, spans=list(spans), attrs=attrs)
+        write(span, NAME, score)
+    found: list[tuple[Span, float | None]] = []
+    earlier = doc.spans.get(SPANS_KEY)
+    if earlier is not None and SCORES in earlier.attrs:
+        others = {*map(_identity, doc.ents)}.difference(map(_identity, spans))
+        scored = zip(earlier, earlier.attrs[SCORES], strict=True)
+        found = [(span, score) for span, score in scored if _identity(span) in others]
+    found.extend(zip(spans, scores, strict=True))
+    attrs = {SCORES: [score for _, score in found]}
+    doc.spans[SPANS_KEY] = SpanGroup(
+        doc, name=SPANS_KEY, spans=[span for span, _ in found], attrs=attrs
+    )
+
+
+def _identity(span: Span) -> tuple[int, int, str]:
+    return span.start, span.end, span.label_
+
+
+def _get(span: Span) -> float | None:
+    return read_all(span, NAME).get(span.label_)
+
+
+def _set(span: Span, score: float | None) -> None:
+    write(span, NAME, score)
 
 
 if not Span.has_extension(NAME):
-    Span.set_extension(NAME, default=None)
+    Span.set_extension(NAME, getter=_get, setter=_set)

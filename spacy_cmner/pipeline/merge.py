@@ -13,7 +13,7 @@ from spacy_cmner.pipeline.annotate import ENTS
 from spacy_cmner.pipeline.marks import blocked_spans
 from spacy_cmner.pipeline.policies import POLICIES, Candidate
 from spacy_cmner.pipeline.scorer import SPANS_KEY
-from spacy_cmner.pipeline.source import MODEL, UNKNOWN, read_sources, write_sources
+from spacy_cmner.pipeline.source import UNKNOWN, read_sources, write_sources
 
 DEFAULT_CONFIG = """
 [merge]
@@ -124,15 +124,11 @@ class Merge(Pipe):
                     spans.setdefault(entity, span)
                     found_by = read_sources(span) or (missing,)
                     sources.setdefault(entity, {}).update(dict.fromkeys(found_by))
-        # The recogniser also scores entities that it was given; these are not its own findings.
-        known = {
-            entity: score for entity, score in scores.items() if MODEL in sources.get(entity, ())
-        }
         for key in self.inputs:
-            known.update(_scores(doc, key))
+            scores.update(_scores(doc, key))
         return [
             Candidate(
-                span, (*sources[entity],), self._score(span, sources[entity], known.get(entity))
+                span, (*sources[entity],), self._score(span, sources[entity], scores.get(entity))
             )
             for entity, span in spans.items()
         ]

@@ -1,15 +1,12 @@
 """Where an entity comes from: ``span._.cmner_source``.
 
-Importing this module registers the extension. Its values lie in ``doc.user_data`` under the key
-that spaCy uses for extensions of spans, so they go wherever those go: to other processes, into
-``Doc.to_bytes``, through ``Doc.from_docs``, and into a ``DocBin`` made with
-``store_user_data=True``. An entity is known by its characters and its label; what several
-components find is one entity with several sources.
+Importing this module registers the extension. What several components find is one entity with
+several sources; where they are kept is said in ``entity_data.py``.
 """
 
-from typing import Any, cast
-
 from spacy.tokens import Span
+
+from spacy_cmner.pipeline.entity_data import key, read_all, user_data, write
 
 NAME = "cmner_source"
 MODEL = "model"
@@ -23,15 +20,15 @@ def read_sources(span: Span) -> tuple[str, ...]:
     RETURNS (Tuple[str, ...]): empty for an entity of a component that keeps no record, such as
         spaCy's ``entity_ruler``.
     """
-    return tuple(_record(span).get(span.label_, ()))
+    return tuple(read_all(span, NAME).get(span.label_, ()))
 
 
 def add_source(span: Span, *sources: str) -> None:
     """Record that an entity was found by these sources, too; each is named once."""
-    data, key, label = _user_data(span), _key(span), span.label_
-    record = data.get(key, {})
+    data, place, label = user_data(span), key(span, NAME), span.label_
+    record = data.get(place, {})
     known = record.get(label)
-    data[key] = {
+    data[place] = {
         **record,
         label: tuple(dict.fromkeys((*known, *sources))) if known else sources,
     }
@@ -39,19 +36,7 @@ def add_source(span: Span, *sources: str) -> None:
 
 def write_sources(span: Span, sources: tuple[str, ...]) -> None:
     """Record the sources of an entity instead of those it has."""
-    _user_data(span)[_key(span)] = {**_record(span), span.label_: sources}
-
-
-def _key(span: Span) -> tuple[str, str, int, int]:
-    return ("._.", NAME, span.start_char, span.end_char)
-
-
-def _record(span: Span) -> dict[str, tuple[str, ...]]:
-    return _user_data(span).get(_key(span), {})
-
-
-def _user_data(span: Span) -> dict[Any, Any]:
-    return cast(dict[Any, Any], span.doc.user_data)  # spaCy's stubs say that keys are strings
+    write(span, NAME, sources)
 
 
 def _get(span: Span) -> str:

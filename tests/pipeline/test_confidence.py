@@ -7,6 +7,8 @@ import tiny
 from spacy.tokens import Doc, Span, SpanGroup
 from spacy.training import Example
 
+from spacy_cmner.analysis.gold import Gold, entities_of
+from spacy_cmner.data.docs import doc_to_record
 from spacy_cmner.errors import CmnerError
 
 TEXTS = [text for text, _ in tiny.SENTENCES]
@@ -199,3 +201,31 @@ def test_settings_of_decoding_are_checked():
         tiny.blank(decoding="beam")
     with pytest.raises(CmnerError, match=r"CM425.*0\.0 .*0\.05"):
         tiny.blank(decoding="marginal")
+
+
+def test_a_score_is_that_of_one_label(scoring):
+    doc = scoring(TEXTS[0])
+    first, second = doc.ents
+    score = first._.cmner_score
+    doc.ents = [Span(doc, first.start, first.end, "mic"), second]
+    assert doc.ents[0]._.cmner_score is None and doc.ents[1]._.cmner_score is not None
+    doc.ents = [first, second]
+    again = Doc(scoring.vocab).from_bytes(doc.to_bytes())
+    assert again.ents[0]._.cmner_score == score
+
+
+def test_a_second_recogniser_adds_to_the_scores_of_the_first(scoring):
+    scoring.add_pipe("cmner", name="second", source=scoring)
+    scoring.get_pipe("second").scores = True
+    for text in TEXTS:
+        doc = scoring(text)
+        assert tuple(doc.spans["cmner"]) == doc.ents
+        assert doc.spans["cmner"].attrs["scores"] == [ent._.cmner_score for ent in doc.ents]
+
+
+def test_what_was_found_and_scored_is_no_gold_group(scoring):
+    doc = scoring(TEXTS[0])
+    added = Span(doc, len(doc) - 1, len(doc), "mic")
+    doc.ents = [*doc.ents, added]
+    assert Gold.from_doc(doc).entities == Gold.from_doc(doc).flat == entities_of(doc.ents)
+    assert {*doc_to_record(doc).entities} == entities_of(doc.ents)

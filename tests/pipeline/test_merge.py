@@ -3,7 +3,7 @@ import pickle
 import pytest
 import spacy
 from spacy.tokens import Span, SpanGroup
-from tiny import CHARACTERS, entities
+from tiny import CHARACTERS
 
 from spacy_cmner.errors import CmnerError
 from spacy_cmner.pipeline.source import add_source
@@ -81,16 +81,6 @@ def test_entities_of_unknown_source():
     assert merged(nlp(doc.copy()).ents) == [(0, 7, "dis", "dictionary")]
     nlp.get_pipe("cmner_merge").unknown = "model"
     assert merged(nlp(doc).ents) == [MIC]
-
-
-def test_a_score_for_an_entity_that_the_recogniser_was_given_is_not_its_own():
-    nlp = pipeline(policy="highest_score", inputs=["ents", "icd"])
-    doc = nlp.make_doc(TEXT)
-    doc.ents = [Span(doc, 0, 5, "mic")]
-    doc.ents[0]._.cmner_source = "dictionary"
-    doc.spans["cmner"] = SpanGroup(doc, spans=list(doc.ents), attrs={"scores": [1.0]})
-    doc.spans["icd"] = SpanGroup(doc, spans=[Span(doc, 0, 7, "dis")], attrs={"scores": [0.7]})
-    assert entities(nlp(doc)) == [(0, 7, "dis")]
 
 
 def test_blocked_tokens_stay_free():

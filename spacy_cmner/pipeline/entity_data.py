@@ -1,0 +1,29 @@
+"""What components know of an entity, kept in ``doc.user_data``.
+
+The keys are those of spaCy's extensions of spans, so the values go wherever these go: to other
+processes, into ``Doc.to_bytes``, through ``Doc.from_docs``, and into a ``DocBin`` made with
+``store_user_data=True``. An entity is known by its characters and its label: what is known of one
+says nothing of another with the same characters.
+"""
+
+from typing import Any, cast
+
+from spacy.tokens import Span
+
+
+def read_all(span: Span, name: str) -> dict[str, Any]:
+    """The values of an extension for the characters of a span, by label."""
+    return user_data(span).get(key(span, name), {})
+
+
+def write(span: Span, name: str, value: object) -> None:
+    """Set an extension's value for an entity."""
+    user_data(span)[key(span, name)] = {**read_all(span, name), span.label_: value}
+
+
+def key(span: Span, name: str) -> tuple[str, str, int, int]:
+    return ("._.", name, span.start_char, span.end_char)
+
+
+def user_data(span: Span) -> dict[Any, Any]:
+    return cast(dict[Any, Any], span.doc.user_data)  # spaCy's stubs say that keys are strings
