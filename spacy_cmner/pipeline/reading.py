@@ -39,7 +39,7 @@ def read_windows(
     texts = read_texts(docs)
     for number, (doc, text, spans) in enumerate(zip(docs, texts, keep, strict=True)):
         places = split_windows(text, max_length, keep=[(span.start, span.end) for span in spans])
-        if len(places) == 1 and len(doc) == len(text):
+        if places == [(0, len(text))] and len(doc) == len(text):
             yield Window(number, places[0], text, doc)
         else:
             for place in places:

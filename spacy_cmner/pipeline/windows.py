@@ -32,13 +32,15 @@ def split_windows(
         sentences.
     keep (Iterable[Tuple[int, int]]): character spans that must not be cut, such as the entities
         of an annotated text. They do not overlap, and win over ``max_length``.
-    RETURNS (List[TextRange]): start and end of each window, in order; empty for an empty text.
+    RETURNS (List[TextRange]): start and end of each window, in order. White space around a
+        sentence is in none: a sentence has the same entities with a line break behind it.
     """
     kept = _Kept(keep)
     ends = [match.end() for match in SENTENCE_END.finditer(text)]
     cuts = [0, *(end for end in ends if end < len(text) and kept.left(end) == end), len(text)]
     windows: list[TextRange] = []
-    for start, end in pairwise(cuts):
+    for begin, stop in pairwise(cuts):
+        start, end = _trim(text, begin, stop, kept)
         while end - start > max_length:
             stop = kept.right(start + max_length)
             windows.append(TextRange(start, stop))
@@ -92,6 +94,15 @@ def _crossed(overlap: TextRange, spans: Sequence[ScoredSpan]) -> np.ndarray:
         first, last = span.start + 1 - overlap.start, span.end - overlap.start
         crossed[max(first, 0) : max(last, 0)] = True
     return crossed
+
+
+def _trim(text: str, start: int, end: int, kept: "_Kept") -> tuple[int, int]:
+    piece = text[start:end]
+    content = piece.strip()
+    if len(content) == len(piece):
+        return start, end
+    first = start + len(piece) - len(piece.lstrip())
+    return kept.left(first), kept.right(first + len(content))
 
 
 class _Kept:
