@@ -120,27 +120,30 @@ class ContextRules:
             (TextRange(start, end), self._by_word[context.text[start:end]])
             for start, end, _ in self._matcher(context.text)
         ]
-        terminators = [
-            (place, trigger.attribute)
-            for place, triggers in found
-            for trigger in triggers
-            if trigger.direction == "terminator"
-        ]
+        stops = {attribute: _Stops([], []) for attribute in ATTRIBUTES}
+        for place, triggers in found:
+            for trigger in triggers:
+                if trigger.direction == "terminator":
+                    for attribute in [trigger.attribute] if trigger.attribute else ATTRIBUTES:
+                        stops[attribute].starts.append(place.start)
+                        stops[attribute].ends.append(place.end)
         for place, triggers in found:
             for trigger in triggers:
                 if trigger.attribute is None or trigger.direction in ("pseudo", "terminator"):
                     continue
-                stops = [
-                    stop
-                    for stop, attribute in terminators
-                    if attribute in (None, trigger.attribute)
-                ]
-                for number in context.reached(place, trigger, stops):
+                for number in context.reached(place, trigger, stops[trigger.attribute]):
                     entity, assertion = entities[number], assertions[number]
                     other = assertion.get(trigger.attribute)
                     if other is None or _distance(place, entity) < _distance(other, entity):
                         assertion[trigger.attribute] = place
         return assertions
+
+
+class _Stops(NamedTuple):
+    """Where terminators of an attribute start and end, in the order of the text."""
+
+    starts: list[int]
+    ends: list[int]
 
 
 class _Context:
@@ -152,30 +155,27 @@ class _Context:
             characters[start:end] = ENTITY * (end - start)
         self.text = "".join(characters)
         self.entities = entities
+        self.order = sorted(range(len(entities)), key=lambda number: entities[number].start)
+        self.starts = [entities[number].start for number in self.order]
         self.sentence_ends = [match.start() for match in SENTENCE_END.finditer(self.text)]
         self.commas = [match.start() for match in COMMA.finditer(self.text)]
 
-    def reached(self, place: TextRange, trigger: Trigger, stops: Sequence[TextRange]) -> list[int]:
+    def reached(self, place: TextRange, trigger: Trigger, stops: _Stops) -> list[int]:
         """The numbers of the entities in a trigger's scope."""
         reached: list[int] = []
         if trigger.direction in ("forward", "either"):
             end = self._end(place.end, trigger.scope)
-            end = min([end, *(stop.start for stop in stops if stop.start >= place.end)])
-            reached = self._between(place.end, end)
+            reached = self._between(place.end, _first(stops.starts, place.end, end))
         if trigger.direction == "backward" or (trigger.direction == "either" and not reached):
             start = self._start(place.start, trigger.scope)
-            start = max([start, *(stop.end for stop in stops if stop.end <= place.start)])
-            reached = self._between(start, place.start)
+            reached = self._between(_last(stops.ends, place.start + 1, start), place.start)
         if trigger.scope == "adjacent":
             reached = [i for i in reached if _distance(place, self.entities[i]) <= GAP]
         return reached
 
     def _between(self, start: int, end: int) -> list[int]:
-        return [
-            number
-            for number, entity in enumerate(self.entities)
-            if start <= entity.start and entity.end <= end
-        ]
+        first, last = bisect_left(self.starts, start), bisect_left(self.starts, end)
+        return [number for number in self.order[first:last] if self.entities[number].end <= end]
 
     def _end(self, position: int, scope: str) -> int:
         """Where a scope ends that begins at a position."""

@@ -36,7 +36,7 @@ class EvidenceReader:
                 raise Messages.CM417.error(value=value)
 
     def __call__(self, doc: Doc) -> Evidence:
-        """The hits over the characters of ``doc.text``, whatever its tokens are."""
+        """The hits over the characters of ``doc.text``, whatever its tokens are, in their order."""
         spans = [span for span in doc.spans.get(self.key, ()) if len(span)]
         if not spans:
             return NO_EVIDENCE
@@ -45,7 +45,9 @@ class EvidenceReader:
         owners, characters, where = places(Matches(np.arange(len(spans)), starts, ends))
         labels = np.array([span.label_ for span in spans])
         weights = np.array([self._weigh(span) for span in spans], dtype=np.float32)
-        return Evidence(characters, where, labels[owners], weights[owners])
+        order = np.argsort(characters, kind="stable")
+        owners = owners[order]
+        return Evidence(characters[order], where[order], labels[owners], weights[owners])
 
     def _weigh(self, span: Span) -> float:
         rules = (span.id_, *read_sources(span))
@@ -53,8 +55,11 @@ class EvidenceReader:
 
 
 def take_part(evidence: Evidence, place: TextRange) -> Evidence:
-    """The evidence on a part of a text; a hit that is cut keeps the places of its characters."""
-    inside = (evidence.characters >= place.start) & (evidence.characters < place.end)
+    """The evidence on a part of a text; a hit that is cut keeps the places of its characters.
+
+    evidence (Evidence): in the order of its characters.
+    """
+    inside = slice(*np.searchsorted(evidence.characters, place))
     return Evidence(
         evidence.characters[inside] - place.start,
         evidence.places[inside],

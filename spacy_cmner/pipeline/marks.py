@@ -4,8 +4,10 @@ In prediction these are constraints (entities that are already there, tokens blo
 ranges forbidden for a type), in training the annotation, which may be missing in part.
 """
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate
 from operator import attrgetter
 
 import numpy as np
@@ -37,7 +39,7 @@ class Marks:
     spans (List[CharSpan]): they do not overlap and are in the order of the text.
     blocked (Bools): one per character, True where no entity may be; empty if that is nowhere.
     forbidden (List[CharSpan]): where no new entity of their label may be, not even in part; an
-        empty label means every entity.
+        empty label means every entity. In the order of their starts.
     """
 
     spans: list[CharSpan]
@@ -58,10 +60,20 @@ class Marks:
         blocked = self.blocked[place.start : place.end]
         forbidden = [
             CharSpan(max(a - shift, 0), min(b - shift, size), label)
-            for a, b, label in self.forbidden
+            for a, b, label in self._forbidden_near(place)
             if a < place.end and b > place.start
         ]
         return Marks(spans, blocked if len(blocked) else np.zeros(size, dtype=np.bool_), forbidden)
+
+    def _forbidden_near(self, place: TextRange) -> list[CharSpan]:
+        """Without those that begin behind the place, or end, like all before them, before it."""
+        first = bisect_right(self._farthest, place.start)
+        return self.forbidden[first : bisect_left(self.forbidden, (place.end,))]
+
+    @cached_property
+    def _farthest(self) -> list[int]:
+        """How far each forbidden range and those before it reach."""
+        return list(accumulate((span.end for span in self.forbidden), max))
 
     def constrain(self, scheme: TagScheme) -> Bools:
         """The tags (length, T) that agree. An entity of a type that the recogniser does not know
@@ -101,10 +113,10 @@ class Gold:
 
 def read_marks(doc: Doc) -> Marks:
     """The entities, blocked tokens and forbidden ranges that a document comes with."""
-    forbidden = [
+    forbidden = sorted(
         CharSpan(span.start_char, span.end_char, span.label_)
         for span in doc.spans.get(FORBIDDEN_KEY, ())
-    ]
+    )
     if not is_annotated(doc):
         return Marks([], NOWHERE, forbidden)
     blocked = _blocked(doc)

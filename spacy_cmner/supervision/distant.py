@@ -6,6 +6,7 @@ all else stays missing: the recogniser's CRF then sums over everything it may be
 terms it lacks are no entities.
 """
 
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -48,9 +49,10 @@ class Outside:
                 outside[start : start + len(term)] = True
                 start = text.find(term, start + 1)
         if self.distance is not None:
-            spans = list(entities)
+            spans = sorted(entities)
+            starts = [span.start for span in spans]
             for place in split_windows(text, max(len(text), 1)):
-                inside = [s for s in spans if place.start <= s.start < place.end]
+                inside = spans[bisect_left(starts, place.start) : bisect_left(starts, place.end)]
                 outside[place.start : place.end] |= _far(place, inside, self.distance)
         return outside
 

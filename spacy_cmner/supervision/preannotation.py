@@ -72,7 +72,7 @@ def _annotate(
         doc = nlp.make_doc(record.text)
         log_probability = 0.0
         for _, pipe in nlp.pipeline:
-            if pipe is recogniser:
+            if pipe is recogniser and measure is not _least_entity:
                 log_probability = recogniser.kbest(doc, 1)[0].log_probability
             doc = pipe(doc)
         yield Candidate(with_entities(record, doc), measure(doc, log_probability))

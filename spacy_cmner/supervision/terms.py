@@ -50,8 +50,8 @@ def learn_terms(
 
     In each text only the terms that are known from other texts are looked for, the longest first,
     as ``cmner_dictionary`` would: the jackknife. A term that was an entity in c of n such places
-    has the precision (c + p) / (n + 1), with p the mean of c / n over the terms of its type and
-    length.
+    has the precision (c + p) / (n + 1), with p that of all terms of its type and length together,
+    (Σc + 0.5) / (Σn + 1).
 
     texts (Sequence[GoldText]): what ``load_gold`` reads; ``flat`` entities are learned from.
     min_precision (float): from 0 to 1.
@@ -77,7 +77,7 @@ def learn_terms(
         candidates = []
         for span in matcher(text.text):
             key = matcher.fold(text.text[span.start : span.end]), span.label
-            if known_from[key].keys() - {number}:
+            if len(known_from[key]) > (number in known_from[key]):
                 candidates.append((span, key))
         for span, key in _longest(candidates):
             if text.gold.missing.isdisjoint(range(span.start, span.end)):

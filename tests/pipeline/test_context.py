@@ -101,6 +101,23 @@ def test_triggers_lie_outside_of_entities_in_the_same_sentence(text, data):
             assert inside or "。" not in between
 
 
+@given(st.lists(st.text("无不未见可能既往，咳但现", max_size=12), max_size=4), st.data())
+def test_a_sentence_is_judged_without_its_neighbours(sentences, data):
+    alone, entities, text = [], [], ""
+    for sentence in sentences:
+        ends = data.draw(st.lists(st.integers(0, len(sentence)), unique=True, max_size=4))
+        pairs = zip(sorted(ends)[::2], sorted(ends)[1::2], strict=False)
+        places = [TextRange(*pair) for pair in pairs]
+        for assertion in SMALL(sentence, places):
+            alone.append({name: sentence[a:b] for name, (a, b) in assertion.items()})
+        entities += [TextRange(a + len(text), b + len(text)) for a, b in places]
+        text += sentence + "。"
+    order = data.draw(st.permutations(range(len(entities))))
+    together = SMALL(text, [entities[i] for i in order])
+    for i, assertion in zip(order, together, strict=True):
+        assert {name: text[a:b] for name, (a, b) in assertion.items()} == alone[i]
+
+
 @pytest.mark.parametrize(
     ("split", "precision", "recall"), [("development", 0.99, 0.99), ("held-out", 0.75, 0.75)]
 )
