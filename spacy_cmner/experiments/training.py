@@ -180,13 +180,13 @@ def call(run: Run, training: Training, arguments: Sequence[str | Path]) -> None:
 
 
 def summarise_training(lines: Sequence[Mapping[str, Any]], block: Mapping[str, Any]) -> dict:
-    """From the training log: how many epochs, which was the best (the first of equals), and how
-    long one takes, an evaluation included.
+    """From the training log: how many epochs, which was the best (the last of equals, as spaCy
+    keeps it), and how long one takes, an evaluation included.
 
     lines (Sequence[Dict]): the evaluations; the first comes before training.
     block (Dict): the training block of the config.
     """
-    best = max(lines, key=lambda line: line["score"])
+    best = max(reversed(lines), key=lambda line: line["score"])
     first, last = lines[0], lines[-1]
     epochs = last["step"] // block["eval_frequency"]
     return {

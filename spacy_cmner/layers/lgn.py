@@ -64,7 +64,7 @@ class SetAttention(nn.Module):
     def forward(
         self, asking: Tensor, asked: Tensor, askers: Tensor, members: Tensor | None = None
     ) -> Tensor:
-        """Attend; whose set is empty takes zeros.
+        """Attend; who has an empty set takes the output's bias.
 
         asking (Q, width), asked (K, asked_width).
         askers (P,): who asks, for each pair of an asker and a member of its set.

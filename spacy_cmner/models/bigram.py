@@ -32,8 +32,6 @@ def build_bigram_embed() -> EmbedModel:
 
 def init(model: EmbedModel, X: list[Doc] | None = None, Y: Rows | None = None) -> None:
     resources = model.attrs.pop("resources", None) or Resources()
-    if shim_of(model).is_built:
-        return
     vectors = resources.bigrams
     settings = {"n_bigrams": len(vectors) + 1, "width": vectors.dim}
     module = Bigrams(**settings)

@@ -50,7 +50,8 @@ def compile_pipeline(
         float32.
     runtime (str): what runs every ``spacy-cmner.BiLSTMEncoder.v1``: torch, or ONNX Runtime, which
         with int8 computes in bytes and is faster for it.
-    RETURNS (Language): the new pipeline.
+    RETURNS (Language): the new pipeline; if it is rounded, without scores in its meta until it is
+        evaluated.
     RAISES: CM318 if no component holds a layer to compile; CM320 if ONNX Runtime is missing.
     """
     architectures = {**TABLES, **(GRAPHS if runtime == "onnx" else {})}
@@ -62,7 +63,10 @@ def compile_pipeline(
         config = compile_config(nlp.config["components"][name]["model"], architectures)
         model = cast(TrainablePipe, nlp.get_pipe(name)).model
         replacements[name] = Replacement(config, compile_model(model, precision, runtime))
-    return rebuild(nlp, replacements)
+    compiled = rebuild(nlp, replacements)
+    if precision != "float32":
+        compiled.meta["performance"] = {}  # those of the exact weights
+    return compiled
 
 
 def find_compilable(pipe: Any, runtime: Runtime = "torch") -> list[Model]:

@@ -31,7 +31,8 @@ def join_pipelines(pipelines: Sequence[Language], name: str = "cmner") -> Langua
 
     pipelines (Sequence[Language]): two or more; they are not changed.
     name (str): of the component in each of them.
-    RETURNS (Language): the first pipeline, with the joined model in this component.
+    RETURNS (Language): the first pipeline, with the joined model in this component, and no scores
+        in its meta until it is evaluated.
     RAISES: CM323 if their labels differ, CM324 if a model listens, CM327 for fewer than two, CM328
         if one has no such component, or it is not trained.
     """
@@ -55,18 +56,28 @@ def join_pipelines(pipelines: Sequence[Language], name: str = "cmner") -> Langua
     encoders = {str(i): config["tok2vec"] for i, config in enumerate(configs)}
     config = {**configs[0], "tok2vec": {"@layers": "concatenate.v1", "*": encoders}}
     joined = join_models([pipe.model for pipe in pipes])
-    return rebuild(pipelines[0], {name: Replacement(config, joined)})
+    result = rebuild(pipelines[0], {name: Replacement(config, joined)})
+    members = ", ".join(f"{nlp.meta['name']} {nlp.meta['version']}" for nlp in pipelines)
+    result.meta |= {
+        "name": f"{pipelines[0].meta['name']}_joined",
+        "description": f"The recognisers of several pipelines, joined as one: {members}.",
+        "performance": {},  # the first's are not its own
+    }
+    return result
 
 
 def join_models(models: Sequence[Model]) -> Model:
     """The pool of trained taggers with the same tags and kinds of evidence.
 
-    models (Sequence[Model]): their encoders, not copies of them, become layers of the new model.
+    models (Sequence[Model]): they stay as they are, but for the first's their encoders themselves
+        become layers of the new one.
     """
     learned = learns_evidence(models[0])
     evidence = models[0].get_ref("evidence").attrs["labels"] if learned else None
-    encoders = [model.get_ref("tok2vec") for model in models]
-    joined = build_crf_tagger(concatenate(*encoders), models[0].get_dim("nO"), evidence)
+    first, *others = [model.get_ref("tok2vec") for model in models]
+    # a copy, as thinc would put the others into it if it is a concatenation itself
+    encoders: Model = concatenate(first.copy(), *others)
+    joined = build_crf_tagger(encoders, models[0].get_dim("nO"), evidence)
     output, transitions = joined.get_ref("output_layer"), joined.get_ref("transitions")
     outputs = [model.get_ref("output_layer") for model in models]
     weights: Any = [layer.get_param("W") for layer in outputs]  # (T, width) each

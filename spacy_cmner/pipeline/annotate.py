@@ -44,7 +44,7 @@ def align(
     for char_span in found:
         start, end, label = char_span
         span = doc.char_span(start, end, label=label, alignment_mode=alignment_mode)
-        if span is None:
+        if span is None or not len(span):  # spaCy makes empty ones of blanks between tokens
             dropped.append(char_span)
         else:
             spans.append(span)

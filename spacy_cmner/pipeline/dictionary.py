@@ -38,9 +38,7 @@ source = "dictionary"
 DEFAULTS = Config().from_str(DEFAULT_CONFIG)["dictionary"]
 
 
-@Language.factory(
-    "cmner_dictionary", default_config=Config().from_str(DEFAULT_CONFIG)["dictionary"]
-)
+@Language.factory("cmner_dictionary", default_config=DEFAULTS)
 def make_cmner_dictionary(
     nlp: Language,
     name: str,

@@ -1,6 +1,6 @@
 """Typed terms found in the characters of a text."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -69,10 +69,10 @@ class TermMatcher:
         """Add terms, each with a label.
 
         RETURNS (int): how many of them were new.
-        RAISES: CM414 for a term that is not text or empty, CM403 for such a label; no term is
-            added then.
+        RAISES: CM414 for a term that is not text or empty, CM403 for such a label, CM420 for what
+            is no pair of them; no term is added then.
         """
-        checked = [(self._check(term), _check_label(label)) for term, label in terms]
+        checked = [(self._check(term), _check_label(label)) for term, label in _pairs(terms)]
         added = 0
         for term, label in checked:
             _, labels = self._terms.setdefault(self.fold(term), (term, []))
@@ -87,9 +87,10 @@ class TermMatcher:
 
         label (Optional[str]): remove only this type of theirs.
         RETURNS (int): how many pairs of term and label were removed.
+        RAISES: CM420 for a string in the place of several.
         """
         removed = 0
-        for key in dict.fromkeys(map(self.fold, terms)):
+        for key in dict.fromkeys(map(self.fold, _several(terms))):
             term, labels = self._terms.pop(key, (key, []))
             kept = [] if label is None else [other for other in labels if other != label]
             removed += len(labels) - len(kept)
@@ -99,14 +100,17 @@ class TermMatcher:
         return removed
 
     def stop(self, terms: Iterable[str]) -> None:
-        """Never find these terms, whether or not they are in a list. RAISES: CM414, as ``add``."""
-        checked = [self._check(term) for term in terms]
+        """Never find these terms, whether or not they are in a list.
+
+        RAISES: CM414, as ``add``; CM420 for a string in the place of several.
+        """
+        checked = [self._check(term) for term in _several(terms)]
         self._stop_terms.update((self.fold(term), term) for term in checked)
         self._automaton = None
 
     def unstop(self, terms: Iterable[str]) -> None:
-        """Find these terms again."""
-        for term in terms:
+        """Find these terms again. RAISES: CM420 for a string in the place of several."""
+        for term in _several(terms):
             self._stop_terms.pop(self.fold(term), None)
         self._automaton = None
 
@@ -161,6 +165,19 @@ class TermMatcher:
         if not isinstance(term, str) or not term.strip():
             raise Messages.CM414.error(value=term)
         return replace_surrogates(term.strip())
+
+
+def _several(terms: Iterable[str]) -> Iterable[str]:
+    if isinstance(terms, str):  # else each of its characters is one
+        raise Messages.CM420.error(value=terms, expected="a list of terms")
+    return terms
+
+
+def _pairs(terms: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    for pair in terms:
+        if isinstance(pair, str) or not isinstance(pair, Sequence) or len(pair) != 2:
+            raise Messages.CM420.error(value=pair, expected="a pair of a term and its label")
+        yield pair
 
 
 def _check_label(label: str) -> str:

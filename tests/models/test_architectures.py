@@ -138,3 +138,15 @@ def test_every_parameter_receives_a_gradient(model, docs):
     for parameter in parameters.values():
         parameter.grad = None
     assert not missing
+
+
+def test_initialised_again_it_is_as_new(name, resource_dir):
+    nlp = blank(name)
+    emissions = []
+    for steps in (0, 1, 0):
+        optimizer = tiny.initialize(nlp, resource_dir)
+        tiny.learn(nlp, optimizer, steps)
+        docs = [nlp.make_doc(text) for text in TEXTS]
+        emissions.append(nlp.get_pipe("cmner").model.predict(docs).dataXd)
+    assert not np.array_equal(emissions[0], emissions[1])
+    np.testing.assert_array_equal(emissions[0], emissions[2])

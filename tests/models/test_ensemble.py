@@ -155,3 +155,19 @@ def test_the_command(trained, other, tmp_path):
     result = CliRunner().invoke(cmner_cli, ["join", *models, "--out", models[1]])
     assert result.exit_code == 1 and "CM509" in result.output
     assert tiny.entities(spacy.load(models[1])(text)) == tiny.entities(other(text))
+
+
+def test_a_joined_pipeline_can_be_joined_again(trained, other, joined):
+    before = [nlp.to_bytes() for nlp in (joined, trained)]
+    twice = join_pipelines([joined, trained])
+    assert [nlp.to_bytes() for nlp in (joined, trained)] == before
+    docs = [char_doc(joined.vocab, text) for text, _ in tiny.SENTENCES]
+    emissions = [model_of(nlp).predict(docs).dataXd for nlp in (joined, trained, twice)]
+    np.testing.assert_allclose(emissions[2], (emissions[0] + emissions[1]) / 2, atol=1e-4)
+
+
+def test_the_scores_of_one_are_not_those_of_all(trained, other):
+    trained.meta["performance"] = {"ents_f": 0.9}
+    joined = join_pipelines([trained, other])
+    assert (joined.meta["performance"], joined.meta["name"]) == ({}, "pipeline_joined")
+    assert trained.meta.pop("performance") == {"ents_f": 0.9}

@@ -200,3 +200,14 @@ def test_the_dictionary_fills_in_after_the_recogniser(fresh):
     assert entities(doc) == [(2, 4, "bod"), (4, 6, "sym"), (7, 8, "X")]
     sources = [ent._.cmner_source for ent in doc.ents]
     assert sources == ["model", "model", "dictionary"]
+
+
+@pytest.mark.parametrize("call", ["add_stop_terms", "remove_terms"])
+def test_a_string_is_no_list_of_terms(call):
+    dictionary = spacy.blank("zh", config=CHARACTERS).add_pipe("cmner_dictionary")
+    dictionary.add_terms([("发热", "sym")])
+    with pytest.raises(CmnerError, match=r"CM420.*发热"):
+        getattr(dictionary, call)("发热")
+    with pytest.raises(CmnerError, match=r"CM420.*\('咳嗽',\)"):
+        dictionary.add_terms([("咳嗽",)])
+    assert [term for term, _ in dictionary.matcher] == ["发热"]
