@@ -42,6 +42,7 @@ DesignFile = Annotated[Path, typer.Option("--design", help="What the experiments
 @experiment_cli.command(
     "run", context_settings={"allow_extra_args": True, "ignore_unknown_options": True}
 )
+@errors_shown()
 def run_command(
     context: typer.Context,
     name: Name,

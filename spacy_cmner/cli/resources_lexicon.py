@@ -157,7 +157,7 @@ def lexicon_command(
         "epochs": epochs,
         "seed": seed,
     }
-    with errors_shown(), tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder:
         terms = read_terms(user_dict or [shipped("terms")])
         segmenter = load_segmenter(pkuseg_model, terms)
         target = segmented or Path(folder, "segmented.txt")

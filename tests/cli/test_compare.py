@@ -1,18 +1,13 @@
 import csv
 
 import pytest
-from typer.testing import CliRunner
+from commands import run
 
-from spacy_cmner.cli import cmner_cli
 from spacy_cmner.data.jsonl import write_jsonl
 from spacy_cmner.data.records import Entity, Record
 
 TEXT = "咳嗽，发热"
 COUGH, FEVER, DISEASE = Entity(0, 2, "sym"), Entity(3, 5, "sym"), Entity(3, 5, "dis")
-
-
-def run(*args):
-    return CliRunner().invoke(cmner_cli, [str(arg) for arg in args])
 
 
 @pytest.fixture

@@ -2,14 +2,9 @@ import hashlib
 import json
 
 import pytest
-from typer.testing import CliRunner
+from commands import run
 
-from spacy_cmner.cli import cmner_cli
 from spacy_cmner.data.corpus import read_docbin
-
-
-def run(*args):
-    return CliRunner().invoke(cmner_cli, [str(arg) for arg in args])
 
 
 @pytest.fixture

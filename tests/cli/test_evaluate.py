@@ -3,9 +3,8 @@ import json
 import pytest
 import spacy
 import tiny
-from typer.testing import CliRunner
+from commands import run
 
-from spacy_cmner.cli import cmner_cli
 from spacy_cmner.data.corpus import write_docbin
 from spacy_cmner.data.jsonl import read_jsonl, write_jsonl
 from spacy_cmner.data.records import Entity, Record
@@ -16,10 +15,6 @@ GOLD = [
     Record("咳嗽，发热", (Entity(0, 2, "sym"), Entity(3, 5, "sym"))),
     Record(""),
 ]
-
-
-def run(*args):
-    return CliRunner().invoke(cmner_cli, [str(arg) for arg in args])
 
 
 @pytest.fixture(scope="module")
