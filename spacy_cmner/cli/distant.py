@@ -11,6 +11,7 @@ from wasabi import msg
 from spacy_cmner.annotation.sources import Layout, Source
 from spacy_cmner.cli import cmner_cli
 from spacy_cmner.cli._util import TextsArgument, errors_shown, read_source
+from spacy_cmner.data.files import check_other
 from spacy_cmner.pipeline.term_lists import read_terms
 from spacy_cmner.pipeline.term_matcher import TermMatcher
 from spacy_cmner.supervision.distant import PUNCTUATION, Outside, annotate_by_terms
@@ -42,6 +43,7 @@ def distant_command(
 
     `spacy train` reads the result; the recogniser sums over what is missing.
     """
+    check_other(source, out)
     vocab = Vocab()
     docbin = DocBin(attrs=["ENT_IOB", "ENT_TYPE"])
     matcher = TermMatcher()

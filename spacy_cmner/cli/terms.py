@@ -10,6 +10,7 @@ from wasabi import msg
 from spacy_cmner.analysis.gold import load_gold
 from spacy_cmner.cli import cmner_cli
 from spacy_cmner.cli._util import errors_shown
+from spacy_cmner.data.files import check_other
 from spacy_cmner.supervision.terms import learn_terms
 
 
@@ -29,6 +30,7 @@ def terms_command(
 
     Beside term and type stand the estimated precision and how often it was an entity.
     """
+    check_other(data, out)
     terms = learn_terms(
         load_gold(data),
         min_precision=min_precision,

@@ -14,6 +14,7 @@ from spacy_cmner.data.brat import read_brat
 from spacy_cmner.data.cmeee import read_cmeee
 from spacy_cmner.data.columns import read_columns
 from spacy_cmner.data.docs import SPANS_KEY, Flatten, doc_to_record, record_to_doc
+from spacy_cmner.data.files import check_other
 from spacy_cmner.data.imcs import read_imcs
 from spacy_cmner.data.jsonl import read_jsonl
 from spacy_cmner.data.label_studio import read_label_studio
@@ -65,8 +66,7 @@ def convert(
     RAISES (CmnerError): An unknown format, an unreadable source, one without a record, or one that
         is `out`.
     """
-    if out.resolve() == source.resolve():
-        raise Messages.CM157.error(out=out, source=source)
+    check_other(source, out)
     if format not in FORMATS:
         raise Messages.CM107.error(format=format, formats=", ".join(FORMATS))
     report = Report(source)

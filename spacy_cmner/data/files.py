@@ -7,11 +7,18 @@ from typing import Any
 from spacy_cmner.errors import Messages
 
 
+def check_other(source: Path, out: Path) -> None:
+    """RAISES (CmnerError): To write `out` would destroy what is read: they are the same."""
+    if source.resolve() == out.resolve():
+        raise Messages.CM157.error(out=out, source=source)
+
+
 def check_apart(source: Path, out: Path) -> None:
-    """RAISES (CmnerError): To write `out` would destroy what is read, or be read itself: it is the
-    source, or one of them lies in the other."""
+    """RAISES (CmnerError): As `check_other`, or one lies in the other, so that what is written
+    would be read, or replace a part of it."""
+    check_other(source, out)
     read, written = source.resolve(), out.resolve()
-    if read == written or read in written.parents or written in read.parents:
+    if read in written.parents or written in read.parents:
         raise Messages.CM157.error(out=out, source=source)
 
 

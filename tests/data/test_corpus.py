@@ -115,3 +115,21 @@ def test_report_counts_what_is_written(tmp_path):
     report = Report()
     write_docbin([NESTED, EMPTY], tmp_path / "gold.spacy", report=report)
     assert (report.records, report.entities) == (2, 2)
+
+
+def test_the_source_is_not_written_over(tmp_path):
+    path = tmp_path / "a.jsonl"
+    write_jsonl([Record("肺炎")], path)
+    with pytest.raises(CmnerError, match="CM157"):
+        convert(path, "jsonl", path)
+    assert path.read_text(encoding="utf-8").startswith("{")
+
+
+def test_the_docbins_of_a_folder_are_read_as_one(tmp_path):
+    records = [Record("肺炎", (Entity(0, 2, "dis"),)), Record("咳嗽")]
+    for i, record in enumerate(records):
+        write_docbin([record], tmp_path / f"{i}.spacy")
+    assert list(read_docbin(tmp_path)) == records
+    (tmp_path / "none").mkdir()
+    with pytest.raises(CmnerError, match="CM101"):
+        list(read_docbin(tmp_path / "none"))

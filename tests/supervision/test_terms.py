@@ -90,3 +90,5 @@ def test_command(tmp_path):
     assert row == {"term": "头痛", "type": "sym", "precision": 0.969, "count": 3}
     nothing = CliRunner().invoke(app, ["cmner", "terms", str(tmp_path / "none.jsonl"), str(out)])
     assert nothing.exit_code == 1 and "CM101" in nothing.output
+    same = CliRunner().invoke(app, ["cmner", "terms", str(out), str(out)])
+    assert same.exit_code == 1 and "CM157" in same.output and out.stat().st_size
