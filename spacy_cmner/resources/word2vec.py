@@ -75,7 +75,8 @@ def _find_rows(path: Path, file: BinaryIO) -> tuple[int, Iterator[tuple[str, byt
     start = file.tell()
     _, _, values = file.read(_MAX_WORD_BYTES + _FLOAT.itemsize * dim).partition(b" ")
     file.seek(start)
-    if _NUMBERS.fullmatch(values[: _FLOAT.itemsize * dim].partition(b"\n")[0]):
+    values = values[: _FLOAT.itemsize * dim]
+    if b"\0" not in values and _NUMBERS.fullmatch(values.partition(b"\n")[0]):
         return dim, _text_rows(path, file, dim, n_rows)
     return dim, _binary_rows(path, file, dim, n_rows)
 

@@ -73,7 +73,7 @@ def test_a_run_is_trained_scored_and_described(run, training, calls):
     metrics = run.read_metrics()
     assert (metrics["row"], metrics["seed"], metrics["all"]) == ("a", 7, {"f": 0.5})
     assert metrics["training"] == {
-        "best_epoch": 1,
+        "best_epoch": 2,
         "epochs": 2,
         "seconds": 26,
         "seconds_per_epoch": 11,
@@ -173,10 +173,11 @@ def test_batches_without_a_size(run, docbin, size):
         make_config(run, training)
 
 
-def test_summary_takes_the_first_of_equal_epochs_for_the_best():
+def test_summary_takes_the_last_of_equal_epochs_for_the_best():
+    """It is the one that spaCy's model-best is of."""
     lines = [{"step": 30 * i, "score": s, "seconds": 7 * i} for i, s in enumerate([0, 2, 3, 3, 1])]
     summary = summarise_training(lines, {"eval_frequency": 30})
-    assert summary == {"best_epoch": 2, "epochs": 4, "seconds": 28, "seconds_per_epoch": 7.0}
+    assert summary == {"best_epoch": 3, "epochs": 4, "seconds": 28, "seconds_per_epoch": 7.0}
 
 
 def test_subset_is_the_same_at_every_call_and_part_of_a_larger_one(docbin, tmp_path):

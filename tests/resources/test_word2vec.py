@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from gensim.models import KeyedVectors
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from spacy_cmner.errors import CmnerError
@@ -78,6 +78,7 @@ words = st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_si
     ),
     st.booleans(),
 )
+@example(rows={"0": [3.723250019711039e-42, 0.0, 0.0]}, as_binary=True)  # its bytes: a line "a"
 def test_reads_what_gensim_writes(tmp_path_factory, rows: dict[str, list[float]], as_binary: bool):
     path = tmp_path_factory.mktemp("w2v") / "v"
     keyed = KeyedVectors(vector_size=3)
