@@ -39,7 +39,7 @@ from spacy.vocab import Vocab
 from spacy_cmner.analysis.evaluation import evaluate
 from spacy_cmner.analysis.gold import Gold, GoldText, entities_of
 from spacy_cmner.analysis.plots import create_figure
-from spacy_cmner.data.corpus import load_docbin, subsample
+from spacy_cmner.data.corpus import load_docs, subsample
 from spacy_cmner.models.compile import compile_pipeline, find_compilable
 from spacy_cmner.models.ensemble import join_pipelines
 from spacy_cmner.pipeline.dictionary import Dictionary
@@ -114,14 +114,15 @@ def main() -> None:
         model = args.model or point.train("model")
         point.measure(model, types)
         members = [point.train(f"model-{i}", seed=args.seed + i) for i in range(1, args.members)]
-        teacher = point.measure_joined("joined", [model, *members]) if members else model
+        models = [model, *members]
+        teacher = point.measure_joined("joined", models) if members else model
         further = others[: args.texts]
         if further and not args.rounds:
             point.measure_further(teacher, further)
         for number in range(1, args.rounds + 1):
             name = f"student {number}"
             student = point.teach(name, teacher, further, args.student_epochs)
-            teacher = point.measure_joined(f"{name}, joined", [student, [model, *members][-1]])
+            teacher = point.measure_joined(f"{name}, joined", [student, models[-1]])
         if not args.model:
             point.measure_learned()
     report(args.out)
@@ -132,7 +133,7 @@ def load(path: Path, types: dict[str, str]) -> list[tuple[Doc, GoldText]]:
 
     types (Dict[str, str]): if there are any, only entities of its values are kept.
     """
-    docs = load_docbin(path, user_data=False).get_docs(Vocab())
+    docs = load_docs(path, Vocab(), user_data=False)
     golds = [(doc, Gold.from_doc(doc)) for doc in docs]
     return [(doc, GoldText(doc.text, keep(gold, types))) for doc, gold in golds if gold]
 

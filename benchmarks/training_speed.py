@@ -19,7 +19,7 @@ from spacy.util import load_config, load_model_from_config
 from spacy.vocab import Vocab
 from thinc.api import fix_random_seed
 
-from spacy_cmner.data.corpus import convert, load_docbin
+from spacy_cmner.data.corpus import convert, load_docs
 from spacy_cmner.data.reader import CorpusReader
 from spacy_cmner.layers.local_global import LocalGlobal
 from spacy_cmner.models.local_global import build_local_global_embed, build_module, read_codes
@@ -90,7 +90,7 @@ def representation_times(data: Path, steps: int) -> None:
     per occurrence of the padded batch, which is what a model over ``(B, L)`` inputs computes."""
     resources = Resources()
     module, _ = build_module(build_local_global_embed().attrs, resources)
-    docs = [doc for doc in load_docbin(data).get_docs(Vocab()) if len(doc) <= MAX_LENGTH]
+    docs = [doc for doc in load_docs(data, Vocab()) if len(doc) <= MAX_LENGTH]
     print(
         f"{'batch':>6}{'characters':>12}{'types':>7}{'occurrence':>13}{'type':>10}{'ratio':>8}"
         f"{'padded':>13}{'ratio':>8}"

@@ -429,7 +429,7 @@ class Messages:
         "The model of '{name}' learns from evidence, but evidence_key is null. Name the span group "
         "that holds the hits."
     )
-    CM420 = Message("{value!r} is not {expected}. Put it into a list, as terms are given.")
+    CM420 = Message("{value!r} is not {expected}.")
     CM421 = Message(
         "{place} cannot be loaded ({reason}). A file is missing or damaged, or is from another "
         "pipeline or release: copy the pipeline again, as a whole, or train it anew."

@@ -12,7 +12,7 @@ from pathlib import Path
 from spacy.tokens import Doc, Span
 from spacy.vocab import Vocab
 
-from spacy_cmner.data.corpus import load_docbin
+from spacy_cmner.data.corpus import load_docs
 from spacy_cmner.data.docs import (
     SPANS_KEY,
     doc_to_record,
@@ -83,16 +83,17 @@ def entities_of(spans: Iterable[Span]) -> Entities:
 
 
 def load_gold(path: Path) -> list[GoldText]:
-    """Read the annotated texts of a .spacy or .jsonl file; texts without annotation are left out.
+    """Read the annotated texts of a .spacy or .jsonl file, or a folder of .spacy files; texts
+    without annotation are left out.
 
-    RAISES: CM101, CM112 if the file is missing or damaged, CM501 if it is of another kind, CM504
+    RAISES: CM101, CM112, CM116 if the file is missing or damaged or the folder empty, CM501 if it is of another kind, CM504
         if a record of it is faulty, CM506 if it holds no annotated text.
     """
     vocab = Vocab()
     if path.suffix == ".jsonl":
         docs = [record_to_doc(record, vocab) for record in _read_records(path)]
-    elif path.suffix == ".spacy":
-        docs = list(load_docbin(path).get_docs(vocab))
+    elif path.suffix == ".spacy" or path.is_dir():
+        docs = list(load_docs(path, vocab))
     else:
         raise Messages.CM501.error(path=path)
     texts = []

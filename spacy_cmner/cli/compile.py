@@ -12,7 +12,7 @@ from wasabi import msg
 from spacy_cmner.analysis.gold import entities_of
 from spacy_cmner.cli import cmner_cli
 from spacy_cmner.cli._util import PipelineArgument, errors_shown, load_pipeline, save_pipeline
-from spacy_cmner.data.corpus import load_docbin
+from spacy_cmner.data.corpus import load_docs
 from spacy_cmner.models.compile import Runtime, compile_pipeline
 from spacy_cmner.models.storage import Precision
 from spacy_cmner.pipeline.scorer import create_ner_scorer
@@ -40,7 +40,7 @@ def compile_command(
     save_pipeline(compiled, out, [nlp])
     msg.good(f"{out}: {folder_size(out):.1f} MB, {model} has {folder_size(nlp.path):.1f} MB")
     if data is not None:
-        gold = list(load_docbin(data).get_docs(nlp.vocab))
+        gold = list(load_docs(data, nlp.vocab))
         before, after = predict(nlp, gold), predict(load_pipeline(out), gold)
         different = sum(
             entities_of(first.predicted.ents) != entities_of(second.predicted.ents)

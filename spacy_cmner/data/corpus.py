@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from spacy.tokens import DocBin
+from spacy.tokens import Doc, DocBin
 from spacy.vocab import Vocab
 
 from spacy_cmner.data.brat import read_brat
@@ -139,28 +139,41 @@ def write_docbin(
 
 
 def load_docbin(path: Path, *, user_data: bool = True) -> DocBin:
-    """Load a DocBin, or those of a folder as one.
+    """Load a DocBin.
 
     user_data (bool): Leave it out where it is not needed: unpacking it is slow.
     RAISES (CmnerError): The file is missing or not a DocBin.
     """
-    files = sorted(path.glob("*.spacy")) if path.is_dir() else [path]
-    if not files or not files[0].is_file():
+    if not path.is_file():
         raise Messages.CM101.error(path=path)
     try:
-        docbin, *others = (DocBin().from_disk(file) for file in files)
-        for other in others:
-            docbin.merge(other)
+        docbin = DocBin().from_disk(path)
     except ValueError:
         raise Messages.CM112.error(path=path) from None
     docbin.store_user_data = docbin.store_user_data and user_data
     return docbin
 
 
-def read_docbin(path: Path, *, spans_key: str = SPANS_KEY) -> Iterator[Record]:
-    """Read the records of a DocBin; the inverse of `write_docbin`.
+def load_docs(path: Path, vocab: Vocab, *, user_data: bool = True) -> Iterator[Doc]:
+    """The documents of a DocBin, or of all those in a folder and its inner ones, in the order of
+    their names.
 
-    RAISES (CmnerError): The file is missing or not a DocBin.
+    user_data (bool): As in `load_docbin`.
+    RAISES (CmnerError): As `load_docbin`, or the folder holds none.
     """
-    for doc in load_docbin(path).get_docs(Vocab()):
+    files = [path]
+    if path.is_dir():
+        files = sorted(file for file in path.rglob("*.spacy") if file.is_file())
+    if not files:
+        raise Messages.CM116.error(path=path)
+    for file in files:
+        yield from load_docbin(file, user_data=user_data).get_docs(vocab)
+
+
+def read_docbin(path: Path, *, spans_key: str = SPANS_KEY) -> Iterator[Record]:
+    """Read the records of a DocBin, or of a folder of them; the inverse of `write_docbin`.
+
+    RAISES (CmnerError): As `load_docs`.
+    """
+    for doc in load_docs(path, Vocab()):
         yield doc_to_record(doc, spans_key=spans_key)

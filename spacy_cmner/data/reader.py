@@ -7,9 +7,8 @@ from pathlib import Path
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
-from spacy.vocab import Vocab
 
-from spacy_cmner.data.corpus import load_docbin
+from spacy_cmner.data.corpus import load_docs
 from spacy_cmner.errors import Messages
 from spacy_cmner.tokenizer import read_text
 
@@ -32,21 +31,15 @@ class CorpusReader:
         self._docs: list[Doc] = []
 
     def __call__(self, nlp: Language) -> Iterator[Example]:
-        """Each gold document beside a fresh one of the pipeline's tokenizer."""
+        """Each gold document beside a fresh one of the pipeline's tokenizer.
+
+        RAISES (CmnerError): As `load_docs`.
+        """
         if not self._docs or self._docs[0].vocab is not nlp.vocab:
-            self._docs = list(islice(self._read(nlp.vocab), self.limit or None))
+            docs = load_docs(self.path, nlp.vocab, user_data=False)
+            self._docs = list(islice(docs, self.limit or None))
         for doc in self._docs:
             yield Example(nlp.make_doc(read_text(doc)), doc)
-
-    def _read(self, vocab: Vocab) -> Iterator[Doc]:
-        """RAISES (CmnerError): There is no file, or one that is not a DocBin."""
-        files = [self.path]
-        if self.path.is_dir():
-            files = sorted(file for file in self.path.rglob("*.spacy") if file.is_file())
-        if not files:
-            raise Messages.CM116.error(path=self.path)
-        for file in files:
-            yield from load_docbin(file, user_data=False).get_docs(vocab)
 
 
 def create_corpus_reader(

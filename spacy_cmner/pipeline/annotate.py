@@ -13,6 +13,7 @@ from spacy.tokens import Doc, Span
 from spacy.util import filter_spans
 
 from spacy_cmner.errors import CmnerWarning, Messages
+from spacy_cmner.pipeline.entity_data import identity
 from spacy_cmner.pipeline.marks import blocked_spans
 from spacy_cmner.pipeline.source import add_source
 from spacy_cmner.tokenizer import is_char_doc
@@ -107,21 +108,17 @@ def annotate(
     spans, dropped = align(doc, found, alignment_mode)
     warn_misaligned([doc.text[start:end] for start, end, _ in dropped], alignment_mode)
     if target == ENTS:
-        known = {_identity(ent) for ent in doc.ents}
-        agreed = [span for span in spans if _identity(span) in known]
+        known = {identity(ent) for ent in doc.ents}
+        agreed = [span for span in spans if identity(span) in known]
         added = add_entities(doc, spans, overwrite=overwrite)
     else:
         group = [] if overwrite else list(doc.spans.get(target, ()))
-        known = {_identity(span) for span in group}
-        agreed = [span for span in spans if _identity(span) in known]
-        added = [span for span in spans if _identity(span) not in known]
+        known = {identity(span) for span in group}
+        agreed = [span for span in spans if identity(span) in known]
+        added = [span for span in spans if identity(span) not in known]
         doc.spans[target] = group + added
     for span in agreed + added:
         add_source(span, source)
-
-
-def _identity(span: Span) -> tuple[int, int, int]:
-    return span.start, span.end, span.label
 
 
 def _tokens(doc: Doc, spans: Iterable[Span]) -> np.ndarray:

@@ -9,7 +9,7 @@ Importing this module registers the extensions ``span._.negated``, ``.uncertain`
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import srsly
 from spacy.language import Language
@@ -21,6 +21,7 @@ from thinc.api import Config
 
 from spacy_cmner.pipeline.annotate import ENTS
 from spacy_cmner.pipeline.context import ATTRIBUTES, Assertion, ContextRules, Trigger, read_triggers
+from spacy_cmner.pipeline.entity_data import read_all, user_data, user_key
 from spacy_cmner.pipeline.saving import check_folder, loading, seal, seal_folder, unseal
 from spacy_cmner.resources.shipped import shipped
 from spacy_cmner.tokenizer import read_text
@@ -129,28 +130,20 @@ class Assertions(Pipe):
         return self
 
 
-def _key(span: Span) -> tuple[str, str, int, int]:
-    return ("._.", NAME, span.start_char, span.end_char)
-
-
-def _user_data(span: Span) -> dict[Any, Any]:
-    return cast(dict[Any, Any], span.doc.user_data)  # spaCy's stubs say that keys are strings
-
-
 def _write(span: Span, assertion: Assertion) -> None:
     """Triggers are kept relative to the entity, so that they hold when documents are joined."""
-    _user_data(span)[_key(span)] = {
+    user_data(span)[user_key(span, NAME)] = {
         attribute: (place.start - span.start_char, place.end - span.start_char)
         for attribute, place in assertion.items()
     }
 
 
 def _has(attribute: str, span: Span) -> bool:
-    return attribute in _user_data(span).get(_key(span), {})
+    return attribute in read_all(span, NAME)
 
 
 def _trigger(attribute: str, span: Span) -> Span | None:
-    place = _user_data(span).get(_key(span), {}).get(attribute)
+    place = read_all(span, NAME).get(attribute)
     if place is None:
         return None
     start, end = (span.start_char + offset for offset in place)

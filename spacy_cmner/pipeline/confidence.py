@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from spacy.tokens import Doc, Span, SpanGroup
 
 from spacy_cmner.data.docs import SCORES, SPANS_KEY
-from spacy_cmner.pipeline.entity_data import read_all, write
+from spacy_cmner.pipeline.entity_data import identity, read_all, write
 
 NAME = "cmner_score"
 
@@ -28,18 +28,14 @@ def write_scores(doc: Doc, spans: Sequence[Span], scores: Sequence[float | None]
     found: list[tuple[Span, float | None]] = []
     earlier = doc.spans.get(SPANS_KEY)
     if earlier is not None and SCORES in earlier.attrs:
-        others = {*map(_identity, doc.ents)}.difference(map(_identity, spans))
+        others = {*map(identity, doc.ents)}.difference(map(identity, spans))
         scored = zip(earlier, earlier.attrs[SCORES], strict=True)
-        found = [(span, score) for span, score in scored if _identity(span) in others]
+        found = [(span, score) for span, score in scored if identity(span) in others]
     found.extend(zip(spans, scores, strict=True))
     attrs = {SCORES: [score for _, score in found]}
     doc.spans[SPANS_KEY] = SpanGroup(
         doc, name=SPANS_KEY, spans=[span for span, _ in found], attrs=attrs
     )
-
-
-def _identity(span: Span) -> tuple[int, int, str]:
-    return span.start, span.end, span.label_
 
 
 def _get(span: Span) -> float | None:

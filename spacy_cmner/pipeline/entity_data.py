@@ -6,22 +6,31 @@ processes, into ``Doc.to_bytes``, through ``Doc.from_docs``, and into a ``DocBin
 says nothing of another with the same characters.
 """
 
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 from spacy.tokens import Span
 
+# first token, last token + 1, label
+Identity: TypeAlias = tuple[int, int, int]
+
+
+def identity(span: Span) -> Identity:
+    """What makes two spans of a document the same entity."""
+    return span.start, span.end, span.label
+
 
 def read_all(span: Span, name: str) -> dict[str, Any]:
-    """The values of an extension for the characters of a span, by label."""
-    return user_data(span).get(key(span, name), {})
+    """What an extension holds for the characters of a span, by label, or by another name where the
+    label does not matter."""
+    return user_data(span).get(user_key(span, name), {})
 
 
 def write(span: Span, name: str, value: object) -> None:
     """Set an extension's value for an entity."""
-    user_data(span)[key(span, name)] = {**read_all(span, name), span.label_: value}
+    user_data(span)[user_key(span, name)] = {**read_all(span, name), span.label_: value}
 
 
-def key(span: Span, name: str) -> tuple[str, str, int, int]:
+def user_key(span: Span, name: str) -> tuple[str, str, int, int]:
     return ("._.", name, span.start_char, span.end_char)
 
 

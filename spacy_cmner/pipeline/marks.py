@@ -61,7 +61,7 @@ class Marks:
         forbidden = [
             CharSpan(max(a - shift, 0), min(b - shift, size), label)
             for a, b, label in self._forbidden_near(place)
-            if a < place.end and b > place.start
+            if b > place.start
         ]
         return Marks(spans, blocked if len(blocked) else np.zeros(size, dtype=np.bool_), forbidden)
 

@@ -1,15 +1,16 @@
 """Model and rules made one as a spaCy component: ``nlp.add_pipe("cmner_merge")``."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TypeAlias
 
 from spacy.language import Language
 from spacy.pipeline import Pipe
 from spacy.tokens import Doc, Span
 from thinc.api import Config
 
+from spacy_cmner.data.docs import SCORES
 from spacy_cmner.errors import Messages
 from spacy_cmner.pipeline.annotate import ENTS
+from spacy_cmner.pipeline.entity_data import Identity, identity
 from spacy_cmner.pipeline.marks import blocked_spans
 from spacy_cmner.pipeline.policies import POLICIES, Candidate
 from spacy_cmner.pipeline.scorer import SPANS_KEY
@@ -25,9 +26,6 @@ prior = 0.5
 
 [merge.priors]
 """
-
-# first token, last token + 1, label
-Identity: TypeAlias = tuple[int, int, int]
 
 DEFAULTS = Config().from_str(DEFAULT_CONFIG)["merge"]
 
@@ -120,7 +118,7 @@ class Merge(Pipe):
             missing = self.unknown if key == ENTS else key
             for span in doc.ents if key == ENTS else doc.spans.get(key, ()):
                 if blocked.isdisjoint(range(span.start, span.end)):
-                    entity = _identity(span)
+                    entity = identity(span)
                     spans.setdefault(entity, span)
                     found_by = read_sources(span) or (missing,)
                     sources.setdefault(entity, {}).update(dict.fromkeys(found_by))
@@ -140,14 +138,10 @@ class Merge(Pipe):
         return max(values, default=self.prior)
 
 
-def _identity(span: Span) -> Identity:
-    return span.start, span.end, span.label
-
-
 def _scores(doc: Doc, key: str) -> dict[Identity, float]:
     """The scores of a span group, as the recogniser and spaCy's ``spancat`` write them."""
     if key not in doc.spans:
         return {}
     group = doc.spans[key]
-    scores = group.attrs.get("scores", ())
-    return {_identity(span): float(score) for span, score in zip(group, scores, strict=False)}
+    scores = group.attrs.get(SCORES, ())
+    return {identity(span): float(score) for span, score in zip(group, scores, strict=False)}

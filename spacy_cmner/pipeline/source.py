@@ -6,7 +6,7 @@ several sources; where they are kept is said in ``entity_data.py``.
 
 from spacy.tokens import Span
 
-from spacy_cmner.pipeline.entity_data import key, read_all, user_data, write
+from spacy_cmner.pipeline.entity_data import read_all, user_data, user_key, write
 
 NAME = "cmner_source"
 MODEL = "model"
@@ -25,7 +25,7 @@ def read_sources(span: Span) -> tuple[str, ...]:
 
 def add_source(span: Span, *sources: str) -> None:
     """Record that an entity was found by these sources, too; each is named once."""
-    data, place, label = user_data(span), key(span, NAME), span.label_
+    data, place, label = user_data(span), user_key(span, NAME), span.label_
     record = data.get(place, {})
     known = record.get(label)
     data[place] = {

@@ -169,14 +169,16 @@ class TermMatcher:
 
 def _several(terms: Iterable[str]) -> Iterable[str]:
     if isinstance(terms, str):  # else each of its characters is one
-        raise Messages.CM420.error(value=terms, expected="a list of terms")
+        raise Messages.CM420.error(
+            value=terms, expected="a list of terms: put a single one into one"
+        )
     return terms
 
 
 def _pairs(terms: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
     for pair in terms:
         if isinstance(pair, str) or not isinstance(pair, Sequence) or len(pair) != 2:
-            raise Messages.CM420.error(value=pair, expected="a pair of a term and its label")
+            raise Messages.CM420.error(value=pair, expected="a pair: give each term with its label")
         yield pair
 
 

@@ -127,9 +127,9 @@ def test_the_source_is_not_written_over(tmp_path):
 
 def test_the_docbins_of_a_folder_are_read_as_one(tmp_path):
     records = [Record("肺炎", (Entity(0, 2, "dis"),)), Record("咳嗽")]
-    for i, record in enumerate(records):
-        write_docbin([record], tmp_path / f"{i}.spacy")
+    for name, record in zip(("a.spacy", "b.spacy/part-000000.spacy"), records, strict=True):
+        write_docbin([record], tmp_path / name)
     assert list(read_docbin(tmp_path)) == records
     (tmp_path / "none").mkdir()
-    with pytest.raises(CmnerError, match="CM101"):
+    with pytest.raises(CmnerError, match="CM116"):
         list(read_docbin(tmp_path / "none"))
