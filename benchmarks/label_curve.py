@@ -9,14 +9,14 @@ The number of epochs is fixed for a fraction, so nothing is chosen on the develo
 metrics of each point are written to a JSON file; what is there already is not done again. --lists
 adds term lists to the evidence.
 
-With --members N the model has N - 1 others with further seeds beside it, and all are joined as one
-("joined").
+With --members CONFIG ... the model has others beside it, of the configs of these names and of
+further seeds, and all are joined as one ("joined").
 
 With --texts N the model, or the joined one, annotates N further texts: those of the training file
 beyond the fraction, whose labels are not read, then those of --texts-from. Strings that it finds
-reliably there make a second term list ("soft, further texts"). With --rounds N it teaches a student
-with them instead, which is trained on them and the labelled ones; the student, joined with the last
-member, annotates them anew for the next one.
+reliably there make a second term list ("soft, further texts"). With --rounds N it teaches a
+student of each config with them instead, which is trained on them and the labelled ones; the
+students, joined, annotate them anew for the next ones.
 
 --model scores a pipeline that is trained already, and what needs no other training; with --map also
 one of other types, for use across domains.
@@ -46,17 +46,18 @@ from spacy_cmner.pipeline.dictionary import Dictionary
 from spacy_cmner.pipeline.source import MODEL, add_source
 from spacy_cmner.pipeline.term_lists import Term, read_terms
 from spacy_cmner.pipeline.term_matcher import TermMatcher
-from spacy_cmner.supervision.distant import annotate_again
+from spacy_cmner.supervision.pseudo_labels import pseudo_label
 from spacy_cmner.supervision.terms import learn_terms
 
 ROOT = Path(__file__).parent.parent
 THUOCL = ROOT / "spacy_cmner" / "assets" / "thuocl_medical.txt"
-CONFIG = ROOT / "configs" / "contextual.cfg"
+CONFIGS = ROOT / "configs"
+MODEL_CONFIG = "contextual"
 HITS = "hits"
 FOLDS = 5
 EPOCHS = {0.01: 40, 0.05: 20, 0.1: 12, 0.25: 8, 1.0: 5}
 SURE = 0.8  # precision of a term that is taken for a constraint
-EVEN = 0.5  # precision of a term that may stand beside the model's entities
+EVEN = 0.5  # precision of a term that may stand beside the model's entities; see --precision
 USEFUL = 0.3  # precision of a term that is worth a hint
 LIKELY = 0.5  # probability of an entity that counts for a term of further texts
 CONSISTENT = 0.4  # precision of such a term
@@ -80,11 +81,14 @@ def main() -> None:
     parser.add_argument("--texts-from", type=Path, help="a .txt file of more, one a line")
     parser.add_argument("--rounds", type=int, default=0, help="of students taught with them")
     parser.add_argument("--student-epochs", type=int, default=4)
-    parser.add_argument("--members", type=int, default=1, help="models to join")
+    parser.add_argument(
+        "--members", nargs="*", default=[], help="configs of models to join it with"
+    )
     parser.add_argument("--hidden-width", type=int, default=256)
     parser.add_argument("--model", help="a trained pipeline, instead of training any")
     parser.add_argument("--map", nargs="*", default=[], help="its types as those here: sym=Symptom")
     parser.add_argument("--weight", type=float, default=1.0, help="of given evidence")
+    parser.add_argument("--precision", type=float, default=EVEN, help="of terms that are merged")
     parser.add_argument("--threshold", type=float, default=0.0, help="of probabilities; 0: Viterbi")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
@@ -108,21 +112,24 @@ def main() -> None:
             args.seed,
             (THUOCL, *args.lists),
             args.weight,
+            args.precision,
             args.threshold,
         )
         point = Point(args.out / f"{fraction:g}", settings, chosen, dev)
         model = args.model or point.train("model")
         point.measure(model, types)
-        members = [point.train(f"model-{i}", seed=args.seed + i) for i in range(1, args.members)]
-        models = [model, *members]
-        teacher = point.measure_joined("joined", models) if members else model
+        members = [
+            point.train_member(f"{config}-{i}", config, args.seed + i)
+            for i, config in enumerate(args.members, 1)
+        ]
+        teacher = point.measure_joined("joined", [model, *members])
         further = others[: args.texts]
         if further and not args.rounds:
             point.measure_further(teacher, further)
         for number in range(1, args.rounds + 1):
             name = f"student {number}"
-            student = point.teach(name, teacher, further, args.student_epochs)
-            teacher = point.measure_joined(f"{name}, joined", [student, models[-1]])
+            students = point.teach(name, teacher, further, args.student_epochs, args.members)
+            teacher = point.measure_joined(f"{name}, joined", students)
         if not args.model:
             point.measure_learned()
     report(args.out)
@@ -153,6 +160,7 @@ class Settings:
     """What the models of a fraction have in common.
 
     weight (float): of given evidence.
+    precision (float): of a term that may stand beside the model's entities.
     threshold (float): of marginal decoding; 0: Viterbi.
     """
 
@@ -161,6 +169,7 @@ class Settings:
     seed: int
     lists: tuple[Path, ...]
     weight: float
+    precision: float
     threshold: float
 
 
@@ -204,7 +213,7 @@ class Point:
         if types:
             alone.add_pipe("map_types", config={"types": types})
         self.score("model", alone)
-        even = self.find_terms(EVEN)
+        even = self.find_terms(self.settings.precision)
         for policy in POLICIES:
             merged = self.load(model)
             if types:
@@ -230,8 +239,16 @@ class Point:
             add_dictionary(nlp, path.stem, listed, target=HITS, before="cmner", match="all")
         self.score("soft, learned", nlp)
 
+    def train_member(self, name: str, config: str, seed: int) -> str:
+        """Train and score a model to join with others. RETURNS (str): its folder."""
+        member = self.train(name, config=config, seed=seed)
+        self.score(name, self.load(member))
+        return member
+
     def measure_joined(self, system: str, models: list[str]) -> str:
-        """Score several models as one. RETURNS (str): its folder."""
+        """Score several models as one. RETURNS (str): its folder, or that of the only one."""
+        if len(models) == 1:
+            return models[0]
         folder = self.folder / system
         if not folder.exists():
             join_pipelines([load_model(model) for model in models]).to_disk(folder)
@@ -250,20 +267,28 @@ class Point:
         print(f"{len(terms)} terms of further texts", flush=True)
         self.score("soft, further texts", self.with_evidence(model, terms))
 
-    def teach(self, name: str, teacher: str, texts: list[str], epochs: int) -> str:
-        """Train a student on what a teacher finds in texts, and score it.
+    def teach(
+        self, name: str, teacher: str, texts: list[str], epochs: int, configs: list[str]
+    ) -> list[str]:
+        """Train students on what a teacher finds in texts, and score them.
 
-        RETURNS (str): its folder.
+        configs (List[str]): of the students beside the first one, which is of the model's.
+        RETURNS (List[str]): their folders.
         """
+        names = {name: MODEL_CONFIG} | {
+            f"{name}, {config}": config for config in configs if config != MODEL_CONFIG
+        }
         docs = []
-        if not (self.folder / name).exists():
-            nlp = self.load(teacher, scores=True, decoding="marginal", threshold=POSSIBLE)
-            pipe = compiled(nlp).pipe(texts)
-            docs = [annotate_again(Vocab(), doc, min_score=TRUSTED) for doc in pipe]
+        if not all((self.folder / name).exists() for name in names):
+            nlp = compiled(self.load(teacher))
+            docs = list(pseudo_label(nlp, texts, min_score=TRUSTED, possible=POSSIBLE))
             print(f"{sum(len(doc.ents) for doc in docs)} entities for {name}", flush=True)
-        student = self.train(name, extra=docs, epochs=epochs)
-        self.score(name, self.load(student))
-        return student
+        students = []
+        for name, config in names.items():
+            student = self.train(name, config=config, extra=docs, epochs=epochs)
+            self.score(name, self.load(student))
+            students.append(student)
+        return students
 
     def load(self, model: str, **settings: Any) -> Language:
         """A trained pipeline, with settings of its recogniser."""
@@ -281,6 +306,7 @@ class Point:
         self,
         name: str,
         *,
+        config: str = MODEL_CONFIG,
         with_hits: bool = False,
         extra: Sequence[Doc] = (),
         epochs: int | None = None,
@@ -293,7 +319,7 @@ class Point:
         if folder.exists():
             return str(folder)
         fix_random_seed(seed)
-        nlp = self.build(with_hits)
+        nlp = self.build(config, with_hits)
         docs = [*(doc for doc, _ in self.texts), *extra]
         hits = self.find_hits() if with_hits else [[] for _ in docs]
         examples = []
@@ -315,13 +341,14 @@ class Point:
             nlp.to_disk(folder)
         return str(folder)
 
-    def build(self, with_hits: bool) -> Language:
-        config = load_config(CONFIG)
+    def build(self, name: str, with_hits: bool) -> Language:
+        config = load_config(CONFIGS / f"{name}.cfg")
         cmner = config["components"]["cmner"]
-        cmner["model"]["tok2vec"]["encode"] |= {
-            "hidden_width": self.settings.hidden_width,
-            "depth": 1,
-        }
+        if name == MODEL_CONFIG:
+            cmner["model"]["tok2vec"]["encode"] |= {
+                "hidden_width": self.settings.hidden_width,
+                "depth": 1,
+            }
         if with_hits:
             names = [path.stem for path in self.settings.lists]
             cmner["model"]["evidence"] = [*self.types, *names]
@@ -370,7 +397,7 @@ def make_map_types(nlp: Language, name: str, types: dict[str, str]) -> Callable[
 
 
 def blank() -> Language:
-    config = load_config(CONFIG)
+    config = load_config(CONFIGS / f"{MODEL_CONFIG}.cfg")
     config["nlp"]["pipeline"] = []
     config["components"] = {}
     return load_model_from_config(config, auto_fill=True)

@@ -454,6 +454,10 @@ class Messages:
     )
     CM432 = Message("There is no annotation tool '{tool}'. Choose one of: {tools}.")
     CM433 = Message("{path} holds no text that can be read. Give texts; the first problem: {first}")
+    CM434 = Message(
+        "min_score = {value} is not possible. Give a probability from {possible}, that of a "
+        "possible entity, to 1."
+    )
 
     # CM5xx: command line
     CM501 = Message(

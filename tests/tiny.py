@@ -120,6 +120,11 @@ def entities(doc: Doc) -> list[tuple[int, int, str]]:
     return [(ent.start_char, ent.end_char, ent.label_) for ent in doc.ents]
 
 
+def iob(doc: Doc) -> str:
+    """A letter a character: the first of its type, O for outside, - for missing."""
+    return "".join(t.ent_type_[:1] or ("O" if t.ent_iob_ == "O" else "-") for t in doc)
+
+
 def findings(doc: Doc) -> list[tuple]:
     """All that the components of a hybrid pipeline say of a document."""
     entities = [

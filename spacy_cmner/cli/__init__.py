@@ -27,6 +27,7 @@ from spacy_cmner.cli import evaluate  # noqa: E402,F401
 from spacy_cmner.cli import experiment  # noqa: E402,F401
 from spacy_cmner.cli import join  # noqa: E402,F401
 from spacy_cmner.cli import preannotate  # noqa: E402,F401
+from spacy_cmner.cli import pseudo_label  # noqa: E402,F401
 from spacy_cmner.cli import resources  # noqa: E402,F401
 from spacy_cmner.cli import resources_lexicon  # noqa: E402,F401
 from spacy_cmner.cli import terms  # noqa: E402,F401

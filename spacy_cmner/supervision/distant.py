@@ -1,9 +1,9 @@
-"""Partly annotated documents, made without an annotator.
+"""Documents annotated in part by term lists: distant supervision.
 
-What a term list or a pipeline finds is taken for an entity, what is surely none for outside, and
-all else stays missing: the recogniser's CRF then sums over everything it may be (Tsuboi et al.,
-2008), and nothing is taught that nobody knows. An incomplete list thus does not teach that the
-terms it lacks are no entities.
+What a list finds is taken for an entity, what is surely none for outside, and all else stays
+missing: the recogniser's CRF then sums over everything it may be (Tsuboi et al., 2008), and nothing
+is taught that nobody knows. An incomplete list thus does not teach that the terms it lacks are no
+entities.
 """
 
 from bisect import bisect_left
@@ -15,8 +15,6 @@ import numpy as np
 from spacy.tokens import Doc, Span
 from spacy.vocab import Vocab
 
-from spacy_cmner.pipeline import confidence
-from spacy_cmner.pipeline.marks import char_spans
 from spacy_cmner.pipeline.term_matcher import TermMatcher
 from spacy_cmner.pipeline.windows import split_windows
 from spacy_cmner.tokenizer import char_doc, read_text
@@ -77,35 +75,12 @@ def annotate_by_terms(
     no_entity = (outside or Outside())(text, found)
     for span in found:
         no_entity[span.start : span.end] = False
-    return _annotate(doc, entities, missing=~no_entity)
+    return annotate_in_part(doc, entities, missing=~no_entity)
 
 
-def annotate_again(vocab: Vocab, doc: Doc, *, min_score: float, hits_key: str | None = None) -> Doc:
-    """Annotate a text by what a pipeline found in it, in part: self-training.
-
-    Entities of which the recogniser is not sure stay missing, and so does what a dictionary found
-    where the recogniser found nothing; what neither found is outside.
-
-    vocab (Vocab): of the new document.
-    doc (Doc): of a pipeline whose recogniser has ``scores = true``.
-    min_score (float): the least probability of an entity to be learned from.
-    hits_key (Optional[str]): the span group of the dictionary.
-    RETURNS (Doc): with one token a character.
-    """
-    spans = zip(doc.ents, char_spans(doc), strict=True)
-    scored = [(span, entity._.get(confidence.NAME)) for entity, span in spans]
-    sure = [span for span, score in scored if score is None or score >= min_score]
-    new = char_doc(vocab, read_text(doc))
-    missing = np.zeros(len(new), dtype=np.bool_)
-    for hit in doc.spans.get(hits_key, ()) if hits_key else ():
-        missing[hit.start_char : hit.end_char] = True
-    for span, _ in scored:
-        missing[span.start : span.end] = True
-    return _annotate(new, sure, missing)
-
-
-def _annotate(doc: Doc, entities: Iterable[CharSpan], missing: np.ndarray) -> Doc:
-    """Set the entities; they win over ``missing``, all else is outside."""
+def annotate_in_part(doc: Doc, entities: Iterable[CharSpan], missing: np.ndarray) -> Doc:
+    """Set the entities of a document with one token a character; they win over ``missing``,
+    (length,) which characters stay so, and all else is outside."""
     spans = [Span(doc, *entity) for entity in entities]
     for span in spans:
         missing[span.start : span.end] = False

@@ -5,7 +5,6 @@ import tiny
 from hypothesis import given
 from hypothesis import strategies as st
 from spacy.cli._util import app
-from spacy.tokens import Span
 from spacy.training import Example
 from spacy.util import fix_random_seed
 from spacy.vocab import Vocab
@@ -14,7 +13,7 @@ from typer.testing import CliRunner
 import spacy_cmner.cli  # noqa: F401  (registers its commands on spaCy's)
 from spacy_cmner.data.corpus import load_docbin
 from spacy_cmner.pipeline.term_matcher import TermMatcher
-from spacy_cmner.supervision.distant import Outside, annotate_again, annotate_by_terms
+from spacy_cmner.supervision.distant import Outside, annotate_by_terms
 
 TERMS = [("阿莫西林", "dru"), ("咳嗽", "sym"), ("黄连", "dru"), ("黄连", "ite")]
 
@@ -25,17 +24,12 @@ def matcher(terms=TERMS) -> TermMatcher:
     return found
 
 
-def iob(doc) -> str:
-    """A letter a character: the first of its type, O for outside, - for missing."""
-    return "".join(t.ent_type_[:1] or ("O" if t.ent_iob_ == "O" else "-") for t in doc)
-
-
 def annotate(text: str, **settings) -> str:
-    return iob(annotate_by_terms(Vocab(), text, matcher(), Outside(**settings)))
+    return tiny.iob(annotate_by_terms(Vocab(), text, matcher(), Outside(**settings)))
 
 
 def test_terms_are_entities_punctuation_is_outside_all_else_is_missing():
-    assert iob(annotate_by_terms(Vocab(), "服阿莫西林，咳嗽好。", matcher())) == "-ddddOss-O"
+    assert tiny.iob(annotate_by_terms(Vocab(), "服阿莫西林，咳嗽好。", matcher())) == "-ddddOss-O"
 
 
 def test_a_term_of_two_types_is_missing():
@@ -64,7 +58,7 @@ def test_entities_are_those_of_the_list_and_nothing_else_is_claimed(text, distan
     found = matcher()(text)
     places = [(s.start, s.end) for s in found]
     assert tiny.entities(doc) == [tuple(s) for s in found if places.count((s.start, s.end)) == 1]
-    for i, label in enumerate(iob(doc)):
+    for i, label in enumerate(tiny.iob(doc)):
         near = any(s.start - distance <= i < s.end + distance for s in found)
         assert label != "O" or not near or text[i] in Outside().terms
 
@@ -88,27 +82,11 @@ def test_command(tmp_path):
     assert result.exit_code == 0, result.output
     assert "2 texts, 2 entities" in " ".join(result.output.split())
     docs = list(load_docbin(out).get_docs(Vocab()))
-    assert [iob(doc) for doc in docs] == ["OddddO", "ssOOO"]
+    assert [tiny.iob(doc) for doc in docs] == ["OddddO", "ssOOO"]
     (tmp_path / "empty.txt").touch()
     words[2] = tmp_path / "empty.txt"
     result = CliRunner().invoke(app, [*map(str, words)])
     assert result.exit_code == 1 and "CM433" in result.output
-
-
-def test_what_a_pipeline_is_sure_of_is_learned_again(fresh):
-    fresh.get_pipe("cmner").scores = True
-    text = "服用阿莫西林后咳嗽减轻。"
-    doc = fresh.make_doc(text)
-    doc.spans["hits"] = [Span(doc, 9, 11, "sym"), Span(doc, 3, 5, "dru")]
-    doc = fresh(doc)
-    assert tiny.entities(doc) == [(2, 6, "dru"), (7, 9, "sym")]
-    for entity, score in zip(doc.ents, (0.9, 0.6), strict=True):
-        entity._.cmner_score = score
-    again = [
-        iob(annotate_again(Vocab(), doc, min_score=score, hits_key=key))
-        for score, key in ((0.5, None), (0.7, None), (0.7, "hits"))
-    ]
-    assert again == ["OOddddOssOOO", "OOddddO--OOO", "OOddddO----O"]
 
 
 # A toy language: drugs follow 服, symptoms follow 见; the list knows half of the words.

@@ -1,0 +1,61 @@
+"""`python -m spacy cmner pseudo-label`: texts annotated in part by a pipeline."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from spacy.cli._util import setup_gpu
+from spacy.tokens import DocBin
+from wasabi import msg
+
+from spacy_cmner.annotation.sources import Layout, Source
+from spacy_cmner.cli import cmner_cli
+from spacy_cmner.cli._util import (
+    PipelineArgument,
+    TextsArgument,
+    errors_shown,
+    load_pipeline,
+    read_source,
+)
+from spacy_cmner.data.files import check_apart
+from spacy_cmner.supervision.pseudo_labels import POSSIBLE, SURE, pseudo_label
+
+
+@cmner_cli.command("pseudo-label")
+@errors_shown()
+def pseudo_label_command(
+    model: PipelineArgument,
+    source: TextsArgument,
+    out: Annotated[Path, typer.Argument(help="DocBin to write (.spacy).")],
+    min_score: Annotated[
+        float, typer.Option(help="Entities of this probability or more are learned.")
+    ] = SURE,
+    possible: Annotated[
+        float, typer.Option(help="Those from this one up to it are missing, others outside.")
+    ] = POSSIBLE,
+    hits_key: Annotated[
+        str | None,
+        typer.Option(help="Span group of a dictionary: what only it found is missing, too."),
+    ] = None,
+    text_column: Annotated[str, typer.Option(help="Column or field of the text.")] = "text",
+    encoding: Annotated[str, typer.Option(help="Encoding of the source.")] = "utf-8",
+    gpu_id: Annotated[int, typer.Option("--gpu-id", "-g", help="GPU, or -1 for the CPU.")] = -1,
+) -> None:
+    """Annotate texts by a pipeline, for another one to learn from: what it is in doubt about is
+    missing.
+
+    `spacy train` reads the result; the recogniser sums over what is missing.
+    """
+    setup_gpu(gpu_id, silent=True)
+    check_apart(source, out)
+    records = read_source(Source(source, Layout(text=text_column, encoding=encoding)))
+    nlp = load_pipeline(model)
+    texts = (record.text for record in records)
+    docbin = DocBin(attrs=["ENT_IOB", "ENT_TYPE"])
+    entities = 0
+    for doc in pseudo_label(nlp, texts, min_score=min_score, possible=possible, hits_key=hits_key):
+        entities += len(doc.ents)
+        docbin.add(doc)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    docbin.to_disk(out)
+    msg.good(f"{out}: {len(records)} texts, {entities} entities")

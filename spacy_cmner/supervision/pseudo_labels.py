@@ -1,0 +1,83 @@
+"""Documents annotated in part by a pipeline, for another one to learn from: self-training.
+
+A student that is trained on what its teacher is sure of in texts without labels, beside the
+labelled ones, is better than the teacher where labels are few (Yarowsky, 1995; pseudo-labels: Lee,
+2013). What the teacher is in doubt about stays missing, as in ``supervision.distant``, so that its
+doubts are not taught as facts.
+"""
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+from spacy.language import Language
+from spacy.tokens import Doc
+from spacy.vocab import Vocab
+
+from spacy_cmner.errors import Messages
+from spacy_cmner.pipeline import confidence
+from spacy_cmner.pipeline.cmner import LOWEST_THRESHOLD, MARGINAL
+from spacy_cmner.pipeline.marks import char_spans
+from spacy_cmner.supervision.distant import annotate_in_part
+from spacy_cmner.supervision.preannotation import find_recogniser
+from spacy_cmner.tokenizer import char_doc, read_text
+
+POSSIBLE = 0.3
+SURE = 0.6
+
+
+def pseudo_label(
+    nlp: Language,
+    texts: Iterable[str],
+    *,
+    min_score: float = SURE,
+    possible: float = POSSIBLE,
+    hits_key: str | None = None,
+) -> Iterator[Doc]:
+    """Annotate texts by a pipeline, in part; see ``annotate_again``.
+
+    nlp (Language): the teacher. While texts are read its recogniser decodes by probabilities.
+    min_score (float): the least probability of an entity to be learned from.
+    possible (float): entities of a lower probability are not considered.
+    hits_key (Optional[str]): the span group of a dictionary.
+    YIELDS (Doc): one for each text, with one token a character.
+    RAISES: CM425 if `possible` is too low to decode by; CM434 if `min_score` is no probability
+        above it; CM431 if no component of the pipeline is a recogniser.
+    """
+    if possible < LOWEST_THRESHOLD:
+        raise Messages.CM425.error(value=possible, lowest=LOWEST_THRESHOLD)
+    if not possible <= min_score <= 1:
+        raise Messages.CM434.error(value=min_score, possible=possible)
+    recogniser = find_recogniser(nlp)
+    before = recogniser.decoding, recogniser.threshold, recogniser.scores
+    recogniser.decoding, recogniser.threshold, recogniser.scores = MARGINAL, possible, True
+    vocab = Vocab()
+    try:
+        for doc in nlp.pipe(texts):
+            yield annotate_again(vocab, doc, min_score=min_score, hits_key=hits_key)
+    finally:
+        recogniser.decoding, recogniser.threshold, recogniser.scores = before
+
+
+def annotate_again(vocab: Vocab, doc: Doc, *, min_score: float, hits_key: str | None = None) -> Doc:
+    """Annotate a text by what a pipeline found in it, in part.
+
+    Entities of which the recogniser is not sure stay missing, and so does what a dictionary found
+    where the recogniser found nothing; what neither found is outside. Entities of rules, which
+    have no probability, are learned.
+
+    vocab (Vocab): of the new document.
+    doc (Doc): of a pipeline whose recogniser has ``scores = true``.
+    min_score (float): the least probability of an entity to be learned from.
+    hits_key (Optional[str]): the span group of the dictionary.
+    RETURNS (Doc): with one token a character.
+    """
+    spans = zip(doc.ents, char_spans(doc), strict=True)
+    scored = [(span, entity._.get(confidence.NAME)) for entity, span in spans]
+    sure = [span for span, score in scored if score is None or score >= min_score]
+    new = char_doc(vocab, read_text(doc))
+    missing = np.zeros(len(new), dtype=np.bool_)
+    for hit in doc.spans.get(hits_key, ()) if hits_key else ():
+        missing[hit.start_char : hit.end_char] = True
+    for span, _ in scored:
+        missing[span.start : span.end] = True
+    return annotate_in_part(new, sure, missing)
