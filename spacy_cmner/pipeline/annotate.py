@@ -15,7 +15,7 @@ from spacy.util import filter_spans
 from spacy_cmner.errors import CmnerWarning, Messages
 from spacy_cmner.pipeline.entity_data import identity
 from spacy_cmner.pipeline.marks import blocked_spans
-from spacy_cmner.pipeline.source import add_source
+from spacy_cmner.pipeline.source import add_source, mark_recorded
 from spacy_cmner.tokenizer import is_char_doc
 from spacy_cmner.types import CharSpan
 
@@ -117,6 +117,7 @@ def annotate(
         agreed = [span for span in spans if identity(span) in known]
         added = [span for span in spans if identity(span) not in known]
         doc.spans[target] = group + added
+        mark_recorded(doc.spans[target])
     for span in agreed + added:
         add_source(span, source)
 

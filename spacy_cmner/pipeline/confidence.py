@@ -11,6 +11,7 @@ from spacy.tokens import Doc, Span, SpanGroup
 
 from spacy_cmner.data.docs import SCORES, SPANS_KEY
 from spacy_cmner.pipeline.entity_data import identity, read_all, write
+from spacy_cmner.pipeline.source import mark_recorded
 
 NAME = "cmner_score"
 
@@ -36,6 +37,7 @@ def write_scores(doc: Doc, spans: Sequence[Span], scores: Sequence[float | None]
     doc.spans[SPANS_KEY] = SpanGroup(
         doc, name=SPANS_KEY, spans=[span for span, _ in found], attrs=attrs
     )
+    mark_recorded(doc.spans[SPANS_KEY])
 
 
 def _get(span: Span) -> float | None:

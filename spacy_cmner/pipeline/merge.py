@@ -1,6 +1,7 @@
 """Model and rules made one as a spaCy component: ``nlp.add_pipe("cmner_merge")``."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from spacy.language import Language
 from spacy.pipeline import Pipe
@@ -14,7 +15,13 @@ from spacy_cmner.pipeline.entity_data import Identity, identity
 from spacy_cmner.pipeline.marks import blocked_spans
 from spacy_cmner.pipeline.policies import POLICIES, Candidate
 from spacy_cmner.pipeline.scorer import SPANS_KEY
-from spacy_cmner.pipeline.source import UNKNOWN, read_sources, write_sources
+from spacy_cmner.pipeline.source import (
+    UNKNOWN,
+    is_recorded,
+    mark_recorded,
+    read_sources,
+    write_sources,
+)
 
 DEFAULT_CONFIG = """
 [merge]
@@ -63,8 +70,8 @@ class Merge(Pipe):
     name (str): the component's name.
     policy (str): a key of ``policies.POLICIES``.
     inputs (Sequence[str]): "ents" for ``doc.ents``, keys of ``doc.spans``; a group that a
-        document does not have is empty. A span of a group without a recorded source has the
-        group's key as its source.
+        document does not have is empty. A span of a group whose sources are not on record
+        (``source.mark_recorded``) has the group's key as its source.
     target (str): "ents", whose entities are replaced, or a key of ``doc.spans``.
     unknown (str): the source of entities in ``doc.ents`` that have none on record. Say "model" if
         they are those of spaCy's ``ner``.
@@ -104,6 +111,7 @@ class Merge(Pipe):
             doc.set_ents(spans, blocked=blocked_spans(doc))
         else:
             doc.spans[self.target] = spans
+            mark_recorded(doc.spans[self.target])
         for candidate in chosen:
             write_sources(candidate.span, candidate.sources)
         return doc
@@ -111,37 +119,66 @@ class Merge(Pipe):
     def _candidates(self, doc: Doc) -> list[Candidate]:
         """What the inputs hold, each entity once, but nothing on tokens blocked for entities."""
         blocked = {span.start for span in blocked_spans(doc)}
-        spans: dict[Identity, Span] = {}
-        sources: dict[Identity, dict[str, None]] = {}
-        scores = _scores(doc, SPANS_KEY)
+        on_record = [key for key in self.inputs if _is_on_record(doc, key)]
+        recorded = {identity(span) for key in on_record for span in _spans(doc, key)}
+        findings: dict[Identity, _Finding] = {}
         for key in self.inputs:
             missing = self.unknown if key == ENTS else key
-            for span in doc.ents if key == ENTS else doc.spans.get(key, ()):
+            for span in _spans(doc, key):
                 if blocked.isdisjoint(range(span.start, span.end)):
                     entity = identity(span)
-                    spans.setdefault(entity, span)
-                    found_by = read_sources(span) or (missing,)
-                    sources.setdefault(entity, {}).update(dict.fromkeys(found_by))
-        for key in self.inputs:
-            scores.update(_scores(doc, key))
+                    # What is on record of an entity may be that of another input.
+                    is_own = key in on_record or entity not in recorded
+                    found_by = read_sources(span) if is_own else ()
+                    findings.setdefault(entity, _Finding(span)).add(span, found_by or (missing,))
+        for key in (SPANS_KEY, *self.inputs):
+            for entity, score in _scores(doc, key):
+                if entity in findings:
+                    findings[entity].scores.append(score)
         return [
-            Candidate(
-                span, (*sources[entity],), self._score(span, sources[entity], scores.get(entity))
-            )
-            for entity, span in spans.items()
+            Candidate(finding.span, (*finding.sources,), self._score(finding))
+            for finding in findings.values()
         ]
 
-    def _score(self, span: Span, sources: Iterable[str], known: float | None) -> float:
-        values = [self.priors[rule] for rule in (span.id_, *sources) if rule in self.priors]
-        if known is not None:
-            values.append(known)
-        return max(values, default=self.prior)
+    def _score(self, finding: "_Finding") -> float:
+        priors = [
+            self.priors[rule] for rule in (*finding.rules, *finding.sources) if rule in self.priors
+        ]
+        return max(priors + finding.scores, default=self.prior)
 
 
-def _scores(doc: Doc, key: str) -> dict[Identity, float]:
+@dataclass
+class _Finding:
+    """An entity as the inputs together know it.
+
+    span (Span): that of the first input.
+    sources (Dict[str, None]): who found it, in their order.
+    rules (Set[str]): the ids of its spans.
+    scores (List[float]): that span groups have for it.
+    """
+
+    span: Span
+    sources: dict[str, None] = field(default_factory=dict)
+    rules: set[str] = field(default_factory=set)
+    scores: list[float] = field(default_factory=list)
+
+    def add(self, span: Span, sources: Iterable[str]) -> None:
+        self.sources.update(dict.fromkeys(sources))
+        self.rules.add(span.id_)
+
+
+def _spans(doc: Doc, key: str) -> Iterable[Span]:
+    return doc.ents if key == ENTS else doc.spans.get(key, ())
+
+
+def _is_on_record(doc: Doc, key: str) -> bool:
+    return key == ENTS or (key in doc.spans and is_recorded(doc.spans[key]))
+
+
+def _scores(doc: Doc, key: str) -> Iterator[tuple[Identity, float]]:
     """The scores of a span group, as the recogniser and spaCy's ``spancat`` write them."""
-    if key not in doc.spans:
-        return {}
-    group = doc.spans[key]
-    scores = group.attrs.get(SCORES, ())
-    return {identity(span): float(score) for span, score in zip(group, scores, strict=False)}
+    if key in doc.spans:
+        group = doc.spans[key]
+        scores = group.attrs.get(SCORES, ())
+        for span, score in zip(group, scores, strict=False):
+            yield identity(span), float(score)

@@ -4,11 +4,13 @@ Importing this module registers the extension. What several components find is o
 several sources; where they are kept is said in ``entity_data.py``.
 """
 
-from spacy.tokens import Span
+from spacy.tokens import Span, SpanGroup
 
 from spacy_cmner.pipeline.entity_data import read_all, user_data, user_key, write
 
 NAME = "cmner_source"
+# In the ``attrs`` of a span group: whoever put its spans there has recorded that.
+RECORDED = "sources_recorded"
 MODEL = "model"
 UNKNOWN = "other"
 
@@ -37,6 +39,17 @@ def add_source(span: Span, *sources: str) -> None:
 def write_sources(span: Span, sources: tuple[str, ...]) -> None:
     """Record the sources of an entity instead of those it has."""
     write(span, NAME, sources)
+
+
+def mark_recorded(group: SpanGroup) -> None:
+    """Say of a span group that the sources of its spans are on record: its spans need no other
+    source than these, which are otherwise read as those of the same entities elsewhere."""
+    group.attrs[RECORDED] = True
+
+
+def is_recorded(group: SpanGroup) -> bool:
+    """Whether the sources of a group's spans are on record."""
+    return bool(group.attrs.get(RECORDED))
 
 
 def _get(span: Span) -> str:

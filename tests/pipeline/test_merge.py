@@ -6,7 +6,7 @@ from spacy.tokens import Span, SpanGroup
 from tiny import CHARACTERS
 
 from spacy_cmner.errors import CmnerError
-from spacy_cmner.pipeline.source import add_source
+from spacy_cmner.pipeline.source import add_source, mark_recorded
 
 TEXT = "肺炎支原体感染，CT"
 INPUTS = ["ents", "dictionary", "ruler", "none"]
@@ -30,6 +30,7 @@ def annotated(nlp):
         add_source(span, "model")
     for span in doc.spans["dictionary"]:
         add_source(span, "icd")
+    mark_recorded(doc.spans["dictionary"])
     return doc
 
 
@@ -64,6 +65,37 @@ def test_policies_scores_and_priors(settings, expected):
 def test_agreement_only():
     nlp = pipeline(inputs=INPUTS, policy="agreement")
     assert merged(nlp(annotated(nlp)).ents) == [PRO]
+
+
+def test_a_group_without_records_is_a_source_of_what_others_found_too():
+    nlp = pipeline(inputs=INPUTS, policy="agreement")
+    doc = annotated(nlp)
+    doc.spans["ruler"] = [Span(doc, 0, 5, "mic"), Span(doc, 0, 7, "dis"), Span(doc, 5, 7, "dis")]
+    assert merged(nlp(doc).ents) == [(0, 7, "dis", "icd+ruler"), PRO]
+    doc = annotated(nlp)
+    doc.spans["ruler"] = [Span(doc, 0, 5, "mic"), Span(doc, 8, 10, "pro")]
+    found = merged(nlp(doc).ents)
+    assert found == [(0, 5, "mic", "model+ruler"), (8, 10, "pro", "model+icd+ruler")]
+
+
+@pytest.mark.parametrize("inputs", [["ents", "a", "b"], ["ents", "b", "a"], ["b", "a", "ents"]])
+def test_the_highest_score_and_prior_count_whoever_found_the_entity_first(inputs):
+    """The model's entity of 0.4 has a rule with a prior, or a second group with a score, above
+    that of the entity it overlaps."""
+    for settings, first, second in (
+        ({"priors": {"R1": 0.95}}, None, None),
+        ({"priors": {"b": 0.95}}, None, None),
+        ({}, 0.9, 0.2),
+        ({}, 0.2, 0.9),
+    ):
+        nlp = pipeline(inputs=[*inputs, "dictionary"], policy="highest_score", **settings)
+        doc = annotated(nlp)
+        found = Span(doc, 0, 5, "mic")
+        ruled = Span(doc, 0, 5, "mic", span_id="R1")
+        for key, span, score in (("a", found, first), ("b", ruled, second)):
+            attrs = {} if score is None else {"scores": [score]}
+            doc.spans[key] = SpanGroup(doc, spans=[span], attrs=attrs)
+        assert {span.label_ for span in nlp(doc).ents} == {"mic", "pro"}
 
 
 def test_a_span_group_as_target():
