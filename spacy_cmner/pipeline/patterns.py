@@ -2,8 +2,8 @@
 
 The patterns are regular expressions over characters. They read texts folded to half width and
 small letters (``folding``), where offsets stay the same; a group named ``value`` is what is
-marked, without it the whole match. All repetitions are bounded, so the time for a text is linear
-in its length.
+marked, without it the whole match, and a match that leaves it out is of something else. All
+repetitions are bounded, so the time for a text is linear in its length.
 """
 
 import re
@@ -14,8 +14,10 @@ from spacy_cmner.pipeline.folding import Folding
 from spacy_cmner.types import CharSpan
 
 TO = r"\s?[-~–—至到]\s?"
-NUMBER = r"\d{1,6}(?:\.\d{1,4})?"
-NUMBERS = rf"(?<![\d.]){NUMBER}(?:{TO}{NUMBER})?"
+NUMBER = r"(?:\d{1,3}(?:[,\ ]\d{3}(?!\d)){1,3}|\d{1,6})(?:\.\d{1,4})?"
+# Not the second half of a fraction, of a ratio or of a power.
+START = r"(?<![\d.^])(?<!\d/)(?<![a-z克]/)(?<!\de[+-])"
+NUMBERS = rf"{START}{NUMBER}(?:{TO}{NUMBER})?"
 COUNT = r"(?:\d{1,2}|[一二两三四五六七八九十]{1,2})"
 COUNTS = rf"{COUNT}(?:{TO}{COUNT})?"
 # Nothing that would make a Latin unit another one: mg/d but not mg/dl.
@@ -27,27 +29,30 @@ def _compile(*alternatives: str) -> tuple[re.Pattern[str], ...]:
 
 
 _TABLET = r"(?:片|粒|袋|丸|滴|喷|包|瓶|枚|支(?!支?架|气管|原体))"
+_PIECE = rf"(?:\d{{1,2}}\s?/\s?\d{{1,2}}|{NUMBER})"
 _TIME = r"(?:次|日|天|d|小时|h|分钟|min|周)"
 _PER = rf"(?:\s?/\s?(?:\(?kg[·•.*]?{_TIME}?\)?|m2|m²|㎡|{_TIME}|片|支|粒|袋))"
 
 DOSE = _compile(
     # 0.5g/次, 10 mg/(kg·d), 40万u; no body weights, urine volumes or blood losses
-    rf"""(?<!体重)(?<!体重[:为约])(?<![尿水血]量)(?<![尿水血]量约)(?<!出血)(?<!失血)(?<!血约)
-        {NUMBERS}\s?
+    rf"""(?:(?<!公斤)(?<!千克)体重|[尿水血]量|[出失]血) \s?[:为约达共]{{0,3}}\s? {NUMBERS}
+      | (?P<value> {NUMBERS}\s?
         (?: (?:mg|g|[uμµ]g|mcg|ng|ml|meq|万?\s?i?u) {_PER}{{0,2}} {UNIT_END}
-          | (?:毫克|微克|克(?!隆|罗)|毫升|万?(?:国际)?单位) {_PER}{{0,2}} )""",
-    rf"{NUMBERS}\s?{_TABLET}{_PER}?",
+          | (?:毫克|微克|克(?!隆|罗)|毫升|万?(?:国际)?单位) {_PER}{{0,2}} ) )""",
+    rf"{START}{_PIECE}(?:{TO}{_PIECE})?\s?{_TABLET}{_PER}?",
     # 一片 is also a patch of something, so numerals need a verb
     rf"(?:每次|一次|口服|服用)(?P<value>[一二两三四五六七八九十半]{_TABLET})",
 )
 
 FREQUENCY = _compile(
     r"""(?<![a-z\d])
-        (?:q\.?d | b\.?i\.?d | t\.?i\.?d | q\.?i\.?d | q\.?o\.?d | q\.?n | qhs | qam | qpm | hs
-          | p\.?r\.?n | sos | qw | biw | tiw | q\d{1,2}(?:-\d{1,2})?\s?(?:h|d|w|min))
+        (?:q\.?d | b\.?i\.?d | t\.?i\.?d | q\.?i\.?d | q\.?o\.?d | q\.?n | qhs | qam | qpm
+          | hs(?!\s?c?tn) | p\.?r\.?n | sos | qw | biw | tiw
+          | q\d{1,2}(?:-\d{1,2})?\s?(?:h|d|w|min))
         (?![a-z\d-])""",
-    # 每日3次, 一天三次, 隔日口服1次
-    rf"(?:每|隔|一|(?<!\d)1)(?:日|天|晚|晨|早|周|星期|个?月)\s?(?:口?服)?\s?{COUNTS}\s?次",
+    # 每日3次, 一天三次, 隔日口服1次, 每天早晚各1次
+    rf"""(?:每|隔|一|(?<!\d)1)(?:日|天|晚|晨|早|周|星期|个?月)\s?
+        (?:口?服|分|早晚各|早中晚各)?\s?{COUNTS}\s?次""",
     # 3次/日, not 80次/分
     rf"(?<!\d){COUNTS}\s?次\s?/\s?(?:日|天|晚|周|月|小时|[dwh](?![a-z]))",
     # 每8小时一次, 每8h
@@ -56,13 +61,14 @@ FREQUENCY = _compile(
 
 _PER_LITRE = r"(?:[munpμµ]?mol|m?eq|[mnuμµ]?g|[mkuμµ]?i?u|mosm)/l"
 _POWER = r"[×x*]?\s?10\s?\^?\s?(?:9|12|6|3|⁹|¹²|⁶|³)\s?/\s?l"
+_EXPONENT = r"(?:\s?[×x*]\s?10\s?\^?\s?[-⁻]?(?:\d{1,2}|[⁰¹²³⁴⁵⁶⁷⁸⁹]{1,2})|e[+-]?\d{1,2})"
 _TEST = (
     r"(?:细胞|中性粒|淋巴(?!结)|血红蛋白|饱和度|比容|压积|百分比|比率|射血分数"
     r"|hba1c|spo2|sao2|lvef|ef|hct|ret)"
 )
 
 LAB_VALUE = _compile(
-    rf"""(?:[<>≤≥]\s?)?{NUMBERS}\s?
+    rf"""(?:[<>≤≥]\s?)?{NUMBERS}{_EXPONENT}?\s?
         (?: {_PER_LITRE} | {_POWER}
           | (?:[mnpuμµ]?g|[muμµ]?i?u|copies|拷贝|cfu)/ml | [mun]?g/dl | mg/24h | g/24h
           | ml/min/1\.73\s?(?:m2|m²|㎡) | mm/h | fl | pg | 个?/(?:hp|ul|μl|µl) )
@@ -78,41 +84,44 @@ _NO_STAGE = r"(?!临床|试验|研究|缝合|愈合|手术|切除|修复|吻合|
 
 STAGE = _compile(
     r"""(?<![a-z\d])[cpyra]{0,2}
-        t(?:[0-4][a-d]?|x|is)\s?n(?:[0-3][a-c]?|x)(?:\s?m(?:[01][a-c]?|x))?
+        t(?:[0-4][a-d]?(?:-[0-4][a-d]?)?|x|is)\s?n(?:[0-3][a-c]?|x)(?:\s?m(?:[01][a-c]?|x))?
         (?![a-z\d])""",
-    rf"""(?<![a-zⅰⅱⅲⅳ\d]){_ROMAN}{_SUBSTAGE}
-        (?:\s?[-~/至到]\s?{_ROMAN}{_SUBSTAGE})?\s?(?:期{_NO_STAGE}|级)""",
-    rf"(?<![\d.第])[1-5][a-d]?(?:\s?[-~至到]\s?[1-5][a-d]?)?\s?期{_NO_STAGE}",
+    rf"(?<![a-z\d])[cpyra]{{0,2}}t(?:[0-4][a-d]?|x|is)\s?期{_NO_STAGE}",
+    rf"""(?<![a-zⅰⅱⅲⅳ\d])(?<!肌力)(?<!肌力[:为约\ ]){_ROMAN}{_SUBSTAGE}
+        (?:\s?[-~/至到]\s?{_ROMAN}{_SUBSTAGE})?\s?(?:期{_NO_STAGE}|级(?!护理))""",
+    rf"(?<![\d.第t])[1-5][a-d]?(?:\s?[-~至到]\s?[1-5][a-d]?)?\s?期{_NO_STAGE}",
     rf"(?<![第这那每上下同])[一二三四]期{_NO_STAGE}",
-    r"(?:nyha|心功能|高血压|分级)\s?[:为]?\s?(?P<value>[1-4一二三四]\s?级)",
-    r"(?:child(?:-pugh)?|dukes'?)\s?(?P<value>[a-d]\d?\s?[级期])",
+    r"(?:nyha|心功能|高血压病?|分级)\s?[:为]?\s?(?P<value>[1-4一二三四]\s?级)",
+    r"(?:child(?:-pugh)?|dukes'?)\s?(?:分[级期])?\s?[:为]?\s?(?P<value>[a-d]\d?\s?[级期])",
 )
 
+_MMHG = r"(?:mm\s?hg|毫米汞柱)"
 _PRESSURE = rf"\d{{2,3}}(?:{TO}\d{{2,3}})?\s?/\s?\d{{2,3}}(?:{TO}\d{{2,3}})?"
 
 BLOOD_PRESSURE = _compile(
-    rf"(?<![\d./]){_PRESSURE}\s?(?:mmhg|毫米汞柱)",
+    rf"(?<![\d./]){_PRESSURE}\s?{_MMHG}",
     r"(?<![\d./])\d{1,2}(?:\.\d)?\s?/\s?\d{1,2}(?:\.\d)?\s?kpa",
     rf"(?:血压|(?<![a-z])bp)[^\d,。;]{{0,4}}(?P<value>{_PRESSURE})(?![\d./])",
-    r"(?:收缩压|舒张压|高压|低压)[^\d,。;]{0,4}(?P<value>\d{2,3}\s?(?:mmhg|毫米汞柱))",
+    rf"(?:收缩压|舒张压|高压|低压)[^\d,。;]{{0,4}}(?P<value>\d{{2,3}}(?:{TO}\d{{2,3}})?\s?{_MMHG})",
 )
 
 _DEGREES = r"(?:3[4-9]|4[0-2])(?:\.\d{1,2})?"
 
 TEMPERATURE = _compile(
     rf"(?<![\d.]){_DEGREES}(?:\s?(?:℃|°c)?{TO}{_DEGREES})?\s?(?:℃|°c|摄氏度)",
-    rf"(?<![\d.]){_DEGREES}(?:{TO}{_DEGREES})?\s?度\d?(?![角数])",
+    rf"(?<![\d.角曲伸展])(?<![角曲伸展]约){_DEGREES}(?:{TO}{_DEGREES})?\s?度\d?(?![角数])",
     rf"(?:体温|(?<![a-z])t)\s?[:为]?\s?(?P<value>{_DEGREES})(?![\d.]|\s?[℃°度])",
 )
 
+_PIECES = r"(?:个[余多半]?)"
 _SOME = r"(?:(?<![\d.])\d{1,3}(?:\.\d)?|[一二两三四五六七八九十数几半多]{1,3})"
 
 DURATION = _compile(
-    rf"""(?<![第每隔孕月q/~–—至到-])(?<!妊娠)(?<!停经后)
-        {_SOME}(?:{TO}{_SOME})?\s?[余多]?
-        (?: 年(?![级龄轻代度]|\s?\d{{1,2}}\s?月) | 个半?月(?!龄) | 月[余多]
-          | (?:周|星期)(?![期围边岁末龄一二三四五六日天]) | [天日](?![龄常期间程然花生])
-          | 个?(?:小时|钟头) | 分钟
+    rf"""(?<![第每隔孕月q/~–—至到+-])(?<![第每隔孕~–—至到+-]\s)(?<!妊娠)(?<!妊娠\s)(?<!停经后)
+        {_SOME}\+?(?:{TO}{_SOME})?\s?[余多]?
+        (?: 年(?![级龄轻代度]|\s?\d{{1,2}}\s?月) | {_PIECES}月(?!龄) | 月[余多]
+          | {_PIECES}?(?:周|星期|礼拜)(?![期围边岁末龄一二三四五六日天])
+          | [天日](?![龄常期间程然花生疟]) | {_PIECES}?(?:小时|钟头) | 分钟
           | (?:h|min)(?![a-z\d]) )
         [余多半]?(?!尿|动态|\s?{COUNTS}\s?次|\s?[一二两三四五六七八九十\d]{{1,2}}[片粒])""",
 )
@@ -159,7 +168,9 @@ class PatternMatcher:
 
 def _search(folded: str, label: str) -> list[tuple[int, int]]:
     return [
-        match.span("value" if "value" in pattern.groupindex else 0)
+        match.span(group)
         for pattern in PATTERNS[label]
+        for group in ["value" if "value" in pattern.groupindex else 0]
         for match in pattern.finditer(folded)
+        if match[group] is not None
     ]
