@@ -314,6 +314,7 @@ class Messages:
         "The emissions of sentence {sentence}, character {character} of the batch (both counted "
         "from 0), are not finite: lower the learning rate or check the features."
     )
+    CM308 = Message("k = {k} is no number of readings. Give 1 or more.")
 
     CM311 = Message(
         "The layer {name} has no weights yet. Run nlp.initialize() or load a trained pipeline."

@@ -309,13 +309,16 @@ def crf_kbest(
 ) -> list[tuple[npt.NDArray, npt.NDArray]]:
     """The k best tag sequences of each sentence, best first; on the CPU only.
 
-    k (int): how many at most; a short sentence may have fewer legal ones.
+    k (int): how many at most, above 0; a short sentence may have fewer legal ones.
     Other arguments and errors as ``crf_log_partition``, NumPy arrays only.
     RETURNS (List[Tuple[NDArray, NDArray]]): for each sentence the paths (m, length) int32 and
         their scores (m,) float64, with m <= k.
+    RAISES: CM308 for another k.
     """
     from . import crf_numba
 
+    if k < 1:
+        raise Messages.CM308.error(k=k)
     sizes = check_lengths(emissions, lengths, allowed, transitions)
     result = crf_numba.kbest(emissions, sizes, transitions, start, end, masks, k, allowed)
     require_finite(

@@ -178,6 +178,12 @@ def test_kbest_lists_the_best_paths_in_order(small, k):
             np.testing.assert_allclose(scores, [score for _, score in expected])
 
 
+@pytest.mark.parametrize("k", [0, -1])
+def test_kbest_wants_one_or_more(small, k):
+    with pytest.raises(CmnerError, match=rf"CM308.*{k}"):
+        crf_kbest(*small.scores, k)
+
+
 def test_span_scores_are_the_share_of_paths_with_the_span(backend):
     problem = Problem(TagScheme(["dis"]), np.array([4, 0, 3]))
     spans = [
