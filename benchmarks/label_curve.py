@@ -241,7 +241,7 @@ class Point:
 
     def train_member(self, name: str, config: str, seed: int) -> str:
         """Train and score a model to join with others. RETURNS (str): its folder."""
-        member = self.train(name, config=config, seed=seed)
+        member = self.train(name, config, seed=seed)
         self.score(name, self.load(member))
         return member
 
@@ -275,20 +275,17 @@ class Point:
         configs (List[str]): of the students beside the first one, which is of the model's.
         RETURNS (List[str]): their folders.
         """
-        names = {name: MODEL_CONFIG} | {
+        configs_of = {name: MODEL_CONFIG} | {
             f"{name}, {config}": config for config in configs if config != MODEL_CONFIG
         }
         docs = []
-        if not all((self.folder / name).exists() for name in names):
+        if not all((self.folder / student).exists() for student in configs_of):
             nlp = compiled(self.load(teacher))
             docs = list(pseudo_label(nlp, texts, min_score=TRUSTED, possible=POSSIBLE))
             print(f"{sum(len(doc.ents) for doc in docs)} entities for {name}", flush=True)
-        students = []
-        for name, config in names.items():
-            student = self.train(name, config=config, extra=docs, epochs=epochs)
-            self.score(name, self.load(student))
-            students.append(student)
-        return students
+        for student, config in configs_of.items():
+            self.score(student, self.load(self.train(student, config, extra=docs, epochs=epochs)))
+        return [str(self.folder / student) for student in configs_of]
 
     def load(self, model: str, **settings: Any) -> Language:
         """A trained pipeline, with settings of its recogniser."""
@@ -305,8 +302,8 @@ class Point:
     def train(
         self,
         name: str,
-        *,
         config: str = MODEL_CONFIG,
+        *,
         with_hits: bool = False,
         extra: Sequence[Doc] = (),
         epochs: int | None = None,

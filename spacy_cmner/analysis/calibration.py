@@ -17,8 +17,8 @@ from spacy_cmner.analysis.plots import create_figure
 from spacy_cmner.analysis.tables import Table
 from spacy_cmner.data.records import Entity
 from spacy_cmner.errors import Messages
-from spacy_cmner.pipeline.cmner import ChineseMedicalNER
 from spacy_cmner.pipeline.confidence import NAME
+from spacy_cmner.pipeline.recognisers import find_recognisers, settings
 
 N_BINS = 10
 
@@ -119,16 +119,12 @@ def calibrate(nlp: Language, texts: Iterable[GoldText]) -> Calibration:
     Counted are the entities of ``doc.ents`` that have a score, against all gold entities.
 
     nlp (Language): a pipeline with a ``cmner``; its scores are switched on for the time.
-    RAISES: CM515 if no entity has a score.
+    RAISES: CM431 if no component is a recogniser; CM515 if no entity has a score.
     """
     scores: list[float] = []
     correct: list[bool] = []
     texts = list(texts)
-    recognisers = [pipe for _, pipe in nlp.pipeline if isinstance(pipe, ChineseMedicalNER)]
-    before = [pipe.scores for pipe in recognisers]
-    for pipe in recognisers:
-        pipe.scores = True
-    try:
+    with settings(find_recognisers(nlp), scores=True):
         for doc, text in zip(nlp.pipe(text.text for text in texts), texts, strict=True):
             found = {
                 Entity(ent.start_char, ent.end_char, ent.label_): ent._.get(NAME)
@@ -139,9 +135,6 @@ def calibrate(nlp: Language, texts: Iterable[GoldText]) -> Calibration:
             )
             scores += [found[entity] for entity in judged]
             correct += [entity in text.gold.entities for entity in judged]
-    finally:
-        for pipe, value in zip(recognisers, before, strict=True):
-            pipe.scores = value
     return calibration(scores, correct)
 
 

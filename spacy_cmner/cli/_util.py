@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 from spacy.language import Language
+from spacy.tokens import Doc, DocBin
 from spacy.util import load_model
 from wasabi import msg
 
@@ -67,6 +68,18 @@ def load_pipeline(model: str | Path) -> Language:
     except _UNLOADABLE as error:
         reason = f"{type(error).__name__}: {error}"
         raise Messages.CM505.error(model=model, reason=reason) from error
+
+
+def write_annotated(docs: Iterable[Doc], out: Path) -> None:
+    """Write documents as a DocBin to train on, and say how many entities they have."""
+    docbin = DocBin(attrs=["ENT_IOB", "ENT_TYPE"])
+    entities = 0
+    for doc in docs:
+        entities += len(doc.ents)
+        docbin.add(doc)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    docbin.to_disk(out)
+    msg.good(f"{out}: {len(docbin)} texts, {entities} entities")
 
 
 def save_pipeline(nlp: Language, out: Path, sources: Iterable[Language]) -> None:

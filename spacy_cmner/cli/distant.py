@@ -4,13 +4,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from spacy.tokens import DocBin
 from spacy.vocab import Vocab
-from wasabi import msg
 
 from spacy_cmner.annotation.sources import Layout, Source
 from spacy_cmner.cli import cmner_cli
-from spacy_cmner.cli._util import TextsArgument, errors_shown, read_source
+from spacy_cmner.cli._util import TextsArgument, errors_shown, read_source, write_annotated
 from spacy_cmner.data.files import check_other
 from spacy_cmner.pipeline.term_lists import read_terms
 from spacy_cmner.pipeline.term_matcher import TermMatcher
@@ -45,18 +43,11 @@ def distant_command(
     """
     check_other(source, out)
     vocab = Vocab()
-    docbin = DocBin(attrs=["ENT_IOB", "ENT_TYPE"])
     matcher = TermMatcher()
-    entities = 0
     for path in lists:
         matcher.add(read_terms(path))
     stop = [] if outside is None else [term.text for term in read_terms(outside)]
     rule = Outside((*PUNCTUATION, *stop), distance)
     records = read_source(Source(source, Layout(text=text_column, encoding=encoding)))
-    for record in records:
-        doc = annotate_by_terms(vocab, record.text, matcher, rule)
-        entities += len(doc.ents)
-        docbin.add(doc)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    docbin.to_disk(out)
-    msg.good(f"{out}: {len(records)} texts, {entities} entities")
+    docs = (annotate_by_terms(vocab, record.text, matcher, rule) for record in records)
+    write_annotated(docs, out)

@@ -17,7 +17,8 @@ from spacy_cmner.cli._util import (
     read_source,
 )
 from spacy_cmner.data.files import check_apart
-from spacy_cmner.supervision.preannotation import Measure, find_recogniser, rank
+from spacy_cmner.pipeline.recognisers import find_recognisers
+from spacy_cmner.supervision.preannotation import Measure, rank
 from spacy_cmner.supervision.tools import Tool, write_candidates
 
 
@@ -54,5 +55,5 @@ def preannotate_command(
     records = read_source(Source(source, Layout(text_column, id_column, encoding)))
     nlp = load_pipeline(model)
     candidates = rank(nlp, records, by)[:limit]
-    write_candidates(candidates, out, tool, find_recogniser(nlp).labels)
+    write_candidates(candidates, out, tool, find_recognisers(nlp)[-1].labels)
     msg.good(f"{out}: {len(candidates)} of {len(records)} texts for {tool}")

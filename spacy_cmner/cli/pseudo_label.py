@@ -5,8 +5,6 @@ from typing import Annotated
 
 import typer
 from spacy.cli._util import setup_gpu
-from spacy.tokens import DocBin
-from wasabi import msg
 
 from spacy_cmner.annotation.sources import Layout, Source
 from spacy_cmner.cli import cmner_cli
@@ -16,6 +14,7 @@ from spacy_cmner.cli._util import (
     errors_shown,
     load_pipeline,
     read_source,
+    write_annotated,
 )
 from spacy_cmner.data.files import check_apart
 from spacy_cmner.supervision.pseudo_labels import POSSIBLE, SURE, pseudo_label
@@ -51,11 +50,5 @@ def pseudo_label_command(
     records = read_source(Source(source, Layout(text=text_column, encoding=encoding)))
     nlp = load_pipeline(model)
     texts = (record.text for record in records)
-    docbin = DocBin(attrs=["ENT_IOB", "ENT_TYPE"])
-    entities = 0
-    for doc in pseudo_label(nlp, texts, min_score=min_score, possible=possible, hits_key=hits_key):
-        entities += len(doc.ents)
-        docbin.add(doc)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    docbin.to_disk(out)
-    msg.good(f"{out}: {len(records)} texts, {entities} entities")
+    docs = pseudo_label(nlp, texts, min_score=min_score, possible=possible, hits_key=hits_key)
+    write_annotated(docs, out)

@@ -29,7 +29,7 @@ def _compile(*alternatives: str) -> tuple[re.Pattern[str], ...]:
 
 
 _TABLET = r"(?:片|粒|袋|丸|滴|喷|包|瓶|枚|支(?!支?架|气管|原体))"
-_PIECE = rf"(?:\d{{1,2}}\s?/\s?\d{{1,2}}|{NUMBER})"
+_PORTION = rf"(?:\d{{1,2}}\s?/\s?\d{{1,2}}|{NUMBER})"
 _TIME = r"(?:次|日|天|d|小时|h|分钟|min|周)"
 _PER = rf"(?:\s?/\s?(?:\(?kg[·•.*]?{_TIME}?\)?|m2|m²|㎡|{_TIME}|片|支|粒|袋))"
 
@@ -39,7 +39,7 @@ DOSE = _compile(
       | (?P<value> {NUMBERS}\s?
         (?: (?:mg|g|[uμµ]g|mcg|ng|ml|meq|万?\s?i?u) {_PER}{{0,2}} {UNIT_END}
           | (?:毫克|微克|克(?!隆|罗)|毫升|万?(?:国际)?单位) {_PER}{{0,2}} ) )""",
-    rf"{START}{_PIECE}(?:{TO}{_PIECE})?\s?{_TABLET}{_PER}?",
+    rf"{START}{_PORTION}(?:{TO}{_PORTION})?\s?{_TABLET}{_PER}?",
     # 一片 is also a patch of something, so numerals need a verb
     rf"(?:每次|一次|口服|服用)(?P<value>[一二两三四五六七八九十半]{_TABLET})",
 )
@@ -113,15 +113,15 @@ TEMPERATURE = _compile(
     rf"(?:体温|(?<![a-z])t)\s?[:为]?\s?(?P<value>{_DEGREES})(?![\d.]|\s?[℃°度])",
 )
 
-_PIECES = r"(?:个[余多半]?)"
+_MEASURE = r"(?:个[余多半]?)"
 _SOME = r"(?:(?<![\d.])\d{1,3}(?:\.\d)?|[一二两三四五六七八九十数几半多]{1,3})"
 
 DURATION = _compile(
     rf"""(?<![第每隔孕月q/~–—至到+-])(?<![第每隔孕~–—至到+-]\s)(?<!妊娠)(?<!妊娠\s)(?<!停经后)
         {_SOME}\+?(?:{TO}{_SOME})?\s?[余多]?
-        (?: 年(?![级龄轻代度]|\s?\d{{1,2}}\s?月) | {_PIECES}月(?!龄) | 月[余多]
-          | {_PIECES}?(?:周|星期|礼拜)(?![期围边岁末龄一二三四五六日天])
-          | [天日](?![龄常期间程然花生疟]) | {_PIECES}?(?:小时|钟头) | 分钟
+        (?: 年(?![级龄轻代度]|\s?\d{{1,2}}\s?月) | {_MEASURE}月(?!龄) | 月[余多]
+          | {_MEASURE}?(?:周|星期|礼拜)(?![期围边岁末龄一二三四五六日天])
+          | [天日](?![龄常期间程然花生疟]) | {_MEASURE}?(?:小时|钟头) | 分钟
           | (?:h|min)(?![a-z\d]) )
         [余多半]?(?!尿|动态|\s?{COUNTS}\s?次|\s?[一二两三四五六七八九十\d]{{1,2}}[片粒])""",
 )

@@ -9,7 +9,7 @@ from spacy.tokens import Span, SpanGroup
 from spacy_cmner.pipeline.entity_data import read_all, user_data, user_key, write
 
 NAME = "cmner_source"
-# In the ``attrs`` of a span group: whoever put its spans there has recorded that.
+# In the ``attrs`` of a span group, see ``mark_recorded``.
 RECORDED = "sources_recorded"
 MODEL = "model"
 UNKNOWN = "other"
@@ -42,8 +42,8 @@ def write_sources(span: Span, sources: tuple[str, ...]) -> None:
 
 
 def mark_recorded(group: SpanGroup) -> None:
-    """Say of a span group that the sources of its spans are on record: its spans need no other
-    source than these, which are otherwise read as those of the same entities elsewhere."""
+    """Say of a span group that whoever filled it has recorded the sources of its spans. Without
+    this a source on record for one of its entities may be another component's."""
     group.attrs[RECORDED] = True
 
 

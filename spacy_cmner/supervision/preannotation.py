@@ -13,9 +13,9 @@ from spacy.tokens import Doc
 
 from spacy_cmner.annotation.items import SourceRecord
 from spacy_cmner.annotation.runner import with_entities
-from spacy_cmner.errors import Messages
 from spacy_cmner.pipeline import confidence
 from spacy_cmner.pipeline.cmner import ChineseMedicalNER
+from spacy_cmner.pipeline.recognisers import find_recognisers, settings
 
 Measure = Literal["reading", "character", "entity"]
 
@@ -43,21 +43,10 @@ def rank(
         certain entity, 1 without any.
     RAISES: CM431 if no component of the pipeline is a recogniser.
     """
-    recogniser = find_recogniser(nlp)
-    scores, recogniser.scores = recogniser.scores, True
-    try:
+    recogniser = find_recognisers(nlp)[-1]
+    with settings([recogniser], scores=True):
         candidates = list(_annotate(nlp, recogniser, records, MEASURES[by]))
-    finally:
-        recogniser.scores = scores
     return sorted(candidates, key=lambda candidate: candidate.certainty)
-
-
-def find_recogniser(nlp: Language) -> ChineseMedicalNER:
-    """The last recogniser of a pipeline. RAISES: CM431 if there is none."""
-    found = [pipe for _, pipe in nlp.pipeline if isinstance(pipe, ChineseMedicalNER)]
-    if not found:
-        raise Messages.CM431.error(names=", ".join(nlp.pipe_names))
-    return found[-1]
 
 
 def _annotate(

@@ -1,9 +1,9 @@
 """Documents annotated in part by a pipeline, for another one to learn from: self-training.
 
 A student that is trained on what its teacher is sure of in texts without labels, beside the
-labelled ones, is better than the teacher where labels are few (Yarowsky, 1995; pseudo-labels: Lee,
-2013). What the teacher is in doubt about stays missing, as in ``supervision.distant``, so that its
-doubts are not taught as facts.
+labelled ones, can be better than its teacher where labels are few (Yarowsky, 1995; pseudo-labels:
+Lee, 2013). What the teacher is in doubt about stays missing, as in ``supervision.distant``, so that
+its doubts are not taught as facts.
 """
 
 from collections.abc import Iterable, Iterator
@@ -17,8 +17,8 @@ from spacy_cmner.errors import Messages
 from spacy_cmner.pipeline import confidence
 from spacy_cmner.pipeline.cmner import LOWEST_THRESHOLD, MARGINAL
 from spacy_cmner.pipeline.marks import char_spans
+from spacy_cmner.pipeline.recognisers import find_recognisers, settings
 from spacy_cmner.supervision.distant import annotate_in_part
-from spacy_cmner.supervision.preannotation import find_recogniser
 from spacy_cmner.tokenizer import char_doc, read_text
 
 POSSIBLE = 0.3
@@ -35,7 +35,7 @@ def pseudo_label(
 ) -> Iterator[Doc]:
     """Annotate texts by a pipeline, in part; see ``annotate_again``.
 
-    nlp (Language): the teacher. While texts are read its recogniser decodes by probabilities.
+    nlp (Language): the teacher. While texts are read its recognisers decode by probabilities.
     min_score (float): the least probability of an entity to be learned from.
     possible (float): entities of a lower probability are not considered.
     hits_key (Optional[str]): the span group of a dictionary.
@@ -47,15 +47,11 @@ def pseudo_label(
         raise Messages.CM425.error(value=possible, lowest=LOWEST_THRESHOLD)
     if not possible <= min_score <= 1:
         raise Messages.CM434.error(value=min_score, possible=possible)
-    recogniser = find_recogniser(nlp)
-    before = recogniser.decoding, recogniser.threshold, recogniser.scores
-    recogniser.decoding, recogniser.threshold, recogniser.scores = MARGINAL, possible, True
+    recognisers = find_recognisers(nlp)
     vocab = Vocab()
-    try:
+    with settings(recognisers, decoding=MARGINAL, threshold=possible, scores=True):
         for doc in nlp.pipe(texts):
             yield annotate_again(vocab, doc, min_score=min_score, hits_key=hits_key)
-    finally:
-        recogniser.decoding, recogniser.threshold, recogniser.scores = before
 
 
 def annotate_again(vocab: Vocab, doc: Doc, *, min_score: float, hits_key: str | None = None) -> Doc:

@@ -1,6 +1,7 @@
 """Self-training: what a pipeline is sure of is learned, and what it doubts is not taught."""
 
 import pytest
+import spacy
 import tiny
 from spacy.cli._util import app
 from spacy.tokens import Span
@@ -54,13 +55,25 @@ def test_entities_are_learned_missing_or_outside_by_their_probability(unsure):
     assert {"-", "O", "d"} <= set("".join(map(tiny.iob, labelled)))
 
 
-def test_settings_return_when_the_reader_stops_early(unsure):
-    recogniser = unsure.get_pipe("cmner")
-    reading = pseudo_label(unsure, TEXTS)
+def test_settings_of_all_recognisers_return_when_the_reader_stops_early(unsure, fresh):
+    unsure.add_pipe("cmner", name="second", source=fresh)
+    recognisers = [unsure.get_pipe(name) for name in ("cmner", "second")]
+
+    def settings():
+        return [(pipe.decoding, pipe.threshold, pipe.scores) for pipe in recognisers]
+
+    recognisers[1].scores = True
+    before = settings()
+    reading = pseudo_label(unsure, TEXTS, possible=0.3)
     next(reading)
-    assert recogniser.decoding == "marginal"
+    assert settings() == [("marginal", 0.3, True)] * 2
     reading.close()
-    assert (recogniser.decoding, recogniser.threshold, recogniser.scores) == ("viterbi", 0, False)
+    assert settings() == before == [("viterbi", 0, False), ("viterbi", 0, True)]
+
+
+def test_without_a_recogniser():
+    with pytest.raises(CmnerError, match="CM431"):
+        next(pseudo_label(spacy.blank("zh", config=tiny.CHARACTERS), TEXTS))
 
 
 @pytest.mark.parametrize(
