@@ -43,6 +43,15 @@ def test_lone_surrogate_becomes_one_replacement_character():
     assert char_doc(VOCAB, "肺\ud83d炎\udc00").text == "肺\ufffd炎\ufffd"
 
 
+def test_a_vocabulary_learns_and_forgets_characters():
+    nlp = spacy.blank("zh")
+    char_doc(Vocab(), "蕈")  # another vocabulary's is of no use
+    with nlp.memory_zone():
+        assert [token.text for token in char_doc(nlp.vocab, "蕈X蕈")] == ["蕈", "X", "蕈"]
+    assert "蕈" not in nlp.vocab.strings
+    assert [token.text for token in char_doc(nlp.vocab, "炎蕈")] == ["炎", "蕈"]
+
+
 def test_serves_as_tokenizer_of_a_pipeline(tmp_path):
     nlp = spacy.blank("zh")
     nlp.tokenizer = create_char_tokenizer()(nlp)

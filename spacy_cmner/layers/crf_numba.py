@@ -250,35 +250,36 @@ def log_weight(messages, t, j):
     return messages.peaks[t] + np.log(messages.weights[t, j])
 
 
-@njit(cache=True, nogil=True)
-def _arrive(weights, moves, sums, arriving):
+@njit(cache=True, nogil=True, fastmath={"contract"})
+def _arrive(weights, source, moves, sums, arriving, t):
     """The product of a row of weights and the matrix of moves. ``sums`` (R,) is working memory."""
+    sources, targets, others = moves.sources, moves.targets, moves.others
+    block, relative = moves.block, moves.relative
     for b in range(len(sums)):
         sums[b] = 0.0
-    for a in range(len(moves.sources)):
-        weight = weights[moves.sources[a]]
-        if weight != 0.0:
-            for b in range(len(moves.targets)):
-                sums[b] += weight * moves.block[a, b]
-    for j in range(len(arriving)):
-        arriving[j] = 0.0
-    for b in range(len(moves.targets)):
-        arriving[moves.targets[b]] = sums[b]
-    for m in range(len(moves.others)):
-        i, j = moves.others[m, 0], moves.others[m, 1]
-        arriving[j] += weights[i] * moves.relative[i, j]
+    for a in range(len(sources)):
+        weight = weights[source, sources[a]]
+        for b in range(len(sums)):
+            sums[b] += weight * block[a, b]
+    for j in range(arriving.shape[1]):
+        arriving[t, j] = 0.0
+    for b in range(len(targets)):
+        arriving[t, targets[b]] = sums[b]
+    for m in range(len(others)):
+        i, j = others[m, 0], others[m, 1]
+        arriving[t, j] += weights[source, i] * relative[i, j]
 
 
 # Without regard to NaN, which the caller finds, numba vectorises extremes.
 @njit(cache=True, nogil=True, fastmath={"nnan", "nsz"})
-def _weigh(arriving, relative, allowed, weights):
+def _weigh(arriving, relative, allowed, weights, t):
     """Multiply the emission in. Gives the largest of the weights, and the least allowed one."""
     top, lowest = 0.0, np.inf
-    for j in range(len(weights)):
-        weight = arriving[j] * relative[j]
-        weights[j] = weight if allowed[j] else 0.0
-        top = max(top, weights[j])
-        lowest = min(lowest, weight if allowed[j] else np.inf)
+    for j in range(weights.shape[1]):
+        weight = arriving[t, j] * relative[t, j]
+        weights[t, j] = weight if allowed[t, j] else 0.0
+        top = max(top, weights[t, j])
+        lowest = min(lowest, weight if allowed[t, j] else np.inf)
     return top, lowest
 
 
@@ -292,13 +293,14 @@ def sweep(scores, tops, relative, allowed, first, moves, messages):
         t = length - 1 - step if moves.backward else step
         source = t + 1 if moves.backward else t - 1
         if step > 0:
-            _arrive(weights[source], moves, sums, arriving[t])
-            top, lowest = _weigh(arriving[t], relative[t], allowed[t], weights[t])
+            _arrive(weights, source, moves, sums, arriving, t)
+            top, lowest = _weigh(arriving, relative, allowed, weights, t)
             bases[t] = peaks[source] + moves.peak
             if top > 0.0 and lowest > _TRUSTED_SUM:
                 in_logs[t] = False
+                scale = 1.0 / top
                 for j in range(n_tags):
-                    weights[t, j] /= top
+                    weights[t, j] *= scale
                 peaks[t] = bases[t] + tops[t] + np.log(top)
                 continue
             for i in range(n_tags):
@@ -334,16 +336,19 @@ def _marginal(t, j, scores, alpha, gamma, log_z):
 
 
 @njit(cache=True, nogil=True)
-def add_marginals(sign, t, scores, alpha, gamma, log_z, marginals):
-    """Add ``sign`` times the posterior probability of each tag of one character to a row (T,)."""
-    exponent = alpha.peaks[t] + gamma.bases[t] - log_z
-    if not gamma.in_logs[t] and exponent < _TRUSTED_EXPONENT:
-        scale = sign * np.exp(exponent)
-        for j in range(len(marginals)):
-            marginals[j] += scale * alpha.weights[t, j] * gamma.arriving[t, j]
-    else:
-        for j in range(len(marginals)):
-            marginals[j] += sign * _marginal(t, j, scores, alpha, gamma, log_z)
+def add_marginals(sign, length, scores, alpha, gamma, log_z, marginals, start):
+    """Add ``sign`` times the posterior probability of each tag of each character of a sentence to
+    the rows of ``marginals`` from ``start`` on."""
+    left, right = alpha.weights, gamma.arriving
+    for t in range(length):
+        exponent = alpha.peaks[t] + gamma.bases[t] - log_z
+        if not gamma.in_logs[t] and exponent < _TRUSTED_EXPONENT:
+            scale = sign * np.exp(exponent)
+            for j in range(marginals.shape[1]):
+                marginals[start + t, j] += scale * left[t, j] * right[t, j]
+        else:
+            for j in range(marginals.shape[1]):
+                marginals[start + t, j] += sign * _marginal(t, j, scores, alpha, gamma, log_z)
 
 
 @njit(cache=True, nogil=True)
@@ -403,9 +408,7 @@ def _loss(scores, tops, relative, lengths, allowed, start, end, forth, back):
             losses[b] += sign * log_z
             if np.isfinite(log_z):
                 sweep(scores[s], tops[s], relative[s], tags, end, back, gamma)
-                for t in range(n):
-                    row = d_emissions[stop - n + t]
-                    add_marginals(sign, t, scores[s], alpha, gamma, log_z, row)
+                add_marginals(sign, n, scores[s], alpha, gamma, log_z, d_emissions, stop - n)
                 _add_moves(sign, n, alpha, gamma, forth, log_z, d_block, d_transitions)
         d_start += d_emissions[stop - n]
         d_end += d_emissions[stop - 1]

@@ -87,10 +87,8 @@ def _likely_spans(scores, tops, relative, lengths, allowed, start, end, forth, b
         if not np.isfinite(log_z[b]):
             continue
         sweep(emissions, highest, weights, may, end, back, gamma)
-        for t in range(n):
-            for j in range(n_tags):
-                marginals[t, j] = 0.0
-            add_marginals(1.0, t, emissions, alpha, gamma, log_z[b], marginals[t])
+        marginals[:n] = 0.0
+        add_marginals(1.0, n, emissions, alpha, gamma, log_z[b], marginals, 0)
         known = found
         spans, found = _add_possible(marginals, n, least - _ROUNDING, spans, found)
         if len(probabilities) < len(spans):
