@@ -125,7 +125,7 @@ def decode(
 ) -> tuple[npt.NDArray[np.int32], Floats]:
     moves = _moves(transitions, masks.transition)
     return _viterbi(
-        to_float64(emissions),
+        np.ascontiguousarray(emissions),
         lengths,
         _all_allowed(emissions, allowed),
         moves,
@@ -160,7 +160,7 @@ def prepare(
     end: npt.NDArray,
     masks: TagMasks,
     allowed: Bools | None,
-) -> tuple[Floats, Floats, Floats, Ints, Bools, Floats, Floats, Moves, Moves]:
+) -> tuple[npt.NDArray, Floats, npt.NDArray, Ints, Bools, Floats, Floats, Moves, Moves]:
     """What forward–backward takes: ``_relative_weights``, lengths, allowed tags, scores of the
     first and of the last tag, and of moves along a sentence and back."""
     return (
@@ -174,19 +174,19 @@ def prepare(
     )
 
 
-def _relative_weights(emissions: npt.NDArray) -> tuple[Floats, Floats, Floats]:
+def _relative_weights(emissions: npt.NDArray) -> tuple[npt.NDArray, Floats, npt.NDArray]:
     """The scores, the largest of each row, and exp(score - largest).
 
     Exponentials are taken in the type of the scores: of float32 they are as precise as these are,
-    unless some are too small for it, and then taken in float64.
+    unless some are too small for it, and then all is taken in float64.
     """
-    tops = emissions.max(axis=1, keepdims=True, initial=-np.inf)
+    scores = np.ascontiguousarray(emissions)
+    tops = scores.max(axis=1, keepdims=True, initial=-np.inf)
     with np.errstate(invalid="ignore"):  # not finite: reported by the caller
-        relative = emissions - tops
-    if relative.min(initial=0.0) < _LOWEST_FLOAT32_EXPONENT:
-        relative = to_float64(emissions) - tops
-    np.exp(relative, out=relative)
-    return to_float64(emissions), to_float64(tops[:, 0]), to_float64(relative)
+        relative = scores - tops
+    if scores.dtype != np.float64 and relative.min(initial=0.0) < _LOWEST_FLOAT32_EXPONENT:
+        return _relative_weights(to_float64(scores))
+    return scores, to_float64(tops[:, 0]), np.exp(relative, out=relative)
 
 
 def to_float64(array: npt.NDArray) -> Floats:
@@ -457,7 +457,7 @@ def span_probability(first, last, k, scores, tops, relative, allowed, alpha, gam
         if not allowed[t, inside]:
             return 0.0
         # The rounded weights that the messages are made of, so that what is certain comes out as 1.
-        weight = relative[t, inside]
+        weight = np.float64(relative[t, inside])
         emission = tops[t] + np.log(weight) if weight > 0.0 else scores[t, inside]
         log_p += moves.log[tag, inside] + emission
         tag = inside
