@@ -23,7 +23,8 @@ from spacy_cmner.annotation.sources import Source
 from spacy_cmner.annotation.workers import check_number, map_in_processes
 from spacy_cmner.data.files import check_apart
 from spacy_cmner.errors import CmnerError, Messages
-from spacy_cmner.pipeline import confidence, source
+from spacy_cmner.pipeline.confidence import read_score
+from spacy_cmner.pipeline.source import describe_sources
 
 ItemT = TypeVar("ItemT", bound=Item)
 Progress = Callable[[Iterable[Item]], Iterable[Item]]
@@ -275,8 +276,8 @@ def with_entities(item: ItemT, doc: Doc) -> ItemT:
             span.start_char,
             span.end_char,
             span.label_,
-            span._.get(confidence.NAME),
-            span._.get(source.NAME),
+            read_score(span),
+            describe_sources(span),
         )
         for span in doc.ents
         if span.label_

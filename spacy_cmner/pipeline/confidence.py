@@ -40,7 +40,8 @@ def write_scores(doc: Doc, spans: Sequence[Span], scores: Sequence[float | None]
     mark_recorded(doc.spans[SPANS_KEY])
 
 
-def _get(span: Span) -> float | None:
+def read_score(span: Span) -> float | None:
+    """The probability of an entity; None where no recogniser has given it one."""
     return read_all(span, NAME).get(span.label_)
 
 
@@ -49,4 +50,4 @@ def _set(span: Span, score: float | None) -> None:
 
 
 if not Span.has_extension(NAME):
-    Span.set_extension(NAME, getter=_get, setter=_set)
+    Span.set_extension(NAME, getter=read_score, setter=_set)

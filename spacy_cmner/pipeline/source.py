@@ -52,7 +52,8 @@ def is_recorded(group: SpanGroup) -> bool:
     return bool(group.attrs.get(RECORDED))
 
 
-def _get(span: Span) -> str:
+def describe_sources(span: Span) -> str:
+    """The components that found an entity as one word, such as ``model+ruler``."""
     return "+".join(read_sources(span)) or UNKNOWN
 
 
@@ -61,4 +62,4 @@ def _set(span: Span, source: str) -> None:
 
 
 if not Span.has_extension(NAME):
-    Span.set_extension(NAME, getter=_get, setter=_set)
+    Span.set_extension(NAME, getter=describe_sources, setter=_set)

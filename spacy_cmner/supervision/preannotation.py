@@ -13,8 +13,8 @@ from spacy.tokens import Doc
 
 from spacy_cmner.annotation.items import SourceRecord
 from spacy_cmner.annotation.runner import with_entities
-from spacy_cmner.pipeline import confidence
 from spacy_cmner.pipeline.cmner import ChineseMedicalNER
+from spacy_cmner.pipeline.confidence import read_score
 from spacy_cmner.pipeline.recognisers import find_recognisers, settings
 
 Measure = Literal["reading", "character", "entity"]
@@ -68,7 +68,7 @@ def _annotate(
 
 
 def _least_entity(doc: Doc, log_probability: float) -> float:
-    scores = [entity._.get(confidence.NAME) for entity in doc.ents]
+    scores = [read_score(entity) for entity in doc.ents]
     return min((score for score in scores if score is not None), default=1.0)
 
 

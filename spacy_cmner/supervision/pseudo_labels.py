@@ -14,8 +14,8 @@ from spacy.tokens import Doc
 from spacy.vocab import Vocab
 
 from spacy_cmner.errors import Messages
-from spacy_cmner.pipeline import confidence
 from spacy_cmner.pipeline.cmner import LOWEST_THRESHOLD, MARGINAL
+from spacy_cmner.pipeline.confidence import read_score
 from spacy_cmner.pipeline.marks import char_spans
 from spacy_cmner.pipeline.recognisers import find_recognisers, settings
 from spacy_cmner.supervision.distant import annotate_in_part
@@ -68,7 +68,7 @@ def annotate_again(vocab: Vocab, doc: Doc, *, min_score: float, hits_key: str | 
     RETURNS (Doc): with one token a character.
     """
     spans = zip(doc.ents, char_spans(doc), strict=True)
-    scored = [(span, entity._.get(confidence.NAME)) for entity, span in spans]
+    scored = [(span, read_score(entity)) for entity, span in spans]
     sure = [span for span, score in scored if score is None or score >= min_score]
     new = char_doc(vocab, read_text(doc))
     missing = np.zeros(len(new), dtype=np.bool_)
