@@ -81,6 +81,10 @@ class Messages:
         "list if the change is meant."
     )
     CM111 = Message("{path}, line {line}: not a line that sha256sum writes. Write the list anew.")
+    CM117 = Message("{path} lists no file, so nothing is verified. Write the list with sha256sum.")
+    CM118 = Message(
+        "No entity of {path} is of the type {labels}. Its types are: {known}. Mend --labels."
+    )
     CM112 = Message("{path} is not a DocBin. Give a .spacy file made by `cmner convert`.")
     CM113 = Message(
         "brat cannot hold {what} {value!r}: {problem}. Rename it, or write JSONL instead."
@@ -184,8 +188,8 @@ class Messages:
         "{value} is no number of processes: give 1 or more, or -1 for as many as there are CPUs."
     )
     CM157 = Message(
-        "{out} would be written over, into or around {source}, which is read. Give another place "
-        "to write to."
+        "{out} would be written over, into or around {source}, which is read or written, too. Give "
+        "another place to write to."
     )
     CM158 = Message("{path} cannot be read as CSV ({reason}). Mend its first line.")
     CM159 = Message("None of the {n} records could be annotated; {path} says why.")
@@ -494,6 +498,10 @@ class Messages:
     CM510 = Message(
         "{path} cannot be used: {reason}. Check the path, its permissions and the disk."
     )
+    CM511 = Message(
+        "GPU {gpu_id} cannot be used: {reason}. Give --gpu-id -1 for the CPU, or install what is "
+        "missing."
+    )
     CM515 = Message(
         "No entity has a score to calibrate. Give a pipeline with a cmner component that finds "
         "entities in these texts."
@@ -512,5 +520,10 @@ class Messages:
     CM526 = Message(
         "No run of {experiment} is finished in {folder}. Train its models with `python -m spacy "
         "cmner experiment run {experiment}`."
+    )
+    CM528 = Message("{setting} is not for the configs here: {instead}.")
+    CM529 = Message(
+        "{folder} holds a run that was trained or scored on other texts. Give another --out, or "
+        "remove it."
     )
     CM527 = Message("A fraction of {fraction} leaves no text of {path}. Give a larger one.")

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from spacy.cli._util import setup_gpu
 from spacy.language import Language
 from spacy.tokens import Doc, DocBin
 from spacy.util import load_model
@@ -38,6 +39,17 @@ def errors_shown() -> Iterator[None]:
             raise
         reason = error.strerror or type(error).__name__
         msg.fail(str(Messages.CM510.error(path=error.filename, reason=reason)), exits=1)
+
+
+def use_gpu(gpu_id: int) -> None:
+    """Compute on a GPU, or on the CPU if it is -1.
+
+    RAISES: CM511 if there is none, or something for it is missing.
+    """
+    try:
+        setup_gpu(gpu_id, silent=True)
+    except (ValueError, RuntimeError) as error:
+        raise Messages.CM511.error(gpu_id=gpu_id, reason=error) from error
 
 
 def read_source(source: Source) -> list[SourceRecord]:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from spacy.cli._util import setup_gpu
 from spacy.language import Language
 from tqdm import tqdm
 from wasabi import msg
@@ -19,7 +18,13 @@ from spacy_cmner.annotation.runner import annotate_corpus, beside
 from spacy_cmner.annotation.sinks import OutputFormat
 from spacy_cmner.annotation.sources import Layout, Source
 from spacy_cmner.cli import cmner_cli
-from spacy_cmner.cli._util import PipelineArgument, TextsArgument, errors_shown, load_pipeline
+from spacy_cmner.cli._util import (
+    PipelineArgument,
+    TextsArgument,
+    errors_shown,
+    load_pipeline,
+    use_gpu,
+)
 from spacy_cmner.errors import Messages
 
 
@@ -64,7 +69,7 @@ def annotate_command(
 
     What cannot be read or annotated goes to OUT.errors.jsonl with the reason.
     """
-    setup_gpu(gpu_id, silent=True)
+    use_gpu(gpu_id)
     texts = Source(source, Layout(text_column, id_column, encoding, max_length))
 
     def load() -> Language:

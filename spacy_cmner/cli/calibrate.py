@@ -11,6 +11,7 @@ from spacy_cmner.analysis.calibration import calibrate, plot_reliability
 from spacy_cmner.analysis.gold import load_gold
 from spacy_cmner.cli import cmner_cli
 from spacy_cmner.cli._util import PipelineArgument, errors_shown, load_pipeline
+from spacy_cmner.data.files import check_outputs
 
 
 @cmner_cli.command("calibrate")
@@ -26,6 +27,7 @@ def calibrate_command(
     ] = None,
 ) -> None:
     """Compare the score of each entity with whether it is right."""
+    check_outputs([output, output and output.with_suffix(".json")], [data])
     result = calibrate(load_pipeline(model), load_gold(data))
     typer.echo(result.to_table().to_terminal())
     if output is not None:

@@ -14,6 +14,7 @@ from spacy_cmner.analysis.gold import GoldText, load_gold, load_predictions
 from spacy_cmner.analysis.tables import Table
 from spacy_cmner.cli import cmner_cli
 from spacy_cmner.cli._util import errors_shown
+from spacy_cmner.data.files import check_outputs
 from spacy_cmner.errors import Messages
 
 Gold = Annotated[Path, typer.Argument(help="Gold data (.spacy or .jsonl).")]
@@ -46,6 +47,7 @@ def compare_command(
     """Compare systems: scores, kinds of errors, and significance against the best."""
     if output is not None and output.suffix not in (".md", ".csv"):
         raise Messages.CM507.error(path=output, endings=".md, .csv")
+    check_outputs([output], [gold, *predictions])
     texts, systems = _load(gold, predictions)
     comparison = compare(texts, systems, flat=flat, samples=samples, seed=seed)
     for table in comparison.to_tables():
@@ -76,6 +78,7 @@ def cases_command(
     """Show the texts in which systems differ, or in which a single one errs, side by side."""
     if output is not None and output.suffix != ".md":
         raise Messages.CM507.error(path=output, endings=".md")
+    check_outputs([output], [gold, *predictions])
     texts, systems = _load(gold, predictions)
     tables = [case.to_table() for case in find_cases(texts, systems, flat=flat)]
     for table in tables[:limit]:

@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from spacy.cli._util import setup_gpu
 from wasabi import msg
 
 from spacy_cmner.analysis.evaluation import evaluate, prediction_records
 from spacy_cmner.analysis.gold import load_gold
 from spacy_cmner.analysis.tables import evaluation_tables
 from spacy_cmner.cli import cmner_cli
-from spacy_cmner.cli._util import PipelineArgument, errors_shown, load_pipeline
+from spacy_cmner.cli._util import PipelineArgument, errors_shown, load_pipeline, use_gpu
+from spacy_cmner.data.files import check_outputs
 from spacy_cmner.data.jsonl import write_jsonl
 
 
@@ -46,7 +46,8 @@ def evaluate_command(
     gpu_id: Annotated[int, typer.Option("--gpu-id", "-g", help="GPU, or -1 for the CPU.")] = -1,
 ) -> None:
     """Score a pipeline on gold data: in all, per type, by kind of error, and its speed."""
-    setup_gpu(gpu_id, silent=True)
+    check_outputs([output, predictions], [data, train, exclude_texts])
+    use_gpu(gpu_id)
     load = cache(load_gold)
     texts = load(data)
     evaluation = evaluate(

@@ -1,9 +1,10 @@
 """`python -m spacy cmner experiment …`: train and compare the models of the paper's tables."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from click import NoSuchOption
 from spacy.cli._util import parse_config_overrides
 from wasabi import msg
 
@@ -15,7 +16,13 @@ from spacy_cmner.experiments.design import load_design
 from spacy_cmner.experiments.report import make_tables, write_report
 from spacy_cmner.experiments.runs import Runs
 from spacy_cmner.experiments.summary import summarise
-from spacy_cmner.experiments.training import Training, execute, find_corpus, write_subset
+from spacy_cmner.experiments.training import (
+    Training,
+    check_overrides,
+    execute,
+    find_corpus,
+    write_subset,
+)
 
 experiment_cli = typer.Typer(
     name="experiment",
@@ -70,7 +77,7 @@ def run_command(
     Settings of the configs can be given as to `spacy train`, such as --paths.lexicon FILE; they
     hold for all models.
     """
-    overrides = parse_config_overrides(context.args)
+    overrides = read_overrides(context.args)
     failed: list[str] = []
     plan = load_design(design)
     rows = plan[name].choose(split(models))
@@ -129,13 +136,24 @@ def collate_command(
         msg.warn(f"Not finished: {', '.join(row.name for row in summary.missing)}")
 
 
+def read_overrides(arguments: list[str]) -> dict[str, Any]:
+    """RAISES: typer.BadParameter for an option that there is not; CM528 as ``check_overrides``."""
+    try:
+        overrides = parse_config_overrides(arguments)
+    except NoSuchOption as error:
+        raise typer.BadParameter(error.message) from None
+    check_overrides(overrides)
+    return overrides
+
+
 def split(names: str) -> list[str]:
     return [name.strip() for name in names.split(",") if name.strip()]
 
 
 def read_seeds(seeds: str) -> list[int]:
-    """RAISES: typer.BadParameter if one is no number."""
-    try:
-        return [int(seed) for seed in split(seeds)]
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--seeds") from None
+    """RAISES: typer.BadParameter if one is no number from 0 on, or there is none."""
+    words = split(seeds)
+    if not words or not all(word.isdecimal() for word in words):
+        problem = f"{seeds!r} are no seeds; give numbers from 0 on, separated by commas"
+        raise typer.BadParameter(problem, param_hint="--seeds")
+    return [*dict.fromkeys(int(word) for word in words)]

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from spacy.cli._util import setup_gpu
 from wasabi import msg
 
 from spacy_cmner.annotation.sources import Layout, Source
@@ -15,6 +14,7 @@ from spacy_cmner.cli._util import (
     errors_shown,
     load_pipeline,
     read_source,
+    use_gpu,
 )
 from spacy_cmner.data.files import check_apart
 from spacy_cmner.pipeline.recognisers import find_recognisers
@@ -50,7 +50,7 @@ def preannotate_command(
 
     `cmner convert --format jsonl` (doccano) or `label_studio` reads what the tool exports.
     """
-    setup_gpu(gpu_id, silent=True)
+    use_gpu(gpu_id)
     check_apart(source, out)
     records = read_source(Source(source, Layout(text_column, id_column, encoding)))
     nlp = load_pipeline(model)

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from spacy.cli._util import setup_gpu
 
 from spacy_cmner.annotation.sources import Layout, Source
 from spacy_cmner.cli import cmner_cli
@@ -14,6 +13,7 @@ from spacy_cmner.cli._util import (
     errors_shown,
     load_pipeline,
     read_source,
+    use_gpu,
     write_annotated,
 )
 from spacy_cmner.data.files import check_apart
@@ -45,7 +45,7 @@ def pseudo_label_command(
 
     `spacy train` reads the result; the recogniser sums over what is missing.
     """
-    setup_gpu(gpu_id, silent=True)
+    use_gpu(gpu_id)
     check_apart(source, out)
     records = read_source(Source(source, Layout(text=text_column, encoding=encoding)))
     nlp = load_pipeline(model)

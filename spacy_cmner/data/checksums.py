@@ -20,10 +20,11 @@ def verify_checksums(folder: Path, sums: Path) -> list[str]:
     folder (Path): The folder that the list's names start from.
     sums (Path): The list.
     RETURNS (list[str]): The names, all found and unchanged.
-    RAISES (CmnerError): A file is missing or differs, or the list cannot be read; it names all
-        such files.
+    RAISES (CmnerError): A file is missing or differs, or the list cannot be read or is empty; it
+        names all such files.
     """
-    names, wrong = [], []
+    names: list[str] = []
+    wrong = []
     for number, line in enumerate(read_lines(sums), start=1):
         if not line:
             continue
@@ -36,6 +37,8 @@ def verify_checksums(folder: Path, sums: Path) -> list[str]:
             wrong.append(f"{path} is missing")
         elif _sha256(path) != match["digest"].lower():
             wrong.append(f"{path} is another file")
+    if not names:
+        raise Messages.CM117.error(path=sums)
     if wrong:
         raise Messages.CM110.error(path=sums, wrong="; ".join(wrong))
     return names

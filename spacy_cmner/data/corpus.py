@@ -1,6 +1,7 @@
 """From an annotation file to a DocBin, and back to records."""
 
 import random
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -20,7 +21,7 @@ from spacy_cmner.data.jsonl import read_jsonl
 from spacy_cmner.data.label_studio import read_label_studio
 from spacy_cmner.data.records import Record
 from spacy_cmner.data.report import Item, Outcome, Report
-from spacy_cmner.errors import Messages
+from spacy_cmner.errors import CmnerWarning, Messages
 
 Reader = Callable[..., Iterator[Record]]
 T = TypeVar("T")
@@ -63,8 +64,9 @@ def convert(
     encoding (str): The source's encoding.
     spans_key (str): The group in `doc.spans` that holds all entities.
     RETURNS (Report): What was kept, flattened, repaired, misaligned and skipped.
-    RAISES (CmnerError): An unknown format, an unreadable source, one without a record, or one that
-        is `out`.
+    RAISES (CmnerError): An unknown format, an unreadable source, one without a record or without an
+            entity of any of the types wanted, or one that is `out`; or no record is left.
+    WARNS: Of types wanted that the source does not have.
     """
     check_other(source, out)
     if format not in FORMATS:
@@ -76,10 +78,29 @@ def convert(
         first = report.findings[0].text if report.findings else "the source is empty."
         raise Messages.CM106.error(path=source, format=format, skipped=skipped, first=first)
     chosen = subsample(records, fraction=fraction, seed=seed, limit=limit)
+    if not chosen:
+        raise Messages.CM527.error(fraction=fraction, path=source)
     report.left_out = len(records) - len(chosen)
+    if labels:
+        check_labels(records, labels, source)
     wanted = restrict_labels(chosen, labels, report) if labels else chosen
     write_docbin(wanted, out, flatten=flatten, spans_key=spans_key, report=report)
     return report
+
+
+def check_labels(records: Iterable[Record], labels: Sequence[str], source: Path) -> None:
+    """Types may be rare, so it is an error only if none is there.
+
+    RAISES (CmnerError): No entity is of any of these types.
+    WARNS: Of those that no entity is of.
+    """
+    known = {entity.label for record in records for entity in record.entities}
+    missing = [label for label in labels if label not in known]
+    message = {"path": source, "labels": ", ".join(missing), "known": ", ".join(sorted(known))}
+    if known and len(missing) == len(labels):
+        raise Messages.CM118.error(**message)
+    if missing:
+        warnings.warn(Messages.CM118.format(**message), CmnerWarning, stacklevel=3)
 
 
 def subsample(

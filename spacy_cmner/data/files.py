@@ -1,6 +1,7 @@
 """Reading files so that what is wrong with them is said with their name."""
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,16 @@ def check_other(source: Path, out: Path) -> None:
     """RAISES (CmnerError): To write `out` would destroy what is read: they are the same."""
     if source.resolve() == out.resolve():
         raise Messages.CM157.error(out=out, source=source)
+
+
+def check_outputs(outs: Iterable[Path | None], reads: Iterable[Path | None]) -> None:
+    """RAISES (CmnerError): To write one would destroy what is read, or what is written, too."""
+    taken = [path for path in reads if path is not None]
+    for out in outs:
+        if out is not None:
+            for path in taken:
+                check_other(path, out)
+            taken.append(out)
 
 
 def check_apart(source: Path, out: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import wasabi
 
 from spacy_cmner.data.records import Record
-from spacy_cmner.errors import Message
+from spacy_cmner.errors import Message, Messages
 
 
 class Outcome(str, Enum):
@@ -87,11 +87,14 @@ class Report:
 
     @property
     def problems(self) -> list[Finding]:
-        """The findings that mean faulty data: neither nested gold nor other annotation does."""
+        """The findings that mean faulty data: neither nested gold nor other annotation does, nor
+        what was not asked for."""
         return [
             f
             for f in self.findings
-            if f.outcome is not Outcome.FLATTENED and f.item is not Item.OTHER
+            if f.outcome is not Outcome.FLATTENED
+            and f.item is not Item.OTHER
+            and f.code != Messages.CM127.code
         ]
 
     def to_jsonl(self, path: Path) -> None:

@@ -5,6 +5,7 @@ when F1 on the development set has not risen for some evaluations, one an epoch.
 killed is trained anew, one that is finished is left as it is.
 """
 
+import hashlib
 import json
 import math
 import os
@@ -14,6 +15,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +27,24 @@ from spacy.vocab import Vocab
 from thinc.api import Config, ConfigValidationError
 
 from spacy_cmner.annotation.lock import locked
-from spacy_cmner.data.corpus import load_docbin, subsample
+from spacy_cmner.data.corpus import load_docbin, read_docbin, subsample
 from spacy_cmner.errors import Messages
 from spacy_cmner.experiments.design import pick
 from spacy_cmner.experiments.runs import Run
 
 SUBSET_SEED = 0
+
+# Settings of the configs that are not taken from there.
+DECIDED = {
+    "paths.train": "give the data set by --corpus and --data",
+    "paths.dev": "give the data set by --corpus and --data",
+    "system.seed": "give --seeds",
+    "training.seed": "give --seeds",
+    "training.max_epochs": "give --epochs",
+    "training.max_steps": "give --epochs",
+    "training.patience": "give --patience, in epochs",
+    "training.eval_frequency": "there is one evaluation an epoch",
+}
 
 
 @dataclass(frozen=True)
@@ -54,10 +68,31 @@ class Training:
     gpu_id: int = -1
     threads: int | None = None
 
+    @cached_property
+    def fingerprints(self) -> dict[str, str]:
+        """What the runs are trained and scored on, in a word each."""
+        return {"train": fingerprint(self.train), "dev": fingerprint(self.dev)}
+
     @property
     def hardware(self) -> dict[str, Any]:
         gpu = None if self.gpu_id < 0 else torch.cuda.get_device_name(self.gpu_id)
         return {"machine": platform.machine(), "gpu": gpu, "threads": self.threads}
+
+
+def fingerprint(path: Path) -> str:
+    """A hash of the texts and entities of a DocBin, whose bytes differ from one writing to the
+    next."""
+    digest = hashlib.sha256()
+    for record in read_docbin(path):
+        digest.update(repr((record.text, record.entities)).encode())
+    return digest.hexdigest()[:16]
+
+
+def check_overrides(overrides: Mapping[str, Any]) -> None:
+    """RAISES: CM528 for settings that the runs get from elsewhere."""
+    for setting in overrides:
+        if setting in DECIDED:
+            raise Messages.CM528.error(setting=setting, instead=DECIDED[setting])
 
 
 def find_corpus(folder: Path, name: str) -> tuple[Path, Path]:
@@ -72,13 +107,11 @@ def find_corpus(folder: Path, name: str) -> tuple[Path, Path]:
 
 def write_subset(source: Path, out: Path, fraction: float) -> None:
     """Write a part of the texts, the same at every call and for all models; a smaller part lies
-    within a larger one. What is there already and not older than its source is kept.
+    within a larger one.
 
     RAISES: CM101, CM112 if the source is missing or damaged, CM109 if the fraction is not above 0
         and up to 1, CM527 if it leaves no text.
     """
-    if out.is_file() and source.is_file() and out.stat().st_mtime >= source.stat().st_mtime:
-        return
     docbin = load_docbin(source)
     docs = subsample(list(docbin.get_docs(Vocab())), fraction=fraction, seed=SUBSET_SEED)
     if not docs:
@@ -116,7 +149,8 @@ def execute(run: Run, training: Training) -> None:
     """Train a run and score its best model, if that is not done.
 
     RAISES: CM152 if another call is at it, CM522 as ``make_config``, CM523 if it was finished with
-        other settings, CM524 if one of its commands fails.
+        other settings, CM524 if one of its commands fails, CM529 if it was finished with other
+        texts.
     """
     config = make_config(run, training)
     with locked(run.lock):
@@ -124,6 +158,8 @@ def execute(run: Run, training: Training) -> None:
             train_and_score(run, training, config)
         elif load_config(run.config, interpolate=False) != config:
             raise Messages.CM523.error(folder=run.folder)
+        elif run.read_metrics()["fingerprints"] != training.fingerprints:
+            raise Messages.CM529.error(folder=run.folder)
 
 
 def train_and_score(run: Run, training: Training, config: Config) -> None:
@@ -156,6 +192,7 @@ def train_and_score(run: Run, training: Training, config: Config) -> None:
             "epochs_at_most": training.epochs,
             "patience": training.patience,
         },
+        "fingerprints": training.fingerprints,
         "hardware": training.hardware,
     }
     text = json.dumps(metrics, ensure_ascii=False, indent=2) + "\n"

@@ -31,6 +31,13 @@ def test_compares_both_pipelines(source, trained, tmp_path):
     assert tiny.entities(spacy.load(out)(text)) == entities
 
 
+def test_gold_that_cannot_be_read_is_named_before_anything_is_written(source, tmp_path):
+    result = run(source, tmp_path / "compiled", "--data", tmp_path / "gold.json")
+    assert result.exit_code == 1
+    assert "CM501" in result.stdout + result.stderr
+    assert not (tmp_path / "compiled").exists()
+
+
 def test_compiling_twice_is_refused(source, tmp_path):
     assert run(source, tmp_path / "once").exit_code == 0
     result = run(tmp_path / "once", tmp_path / "twice")

@@ -4,7 +4,8 @@ import json
 import pytest
 from commands import run
 
-from spacy_cmner.data.corpus import read_docbin
+from spacy_cmner.data.corpus import convert, read_docbin
+from spacy_cmner.errors import CmnerWarning
 
 
 @pytest.fixture
@@ -41,13 +42,54 @@ def test_strict_accepts_sound_data(tmp_path):
     assert run("convert", source, out, "--format", "bio", "--strict").exit_code == 0
 
 
+def test_strict_takes_no_offence_at_types_that_were_not_asked_for(tmp_path):
+    source = tmp_path / "sound.txt"
+    source.write_text("肺 B-bod\n炎 B-dis\n", encoding="utf-8")
+    args = ("convert", source, tmp_path / "gold.spacy", "-f", "bio", "--labels", "dis", "--strict")
+    result = run(*args)
+    assert result.exit_code == 0, result.output
+    assert "CM127" in result.output
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        (["--labels", "DIS,symptom"], "of the type DIS, symptom. Its types are: dis."),
+        (["--fraction", "0.1"], "A fraction of 0.1"),
+    ],
+)
+def test_an_output_with_nothing_in_it_is_not_written(source, tmp_path, options, message):
+    out = tmp_path / "gold.spacy"
+    result = run("convert", source, out, "-f", "cmeee", *options)
+    assert result.exit_code == 1
+    output = " ".join(result.output.split())
+    assert message in output
+    assert not out.exists()
+
+
+def test_a_type_that_is_not_there_is_named(source, tmp_path):
+    with pytest.warns(CmnerWarning, match="CM118.*of the type dru. Its types are: dis"):
+        convert(source, "cmeee", tmp_path / "gold.spacy", labels=["dis", "dru"])
+
+
+@pytest.mark.parametrize("report", ["cmeee.json", "gold.spacy"])
+def test_the_report_takes_no_other_file_s_place(source, tmp_path, report):
+    before = source.read_bytes()
+    out = tmp_path / "gold.spacy"
+    result = run("convert", source, out, "-f", "cmeee", "--report", tmp_path / report)
+    assert result.exit_code == 1
+    assert "CM157" in result.output
+    assert source.read_bytes() == before
+    assert not out.exists()
+
+
 def test_options_reach_the_library(tmp_path):
     source, out = tmp_path / "a.jsonl", tmp_path / "gold.spacy"
     lines = [{"text": "肺炎", "label": [[0, 1, "bod"], [0, 2, "dis"]]}] * 4
     source.write_bytes(
         "\n".join(json.dumps(x, ensure_ascii=False) for x in lines).encode("gb18030")
     )
-    options = ["--encoding", "gb18030", "--labels", "dis, dru", "--fraction", "0.5", "--limit", "1"]
+    options = ["--encoding", "gb18030", "--labels", "dis, ", "--fraction", "0.5", "--limit", "1"]
     result = run(
         "convert", source, out, "-f", "jsonl", "--flatten", "first", "--seed", "3", *options
     )

@@ -3,6 +3,7 @@ import json
 import pytest
 import spacy
 import tiny
+import torch
 from commands import run
 
 from spacy_cmner.data.corpus import write_docbin
@@ -61,6 +62,31 @@ def test_only_what_is_asked_for(folder):
     assert result.exit_code == 0
     assert "deduplicated" not in result.output
     assert "unseen" not in result.output
+
+
+@pytest.mark.parametrize("option", ["--output", "--predictions"])
+@pytest.mark.parametrize("read", ["gold.jsonl", "train.spacy", "other.json"])
+def test_what_is_read_or_written_is_not_written_over(folder, tmp_path, option, read):
+    paths = {name: tmp_path / name for name in ("gold.jsonl", "train.spacy", "other.json")}
+    write_jsonl(GOLD, paths["gold.jsonl"])
+    write_docbin([GOLD[1]], paths["train.spacy"])
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    other = {"--output": "--predictions", "--predictions": "--output"}[option]
+    outs = (option, paths[read], other, paths["other.json"])
+    result = run(
+        *("evaluate", folder / "model", paths["gold.jsonl"]),
+        *("--train", paths["train.spacy"], *outs),
+    )
+    assert result.exit_code == 1
+    assert "CM157" in result.output
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="is about machines without a GPU")
+def test_a_gpu_that_is_not_there_is_named(folder):
+    result = run("evaluate", folder / "model", folder / "gold.spacy", "--gpu-id", 3)
+    assert result.exit_code == 1
+    assert "CM511" in result.output and "GPU 3" in result.output
 
 
 @pytest.mark.parametrize(

@@ -100,7 +100,30 @@ def test_unknown_names_are_answered_with_those_that_there_are(folder, command, a
     assert "CM521" in output and names in output
 
 
-def test_seeds_are_numbers(folder):
-    result = call(folder, "run", "trial", "--data", "tiny", "--seeds", "0,one")
+@pytest.mark.parametrize("seeds", ["0,one", "", ",", "-1"])
+def test_seeds_are_numbers(folder, seeds):
+    result = call(folder, "run", "trial", "--data", "tiny", "--seeds", seeds)
     assert result.exit_code == 2
     assert "--seeds" in result.output
+
+
+def test_an_option_that_there_is_not(folder):
+    result = call(folder, "run", "trial", "--data", "tiny", "--epoch", "2")
+    assert result.exit_code == 2
+    assert "--epoch" in result.output
+
+
+@pytest.mark.parametrize(
+    "setting, instead",
+    [
+        ("--training.max_steps", "--epochs"),
+        ("--training.patience", "--patience"),
+        ("--system.seed", "--seeds"),
+        ("--paths.train", "--corpus"),
+    ],
+)
+def test_settings_that_the_command_decides_are_not_ignored(folder, setting, instead):
+    result = call(folder, "run", "trial", "--data", "tiny", setting, "1")
+    assert result.exit_code == 1
+    output = " ".join(result.output.split())
+    assert "CM528" in output and setting[2:] in output and instead in output

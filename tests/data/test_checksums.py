@@ -35,6 +35,12 @@ def test_all_wrong_files_are_named(folder):
         verify_checksums(folder, folder / "SUMS")
 
 
+def test_a_list_without_files_verifies_nothing(folder):
+    (folder / "SUMS").write_text("\n")
+    with pytest.raises(CmnerError, match=r"CM117.*SUMS"):
+        verify_checksums(folder, folder / "SUMS")
+
+
 def test_missing_list(folder):
     with pytest.raises(CmnerError, match=r"CM101.*none"):
         verify_checksums(folder, folder / "none")

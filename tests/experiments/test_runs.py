@@ -10,7 +10,7 @@ import pytest
 from spacy.util import load_config
 
 from spacy_cmner.annotation.lock import locked
-from spacy_cmner.data.corpus import read_docbin
+from spacy_cmner.data.corpus import read_docbin, write_docbin
 from spacy_cmner.errors import CmnerError
 from spacy_cmner.experiments.design import Row
 from spacy_cmner.experiments.runs import Run, Runs
@@ -81,6 +81,7 @@ def test_a_run_is_trained_scored_and_described(run, training, calls):
         "epochs_at_most": 3,
         "patience": 2,
     }
+    assert set(metrics["fingerprints"]) == {"train", "dev"}
     kept = {path.name for path in run.folder.iterdir()}
     assert kept == {"config.cfg", "log.txt", "metrics.json", "model-best", "training.jsonl"}
     assert run.log.read_text("utf-8").count("said\n") == 2
@@ -108,6 +109,18 @@ def test_a_run_with_other_settings_is_not_taken_for_the_same(run, training, call
     execute(run, training)
     with pytest.raises(CmnerError, match=r"CM523.*seed-7"):
         execute(run, Training(docbin, docbin, **{"epochs": 3, **change}))
+
+
+def test_a_run_on_other_texts_is_not_taken_for_the_same(run, training, calls, docbin, tmp_path):
+    execute(run, training)
+    other = tmp_path / "other.spacy"
+    write_subset(docbin, other, 0.9)
+    with pytest.raises(CmnerError, match=r"CM529.*seed-7"):
+        execute(run, Training(docbin, other, epochs=3))
+    again = tmp_path / "again.spacy"
+    write_docbin(read_docbin(docbin), again)
+    execute(run, Training(docbin, again, epochs=3))
+    assert len(calls) == 2
 
 
 def test_a_run_that_another_call_is_at_is_left_to_it(run, training, calls):
@@ -192,13 +205,14 @@ def test_subset_is_the_same_at_every_call_and_part_of_a_larger_one(docbin, tmp_p
     assert texts("d", 1.0) == list(read_docbin(docbin))
 
 
-def test_subset_is_written_again_only_if_its_source_is_newer(docbin, tmp_path):
-    out = tmp_path / "train.spacy"
-    write_subset(docbin, out, 0.5)
-    before = out.stat().st_mtime_ns
-    write_subset(docbin, out, 0.5)
-    assert out.stat().st_mtime_ns == before
-    assert [path.name for path in tmp_path.iterdir()] == ["train.spacy"]
+def test_subset_follows_its_source(docbin, tmp_path):
+    source, out = tmp_path / "source.spacy", tmp_path / "part" / "train.spacy"
+    write_docbin([*read_docbin(docbin)][:2], source)
+    os.utime(source, (0, 0))
+    write_subset(docbin, out, 1.0)
+    write_subset(source, out, 1.0)
+    assert len([*read_docbin(out)]) == 2
+    assert [path.name for path in out.parent.iterdir()] == ["train.spacy"]
     os.utime(out, (0, 0))
     write_subset(docbin, out, 1.0)
     assert len(list(read_docbin(out))) == 6
