@@ -55,6 +55,7 @@ def main() -> None:
     if args.processes > 1:
         in_processes(nlp, ner, texts, args.rounds, args.processes)
     latency(nlp, ner, texts)
+    with_rules(nlp, texts, args.rounds)
 
 
 def compiled_default(labels: list[str]) -> Language:
@@ -112,10 +113,10 @@ def compare(
         for name, run in systems.items():
             times[name].append(seconds(run))
     first = statistics.median(times[reference])
-    print(f"{'':<32}{'characters/s':>14}{reference.split(',')[0] + ' is':>10}")
+    print(f"{'':<32}{'characters/s':>14}{reference.split(',')[0] + ' is':>16}")
     for name, measured in times.items():
         middle = statistics.median(measured)
-        print(f"{name:<32}{characters / middle:>14,.0f}{middle / first:>9.2f}x")
+        print(f"{name:<32}{characters / middle:>14,.0f}{middle / first:>15.2f}x")
     print()
 
 
@@ -147,6 +148,28 @@ def encoder_input(nlp: Language, texts: list[str]) -> tuple[EncodeModel, list[Ro
     starts = range(0, len(docs), nlp.batch_size)
     batches = [embed.predict(docs[start : start + nlp.batch_size]) for start in starts]
     return encoder, batches
+
+
+def with_rules(nlp: Language, texts: list[str], rounds: int) -> None:
+    """The same with rules before and after, each component added to those above it."""
+    nlp.add_pipe("cmner_patterns", before="cmner")
+    nlp.add_pipe("cmner_assertion")
+    steps = {
+        "cmner alone": ["cmner_patterns", "cmner_assertion"],
+        "and cmner_patterns": ["cmner_assertion"],
+        "and cmner_assertion": [],
+    }
+    compare(
+        {name: lambda off=off: without(nlp, off, texts) for name, off in steps.items()},
+        next(iter(steps)),
+        sum(map(len, texts)),
+        rounds,
+    )
+
+
+def without(nlp: Language, disabled: list[str], texts: list[str]) -> None:
+    with nlp.select_pipes(disable=disabled):
+        list(nlp.pipe(texts))
 
 
 def latency(nlp: Language, ner: Language, texts: list[str], times: int = 300) -> None:

@@ -3,11 +3,13 @@
 The patterns are regular expressions over characters. They read texts folded to half width and
 small letters (``folding``), where offsets stay the same; a group named ``value`` is what is
 marked, without it the whole match, and a match that leaves it out is of something else. All
-repetitions are bounded, so the time for a text is linear in its length.
+repetitions are bounded, so the time for a text is linear in its length. Most texts hold no
+character that a given pattern needs, and are not searched for it.
 """
 
 import re
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from spacy_cmner.errors import Messages
 from spacy_cmner.pipeline.folding import Folding
@@ -24,8 +26,22 @@ COUNTS = rf"{COUNT}(?:{TO}{COUNT})?"
 UNIT_END = r"(?![a-z/])"
 
 
-def _compile(*alternatives: str) -> tuple[re.Pattern[str], ...]:
-    return tuple(re.compile(pattern, re.VERBOSE) for pattern in alternatives)
+class Rule(NamedTuple):
+    """What to look for.
+
+    needs (re.Pattern): finds something in every text in which the pattern does, and quickly.
+    pattern (re.Pattern): the regular expression.
+    """
+
+    needs: re.Pattern[str]
+    pattern: re.Pattern[str]
+
+
+def _rule(needs: str, pattern: str) -> Rule:
+    return Rule(re.compile(needs), re.compile(pattern, re.VERBOSE))
+
+
+DIGIT = r"\d"
 
 
 _TABLET = r"(?:片|粒|袋|丸|滴|喷|包|瓶|枚|支(?!支?架|气管|原体))"
@@ -33,30 +49,42 @@ _PORTION = rf"(?:\d{{1,2}}\s?/\s?\d{{1,2}}|{NUMBER})"
 _TIME = r"(?:次|日|天|d|小时|h|分钟|min|周)"
 _PER = rf"(?:\s?/\s?(?:\(?kg[·•.*]?{_TIME}?\)?|m2|m²|㎡|{_TIME}|片|支|粒|袋))"
 
-DOSE = _compile(
+DOSE = (
     # 0.5g/次, 10 mg/(kg·d), 40万u; no body weights, urine volumes or blood losses
-    rf"""(?:(?<!公斤)(?<!千克)体重|[尿水血]量|[出失]血) \s?[:为约达共]{{0,3}}\s? {NUMBERS}
+    _rule(
+        DIGIT,
+        rf"""(?:(?<!公斤)(?<!千克)体重|[尿水血]量|[出失]血) \s?[:为约达共]{{0,3}}\s? {NUMBERS}
       | (?P<value> {NUMBERS}\s?
         (?: (?:mg|g|[uμµ]g|mcg|ng|ml|meq|万?\s?i?u) {_PER}{{0,2}} {UNIT_END}
           | (?:毫克|微克|克(?!隆|罗)|毫升|万?(?:国际)?单位) {_PER}{{0,2}} ) )""",
-    rf"{START}{_PORTION}(?:{TO}{_PORTION})?\s?{_TABLET}{_PER}?",
+    ),
+    _rule(DIGIT, rf"{START}{_PORTION}(?:{TO}{_PORTION})?\s?{_TABLET}{_PER}?"),
     # 一片 is also a patch of something, so numerals need a verb
-    rf"(?:每次|一次|口服|服用)(?P<value>[一二两三四五六七八九十半]{_TABLET})",
+    _rule("次|服", rf"(?:每次|一次|口服|服用)(?P<value>[一二两三四五六七八九十半]{_TABLET})"),
 )
 
-FREQUENCY = _compile(
-    r"""(?<![a-z\d])
+FREQUENCY = (
+    _rule(
+        "[a-z]",
+        r"""(?<![a-z\d])
         (?:q\.?d | b\.?i\.?d | t\.?i\.?d | q\.?i\.?d | q\.?o\.?d | q\.?n | qhs | qam | qpm
           | hs(?!\s?c?tn) | p\.?r\.?n | sos | qw | biw | tiw
           | q\d{1,2}(?:-\d{1,2})?\s?(?:h|d|w|min))
         (?![a-z\d-])""",
+    ),
     # 每日3次, 一天三次, 隔日口服1次, 每天早晚各1次
-    rf"""(?:每|隔|一|(?<!\d)1)(?:日|天|晚|晨|早|周|星期|个?月)\s?
+    _rule(
+        "次",
+        rf"""(?:每|隔|一|(?<!\d)1)(?:日|天|晚|晨|早|周|星期|个?月)\s?
         (?:口?服|分|早晚各|早中晚各)?\s?{COUNTS}\s?次""",
+    ),
     # 3次/日, not 80次/分
-    rf"(?<!\d){COUNTS}\s?次\s?/\s?(?:日|天|晚|周|月|小时|[dwh](?![a-z]))",
+    _rule("次", rf"(?<!\d){COUNTS}\s?次\s?/\s?(?:日|天|晚|周|月|小时|[dwh](?![a-z]))"),
     # 每8小时一次, 每8h
-    rf"每隔?\s?{COUNTS}\s?(?:(?:小时|h(?![a-z]))(?:\s?{COUNTS}\s?次)?|(?:天|日|周|个月)\s?{COUNTS}\s?次)",
+    _rule(
+        "每",
+        rf"每隔?\s?{COUNTS}\s?(?:(?:小时|h(?![a-z]))(?:\s?{COUNTS}\s?次)?|(?:天|日|周|个月)\s?{COUNTS}\s?次)",
+    ),
 )
 
 _PER_LITRE = r"(?:[munpμµ]?mol|m?eq|[mnuμµ]?g|[mkuμµ]?i?u|mosm)/l"
@@ -67,14 +95,17 @@ _TEST = (
     r"|hba1c|spo2|sao2|lvef|ef|hct|ret)"
 )
 
-LAB_VALUE = _compile(
-    rf"""(?:[<>≤≥]\s?)?{NUMBERS}{_EXPONENT}?\s?
+LAB_VALUE = (
+    _rule(
+        DIGIT,
+        rf"""(?:[<>≤≥]\s?)?{NUMBERS}{_EXPONENT}?\s?
         (?: {_PER_LITRE} | {_POWER}
           | (?:[mnpuμµ]?g|[muμµ]?i?u|copies|拷贝|cfu)/ml | [mun]?g/dl | mg/24h | g/24h
           | ml/min/1\.73\s?(?:m2|m²|㎡) | mm/h | fl | pg | 个?/(?:hp|ul|μl|µl) )
         (?![a-z\d])""",
+    ),
     # 中性粒细胞 78%, but no percentage of anything else
-    rf"{_TEST}[^\d,。;瘤癌]{{0,6}}(?P<value>[<>≤≥]?{NUMBERS}\s?%)",
+    _rule(DIGIT, rf"{_TEST}[^\d,。;瘤癌]{{0,6}}(?P<value>[<>≤≥]?{NUMBERS}\s?%)"),
 )
 
 _ROMAN = r"(?:[ⅰⅱⅲⅳ]|iv|i{1,3})"
@@ -82,48 +113,67 @@ _SUBSTAGE = r"\s?[a-d]?[12]?"
 # Phases of trials and operations in stages are no stages of a disease.
 _NO_STAGE = r"(?!临床|试验|研究|缝合|愈合|手术|切除|修复|吻合|闭合|重建|植)"
 
-STAGE = _compile(
-    r"""(?<![a-z\d])[cpyra]{0,2}
+STAGE = (
+    _rule(
+        "t",
+        r"""(?<![a-z\d])[cpyra]{0,2}
         t(?:[0-4][a-d]?(?:-[0-4][a-d]?)?|x|is)\s?n(?:[0-3][a-c]?|x)(?:\s?m(?:[01][a-c]?|x))?
         (?![a-z\d])""",
-    rf"(?<![a-z\d])[cpyra]{{0,2}}t(?:[0-4][a-d]?|x|is)\s?期{_NO_STAGE}",
-    rf"""(?<![a-zⅰⅱⅲⅳ\d])(?<!肌力)(?<!肌力[:为约\ ]){_ROMAN}{_SUBSTAGE}
+    ),
+    _rule("期", rf"(?<![a-z\d])[cpyra]{{0,2}}t(?:[0-4][a-d]?|x|is)\s?期{_NO_STAGE}"),
+    _rule(
+        "[期级]",
+        rf"""(?<![a-zⅰⅱⅲⅳ\d])(?<!肌力)(?<!肌力[:为约\ ]){_ROMAN}{_SUBSTAGE}
         (?:\s?[-~/至到]\s?{_ROMAN}{_SUBSTAGE})?\s?(?:期{_NO_STAGE}|级(?!护理))""",
-    rf"(?<![\d.第t])[1-5][a-d]?(?:\s?[-~至到]\s?[1-5][a-d]?)?\s?期{_NO_STAGE}",
-    rf"(?<![第这那每上下同])[一二三四]期{_NO_STAGE}",
-    r"(?:nyha|心功能|高血压病?|分级)\s?[:为]?\s?(?P<value>[1-4一二三四]\s?级)",
-    r"(?:child(?:-pugh)?|dukes'?)\s?(?:分[级期])?\s?[:为]?\s?(?P<value>[a-d]\d?\s?[级期])",
+    ),
+    _rule("期", rf"(?<![\d.第t])[1-5][a-d]?(?:\s?[-~至到]\s?[1-5][a-d]?)?\s?期{_NO_STAGE}"),
+    _rule("期", rf"(?<![第这那每上下同])[一二三四]期{_NO_STAGE}"),
+    _rule("级", r"(?:nyha|心功能|高血压病?|分级)\s?[:为]?\s?(?P<value>[1-4一二三四]\s?级)"),
+    _rule(
+        "[期级]",
+        r"(?:child(?:-pugh)?|dukes'?)\s?(?:分[级期])?\s?[:为]?\s?(?P<value>[a-d]\d?\s?[级期])",
+    ),
 )
 
 _MMHG = r"(?:mm\s?hg|毫米汞柱)"
 _PRESSURE = rf"\d{{2,3}}(?:{TO}\d{{2,3}})?\s?/\s?\d{{2,3}}(?:{TO}\d{{2,3}})?"
 
-BLOOD_PRESSURE = _compile(
-    rf"(?<![\d./]){_PRESSURE}\s?{_MMHG}",
-    r"(?<![\d./])\d{1,2}(?:\.\d)?\s?/\s?\d{1,2}(?:\.\d)?\s?kpa",
-    rf"(?:血压|(?<![a-z])bp)[^\d,。;]{{0,4}}(?P<value>{_PRESSURE})(?![\d./])",
-    rf"(?:收缩压|舒张压|高压|低压)[^\d,。;]{{0,4}}(?P<value>\d{{2,3}}(?:{TO}\d{{2,3}})?\s?{_MMHG})",
+BLOOD_PRESSURE = (
+    _rule(DIGIT, rf"(?<![\d./]){_PRESSURE}\s?{_MMHG}"),
+    _rule(DIGIT, r"(?<![\d./])\d{1,2}(?:\.\d)?\s?/\s?\d{1,2}(?:\.\d)?\s?kpa"),
+    _rule(DIGIT, rf"(?:血压|(?<![a-z])bp)[^\d,。;]{{0,4}}(?P<value>{_PRESSURE})(?![\d./])"),
+    _rule(
+        DIGIT,
+        rf"""(?:收缩压|舒张压|高压|低压)[^\d,。;]{{0,4}}
+        (?P<value>\d{{2,3}}(?:{TO}\d{{2,3}})?\s?{_MMHG})""",
+    ),
 )
 
 _DEGREES = r"(?:3[4-9]|4[0-2])(?:\.\d{1,2})?"
 
-TEMPERATURE = _compile(
-    rf"(?<![\d.]){_DEGREES}(?:\s?(?:℃|°c)?{TO}{_DEGREES})?\s?(?:℃|°c|摄氏度)",
-    rf"(?<![\d.角曲伸展])(?<![角曲伸展]约){_DEGREES}(?:{TO}{_DEGREES})?\s?度\d?(?![角数])",
-    rf"(?:体温|(?<![a-z])t)\s?[:为]?\s?(?P<value>{_DEGREES})(?![\d.]|\s?[℃°度])",
+TEMPERATURE = (
+    _rule(DIGIT, rf"(?<![\d.]){_DEGREES}(?:\s?(?:℃|°c)?{TO}{_DEGREES})?\s?(?:℃|°c|摄氏度)"),
+    _rule(
+        DIGIT,
+        rf"(?<![\d.角曲伸展])(?<![角曲伸展]约){_DEGREES}(?:{TO}{_DEGREES})?\s?度\d?(?![角数])",
+    ),
+    _rule(DIGIT, rf"(?:体温|(?<![a-z])t)\s?[:为]?\s?(?P<value>{_DEGREES})(?![\d.]|\s?[℃°度])"),
 )
 
 _MEASURE = r"(?:个[余多半]?)"
 _SOME = r"(?:(?<![\d.])\d{1,3}(?:\.\d)?|[一二两三四五六七八九十数几半多]{1,3})"
 
-DURATION = _compile(
-    rf"""(?<![第每隔孕月q/~–—至到+-])(?<![第每隔孕~–—至到+-]\s)(?<!妊娠)(?<!妊娠\s)(?<!停经后)
+DURATION = (
+    _rule(
+        r"[\d一二两三四五六七八九十数几半多]",
+        rf"""(?<![第每隔孕月q/~–—至到+-])(?<![第每隔孕~–—至到+-]\s)(?<!妊娠)(?<!妊娠\s)(?<!停经后)
         {_SOME}\+?(?:{TO}{_SOME})?\s?[余多]?
         (?: 年(?![级龄轻代度]|\s?\d{{1,2}}\s?月) | {_MEASURE}月(?!龄) | 月[余多]
           | {_MEASURE}?(?:周|星期|礼拜)(?![期围边岁末龄一二三四五六日天])
           | [天日](?![龄常期间程然花生疟]) | {_MEASURE}?(?:小时|钟头) | 分钟
           | (?:h|min)(?![a-z\d]) )
         [余多半]?(?!尿|动态|\s?{COUNTS}\s?次|\s?[一二两三四五六七八九十\d]{{1,2}}[片粒])""",
+    ),
 )
 
 PATTERNS = {
@@ -169,7 +219,8 @@ class PatternMatcher:
 def _search(folded: str, label: str) -> list[tuple[int, int]]:
     return [
         match.span(group)
-        for pattern in PATTERNS[label]
+        for needs, pattern in PATTERNS[label]
+        if needs.search(folded)
         for group in ["value" if "value" in pattern.groupindex else 0]
         for match in pattern.finditer(folded)
         if match[group] is not None

@@ -1,6 +1,9 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from spacy_cmner.errors import CmnerError
+from spacy_cmner.pipeline.folding import Folding
 from spacy_cmner.pipeline.patterns import PATTERNS, PatternMatcher
 
 # label → (text, what is marked in it)
@@ -275,3 +278,21 @@ def test_another_label_is_refused():
 )
 def test_hostile_texts_take_no_time_and_hold_nothing(text):
     assert PatternMatcher()(text) == []
+
+
+RULES = [rule for rules in PATTERNS.values() for rule in rules]
+PIECES = (
+    "1 2 38 90 / - . % t n m q d h mg l bid ef x a kpa child mmhg ii ⅱ 次 日 天 周 年 小时 每 片 口服 "
+    "一 三 半 期 级 度 体温 血压 收缩压 心功能 分级"
+).split()
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=12).map("".join))
+def test_no_rule_is_passed_over_in_a_text_that_holds_what_it_finds(text):
+    for needs, pattern in RULES:
+        assert needs.search(text) or not pattern.search(text)
+
+
+def test_each_rule_finds_something_in_the_examples():
+    texts = [text.translate(Folding()) for cases in FOUND.values() for text, _ in cases]
+    assert all(any(pattern.search(text) for text in texts) for _, pattern in RULES)
