@@ -81,6 +81,7 @@ class Messages:
         "list if the change is meant."
     )
     CM111 = Message("{path}, line {line}: not a line that sha256sum writes. Write the list anew.")
+    CM119 = Message("{path} holds no text. Give another file, or convert the annotations again.")
     CM117 = Message("{path} lists no file, so nothing is verified. Write the list with sha256sum.")
     CM118 = Message(
         "No entity of {path} is of the type {labels}. Its types are: {known}. Mend --labels."
@@ -502,6 +503,8 @@ class Messages:
         "GPU {gpu_id} cannot be used: {reason}. Give --gpu-id -1 for the CPU, or install what is "
         "missing."
     )
+    CM512 = Message("{path} is given twice. Give each system's predictions once.")
+    CM513 = Message("{path} has no ending of a picture. Give one such as .png.")
     CM515 = Message(
         "No entity has a score to calibrate. Give a pipeline with a cmner component that finds "
         "entities in these texts."

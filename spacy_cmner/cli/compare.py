@@ -90,7 +90,13 @@ def cases_command(
 
 def _load(gold: Path, predictions: Sequence[Path]) -> tuple[list[GoldText], Systems]:
     """The gold texts, and the predictions by the name of the system: its file's name, or the
-    whole path where files share a name."""
+    whole path where files share a name.
+
+    RAISES: CM512 if a file is given twice, others as ``load_gold`` and ``load_predictions``.
+    """
+    for path in predictions:
+        if predictions.count(path) > 1:
+            raise Messages.CM512.error(path=path)
     texts = load_gold(gold)
     stems = Counter(path.stem for path in predictions)
     systems = {

@@ -1,6 +1,5 @@
 """`python -m spacy cmner resources …`: build and look at what is known of each character."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +9,8 @@ from wasabi import msg
 
 from spacy_cmner.cli import cmner_cli
 from spacy_cmner.cli._util import errors_shown
+from spacy_cmner.data.files import check_outputs
+from spacy_cmner.errors import Messages
 from spacy_cmner.resources import charset
 from spacy_cmner.resources.components import ComponentTable, build_components
 from spacy_cmner.resources.glyphs import (
@@ -19,6 +20,7 @@ from spacy_cmner.resources.glyphs import (
     read_font_specs,
     render,
 )
+from spacy_cmner.resources.raw_text import read_lines
 from spacy_cmner.resources.shipped import shipped
 
 resources_cli = typer.Typer(
@@ -41,6 +43,13 @@ MinCount = Annotated[
 ]
 
 
+def not_empty(value: str) -> str:
+    """RAISES: typer.BadParameter if nothing was given."""
+    if not value:
+        raise typer.BadParameter("is empty; give at least one character")
+    return value
+
+
 @resources_cli.command("glyphs")
 @errors_shown()
 def glyphs_command(
@@ -60,6 +69,7 @@ def glyphs_command(
     min_count: MinCount = 1,
 ) -> None:
     """Draw the characters in several fonts."""
+    check_outputs([output], [*(text or []), *(font or [])])
     specs: list[Path | FontSpec] = list(font or read_font_specs(fonts, font_dir))
     chars = _characters(text or [], min_count)
     table = render(chars, specs, size=size, progress=lambda cs: tqdm(cs, unit="char"))
@@ -74,14 +84,21 @@ def glyphs_command(
 @errors_shown()
 def contact_sheet_command(
     output: Annotated[Path, typer.Argument(help="Where to write the picture (.png).")],
-    chars: Annotated[str, typer.Argument(help="The characters to show, for example 癌肝肾.")],
+    chars: Annotated[
+        str, typer.Argument(help="The characters to show, for example 癌肝肾.", callback=not_empty)
+    ],
     table: Annotated[Path, typer.Option("--table", help="A glyph table.")] = SHIPPED_GLYPHS,
     scale: Annotated[int, typer.Option("--scale", help="Enlarge the images.", min=1)] = 2,
 ) -> None:
     """Show characters, a row each, in all fonts of a table, a column each."""
+    check_outputs([output], [table])
     glyphs = GlyphTable.load(table)
     sheet = contact_sheet(glyphs, chars, scale=scale)
-    sheet.save(output)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        sheet.save(output)
+    except ValueError:  # of Pillow, for an ending that it does not know
+        raise Messages.CM513.error(path=output) from None
     msg.good(f"{output}: {', '.join(glyphs.fonts)}")
 
 
@@ -102,6 +119,7 @@ def components_command(
     min_count: MinCount = 1,
 ) -> None:
     """Take the characters to pieces, the radical first."""
+    check_outputs([output], text or [])
     chars = _characters(text or [], min_count)
     table = build_components(chars, unicode_data=unicode_data, cjk_decomp=cjk_decomp)
     if k is not None:
@@ -118,11 +136,6 @@ def _print_lengths(table: ComponentTable) -> None:
 
 def _characters(texts: list[Path], min_count: int) -> list[str]:
     """The standard characters and those of the texts, each once."""
-    extra = charset.frequent_characters(_lines(texts), min_count=min_count)
+    lines = read_lines(texts) if texts else ()
+    extra = charset.frequent_characters(lines, min_count=min_count)
     return list(dict.fromkeys([*charset.default_characters(), *extra]))
-
-
-def _lines(paths: list[Path]) -> Iterator[str]:
-    for path in paths:
-        with path.open(encoding="utf8") as file:
-            yield from file

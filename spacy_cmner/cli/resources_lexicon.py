@@ -12,6 +12,7 @@ from wasabi import msg
 from spacy_cmner.about import __version__
 from spacy_cmner.cli._util import errors_shown
 from spacy_cmner.cli.resources import resources_cli
+from spacy_cmner.data.files import check_apart, check_outputs
 from spacy_cmner.resources import raw_text
 from spacy_cmner.resources.lexicon import build_lexicon
 from spacy_cmner.resources.pkuseg_model import unpack_pkuseg_model
@@ -29,7 +30,12 @@ Texts = Annotated[
     ),
 ]
 Epochs = Annotated[int, typer.Option("--epochs", help="Passes over the texts.", min=1)]
-Seed = Annotated[int, typer.Option("--seed", help="The same texts and seed give the same file.")]
+Seed = Annotated[
+    int,
+    typer.Option(
+        "--seed", help="The same texts and seed give the same file.", min=0, max=2**32 - 1
+    ),
+]
 Half = Annotated[bool, typer.Option("--half", help="Store 16-bit floats: half the size.")]
 Note = Annotated[
     str, typer.Option("--note", help="What the texts are, and for what use; kept in the file.")
@@ -75,6 +81,7 @@ def vectors_command(
     note: Note = "",
 ) -> None:
     """Train skip-gram vectors of characters, character bigrams or words on raw text."""
+    check_outputs([output], texts)
     settings: dict[str, Any] = {
         "dim": dim,
         "window": window,
@@ -105,6 +112,7 @@ def import_vectors_command(
     note: Note = "",
 ) -> None:
     """Turn a word2vec file, such as gigaword_chn.all.a2b.uni.ite50.vec, into a resource file."""
+    check_outputs([output], [source])
     vectors = load_word2vec(source, max_words)
     vectors.save(output, half=half, metadata={"note": note, "source": source.name})
     msg.good(f"{len(vectors)} vectors of {vectors.dim}: {output}")
@@ -150,6 +158,10 @@ def lexicon_command(
     note: Note = "",
 ) -> None:
     """Segment raw text and make the domain lexicon of it: words, counts and vectors."""
+    check_outputs([output, segmented], [*texts, *(user_dict or [])])
+    if segmented is not None:
+        for path in texts:
+            check_apart(path, segmented)
     settings: dict[str, Any] = {
         "dim": dim,
         "window": window,

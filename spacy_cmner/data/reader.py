@@ -33,11 +33,13 @@ class CorpusReader:
     def __call__(self, nlp: Language) -> Iterator[Example]:
         """Each gold document beside a fresh one of the pipeline's tokenizer.
 
-        RAISES (CmnerError): As `load_docs`.
+        RAISES (CmnerError): As `load_docs`, or there is no document.
         """
         if not self._docs or self._docs[0].vocab is not nlp.vocab:
             docs = load_docs(self.path, nlp.vocab, user_data=False)
             self._docs = list(islice(docs, self.limit or None))
+            if not self._docs:
+                raise Messages.CM119.error(path=self.path)
         for doc in self._docs:
             yield Example(nlp.make_doc(read_text(doc)), doc)
 

@@ -4,12 +4,12 @@ The folder of a run is ``runs/<data>/<fraction>/<row>/seed-<seed>``. `metrics.js
 where it is, the run is finished.
 """
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from spacy_cmner.data.files import read_json
 from spacy_cmner.experiments.design import Row
 
 
@@ -59,7 +59,8 @@ class Run:
         return self.metrics.is_file()
 
     def read_metrics(self) -> dict[str, Any]:
-        return json.loads(self.metrics.read_text(encoding="utf-8"))
+        """RAISES: CM103 if it is damaged."""
+        return read_json(self.metrics)
 
 
 @dataclass(frozen=True)

@@ -201,17 +201,29 @@ def train_and_score(run: Run, training: Training, config: Config) -> None:
 
 
 def call(run: Run, training: Training, arguments: Sequence[str | Path]) -> None:
-    """Run a command of spaCy, its output at the end of the run's log."""
-    command = [sys.executable, "-m", "spacy", *map(str, arguments)]
+    """Run a command of spaCy, its output at the end of the run's log. It ends with this process,
+    in whatever way that ends."""
+    words = [*map(str, arguments)]
+    command = [sys.executable, "-m", "spacy_cmner.experiments.child", *words]
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     if training.threads is not None:
         environment["OMP_NUM_THREADS"] = str(training.threads)
     with run.log.open("a", encoding="utf-8") as log:
-        log.write(f"$ {' '.join(command)}\n")
+        log.write(f"$ python -m spacy {' '.join(words)}\n")
         log.flush()
-        code = subprocess.run(
-            command, env=environment, stdout=log, stderr=subprocess.STDOUT, check=False
-        ).returncode
+        reading, writing = os.pipe()
+        try:
+            code = subprocess.run(
+                command,
+                env=environment,
+                stdin=reading,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                check=False,
+            ).returncode
+        finally:
+            os.close(reading)
+            os.close(writing)
     if code:
         raise Messages.CM524.error(row=run.row.name, seed=run.seed, code=code, log=run.log)
 

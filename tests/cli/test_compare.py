@@ -63,3 +63,20 @@ def test_predictions_for_other_texts_are_refused(files, command):
     result = run(command, *files)
     assert result.exit_code == 1
     assert "CM502" in result.output
+
+
+@pytest.mark.parametrize("command", ["compare", "cases"])
+def test_a_system_is_given_once(files, command):
+    result = run(command, files[0], files[1], files[2], files[1])
+    assert result.exit_code == 1
+    assert "CM512" in result.output and "given twice" in " ".join(result.output.split())
+
+
+@pytest.mark.parametrize("command", ["compare", "cases"])
+def test_predictions_are_not_written_over(files, tmp_path, command):
+    predictions = tmp_path / "found.md"
+    predictions.write_bytes(files[1].read_bytes())
+    result = run(command, files[0], predictions, "--output", predictions)
+    assert result.exit_code == 1
+    assert "CM157" in result.output
+    assert predictions.read_bytes() == files[1].read_bytes()

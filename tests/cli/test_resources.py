@@ -83,3 +83,31 @@ def test_components(tmp_path):
     table = ComponentTable.load(tmp_path / "components.npz")
     assert table.parts_of("癌") == ("疒", "品")
     assert table.parts_of("肝") == ("⺼", "干")
+
+
+@pytest.mark.parametrize(
+    "name, chars, code, message",
+    [("癌.foo", "癌", 1, "CM513"), ("癌.png", "", 2, "at least one")],
+)
+def test_contact_sheets_that_cannot_be(tmp_path, name, chars, code, message):
+    result = invoke("contact-sheet", tmp_path / name, chars)
+    assert result.exit_code == code
+    assert message in " ".join(result.output.split())
+
+
+@pytest.mark.parametrize("command", ["glyphs", "components"])
+def test_texts_that_are_no_text(tmp_path, command):
+    (tmp_path / "a.bin").write_bytes(b"\xff\xfe")
+    fonts = ("--font", HEI) if command == "glyphs" else ()
+    result = invoke(command, tmp_path / "out.npz", "--text", tmp_path / "a.bin", *fonts)
+    assert result.exit_code == 1
+    assert "CM224" in result.output
+
+
+@pytest.mark.parametrize("command", ["glyphs", "components"])
+def test_texts_are_not_written_over(tmp_path, command):
+    (tmp_path / "a.txt").write_text("癌", "utf-8")
+    result = invoke(command, tmp_path / "a.txt", "--text", tmp_path / "a.txt")
+    assert result.exit_code == 1
+    assert "CM157" in result.output
+    assert (tmp_path / "a.txt").read_text("utf-8") == "癌"

@@ -88,3 +88,29 @@ def test_pkuseg_model_refuses_another_archive(tmp_path: Path):
     result = run("pkuseg-model", tmp_path / "model", "--archive", archive)
     assert result.exit_code == 1
     assert "CM229" in result.output
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("vectors", "texts/a.txt", "texts/a.txt"),
+        ("import-vectors", "texts/a.txt", "texts/a.txt"),
+        ("lexicon", "texts/a.txt", "texts/a.txt"),
+        ("lexicon", "lexicon.npz", "texts/a.txt", "--segmented", "texts/a.txt"),
+        ("lexicon", "lexicon.npz", "texts", "--segmented", "texts/b.txt"),
+        ("lexicon", "lexicon.npz", "texts", "--segmented", "lexicon.npz"),
+    ],
+)
+def test_what_is_read_is_not_written_over(texts: Path, arguments: tuple[str, ...]):
+    before = (texts / "a.txt").read_bytes()
+    names = ("texts", "texts/a.txt", "texts/b.txt", "lexicon.npz")
+    result = run(*(texts.parent / word if word in names else word for word in arguments))
+    assert result.exit_code == 1
+    assert "CM157" in result.output
+    assert {path: path.read_bytes() for path in texts.iterdir()} == {texts / "a.txt": before}
+
+
+def test_a_seed_that_there_cannot_be(texts: Path, tmp_path: Path):
+    result = run("vectors", tmp_path / "chars.npz", texts, "--seed", -1)
+    assert result.exit_code == 2
+    assert "--seed" in result.output

@@ -99,3 +99,9 @@ def test_a_folder_without_files(nlp, tmp_path):
     with pytest.raises(CmnerError, match=r"CM116.*nothing"):
         (tmp_path / "nothing").mkdir()
         list(create_corpus_reader(tmp_path / "nothing")(nlp))
+
+
+def test_a_file_without_texts(nlp, tmp_path):
+    DocBin().to_disk(tmp_path / "none.spacy")
+    with pytest.raises(CmnerError, match=r"CM119.*none\.spacy"):
+        list(create_corpus_reader(tmp_path / "none.spacy")(nlp))

@@ -147,6 +147,13 @@ def test_a_failed_command_is_named_with_its_log(run, training, monkeypatch):
     assert not run.finished
 
 
+def test_damaged_figures_are_named(run, training, calls):
+    execute(run, training)
+    run.metrics.write_text('{"all": ', "utf-8")
+    with pytest.raises(CmnerError, match=r"CM103.*metrics\.json"):
+        execute(run, training)
+
+
 def test_threads(run, docbin, calls, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "5")
     execute(run, Training(docbin, docbin, epochs=1, threads=2))
