@@ -81,11 +81,6 @@ class Messages:
         "list if the change is meant."
     )
     CM111 = Message("{path}, line {line}: not a line that sha256sum writes. Write the list anew.")
-    CM119 = Message("{path} holds no text. Give another file, or convert the annotations again.")
-    CM117 = Message("{path} lists no file, so nothing is verified. Write the list with sha256sum.")
-    CM118 = Message(
-        "No entity of {path} is of the type {labels}. Its types are: {known}. Mend --labels."
-    )
     CM112 = Message("{path} is not a DocBin. Give a .spacy file made by `cmner convert`.")
     CM113 = Message(
         "brat cannot hold {what} {value!r}: {problem}. Rename it, or write JSONL instead."
@@ -99,6 +94,11 @@ class Messages:
         "The folder {path} holds no .spacy file. Give the one that `python -m spacy cmner convert` "
         "or `annotate` has written to."
     )
+    CM117 = Message("{path} lists no file, so nothing is verified. Write the list with sha256sum.")
+    CM118 = Message(
+        "No entity of {path} is of the type {labels}. Its types are: {known}. Mend --labels."
+    )
+    CM119 = Message("{path} holds no text. Give another file, or convert the annotations again.")
     CM120 = Message("Record {number}: {problem}. Mend the record or leave it out.")
     CM121 = Message("Record {number} has no annotation ({missing}). Gold data must say 'none'.")
     CM122 = Message("Record {number}: {entity} is no entity: {problem}. Mend it.")
@@ -524,9 +524,9 @@ class Messages:
         "No run of {experiment} is finished in {folder}. Train its models with `python -m spacy "
         "cmner experiment run {experiment}`."
     )
-    CM528 = Message("{setting} is not for the configs here: {instead}.")
+    CM527 = Message("A fraction of {fraction} leaves no text of {path}. Give a larger one.")
+    CM528 = Message("{setting} is decided by this command: {instead}.")
     CM529 = Message(
         "{folder} holds a run that was trained or scored on other texts. Give another --out, or "
         "remove it."
     )
-    CM527 = Message("A fraction of {fraction} leaves no text of {path}. Give a larger one.")

@@ -94,8 +94,9 @@ def _load(gold: Path, predictions: Sequence[Path]) -> tuple[list[GoldText], Syst
 
     RAISES: CM512 if a file is given twice, others as ``load_gold`` and ``load_predictions``.
     """
-    for path in predictions:
-        if predictions.count(path) > 1:
+    files = [path.resolve() for path in predictions]
+    for path, count in zip(predictions, map(files.count, files), strict=True):
+        if count > 1:
             raise Messages.CM512.error(path=path)
     texts = load_gold(gold)
     stems = Counter(path.stem for path in predictions)

@@ -69,7 +69,7 @@ def glyphs_command(
     min_count: MinCount = 1,
 ) -> None:
     """Draw the characters in several fonts."""
-    check_outputs([output], [*(text or []), *(font or [])])
+    check_outputs([output], [*(text or []), *(font or [fonts])])
     specs: list[Path | FontSpec] = list(font or read_font_specs(fonts, font_dir))
     chars = _characters(text or [], min_count)
     table = render(chars, specs, size=size, progress=lambda cs: tqdm(cs, unit="char"))
@@ -119,7 +119,7 @@ def components_command(
     min_count: MinCount = 1,
 ) -> None:
     """Take the characters to pieces, the radical first."""
-    check_outputs([output], text or [])
+    check_outputs([output], [cjk_decomp, *(text or [])])
     chars = _characters(text or [], min_count)
     table = build_components(chars, unicode_data=unicode_data, cjk_decomp=cjk_decomp)
     if k is not None:

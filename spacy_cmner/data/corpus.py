@@ -57,15 +57,15 @@ def convert(
     format (str): A key of `FORMATS`.
     out (Path): The .spacy file to write; its folder is made.
     flatten (Flatten): Which of overlapping entities `doc.ents` holds.
-    labels (Sequence[str]): The types wanted; none means all. Others are skipped and reported.
+    labels (Sequence[str]): The types wanted; none means all. Others are left out and reported.
     fraction (float): The part of the records to keep, chosen by `seed`. A smaller part is
         contained in a larger one of the same seed.
     limit (int | None): Keep this many records at most, the first ones.
     encoding (str): The source's encoding.
     spans_key (str): The group in `doc.spans` that holds all entities.
-    RETURNS (Report): What was kept, flattened, repaired, misaligned and skipped.
+    RETURNS (Report): What was kept, flattened, repaired, misaligned, unwanted and skipped.
     RAISES (CmnerError): An unknown format, an unreadable source, one without a record or without an
-            entity of any of the types wanted, or one that is `out`; or no record is left.
+        entity of any of the types wanted, or one that is `out`; or no record is left.
     WARNS: Of types wanted that the source does not have.
     """
     check_other(source, out)
@@ -121,12 +121,12 @@ def subsample(
 def restrict_labels(
     records: Iterable[Record], labels: Sequence[str], report: Report
 ) -> Iterator[Record]:
-    """Keep the entities of the types `labels`; report each other one as skipped."""
+    """Keep the entities of the types `labels`; report each other one as unwanted."""
     for record in records:
         for entity in record.entities:
             if entity.label not in labels:
                 report.add(
-                    Outcome.SKIPPED,
+                    Outcome.UNWANTED,
                     Item.ENTITY,
                     Messages.CM127,
                     number=record.number,

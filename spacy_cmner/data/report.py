@@ -11,7 +11,7 @@ from typing import Any
 import wasabi
 
 from spacy_cmner.data.records import Record
-from spacy_cmner.errors import Message, Messages
+from spacy_cmner.errors import Message
 
 
 class Outcome(str, Enum):
@@ -20,12 +20,14 @@ class Outcome(str, Enum):
     FLATTENED: the entity is kept in `doc.spans`, but overlaps a chosen one in `doc.ents`.
     REPAIRED: kept after a mend that the finding names.
     MISALIGNED: left out, because its offsets and its text contradict each other.
+    UNWANTED: left out because the options ask for other types.
     SKIPPED: left out for another reason.
     """
 
     FLATTENED = "flattened"
     REPAIRED = "repaired"
     MISALIGNED = "misaligned"
+    UNWANTED = "unwanted"
     SKIPPED = "skipped"
 
 
@@ -92,9 +94,7 @@ class Report:
         return [
             f
             for f in self.findings
-            if f.outcome is not Outcome.FLATTENED
-            and f.item is not Item.OTHER
-            and f.code != Messages.CM127.code
+            if f.outcome not in (Outcome.FLATTENED, Outcome.UNWANTED) and f.item is not Item.OTHER
         ]
 
     def to_jsonl(self, path: Path) -> None:
@@ -134,7 +134,9 @@ class Report:
             if item is not Item.OTHER or any(f.item is item for f in self.findings)
         ]
         header = ("", "kept", *(outcome.value for outcome in Outcome))
-        return wasabi.table(rows, header=header, divider=True, aligns=("l", *("r",) * 5))
+        return wasabi.table(
+            rows, header=header, divider=True, aligns=("l", *["r"] * len(header[1:]))
+        )
 
 
 def _codes(findings: Iterable[Finding]) -> list[tuple[str, int]]:

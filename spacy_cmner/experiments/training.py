@@ -164,6 +164,7 @@ def execute(run: Run, training: Training) -> None:
 
 def train_and_score(run: Run, training: Training, config: Config) -> None:
     """RAISES: CM524 as ``execute``."""
+    fingerprints = training.fingerprints  # as they are now: the training lasts
     shutil.rmtree(run.folder, ignore_errors=True)
     run.folder.mkdir(parents=True)
     config.to_disk(run.config, interpolate=False)
@@ -192,7 +193,7 @@ def train_and_score(run: Run, training: Training, config: Config) -> None:
             "epochs_at_most": training.epochs,
             "patience": training.patience,
         },
-        "fingerprints": training.fingerprints,
+        "fingerprints": fingerprints,
         "hardware": training.hardware,
     }
     text = json.dumps(metrics, ensure_ascii=False, indent=2) + "\n"
