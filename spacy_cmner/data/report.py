@@ -134,9 +134,7 @@ class Report:
             if item is not Item.OTHER or any(f.item is item for f in self.findings)
         ]
         header = ("", "kept", *(outcome.value for outcome in Outcome))
-        return wasabi.table(
-            rows, header=header, divider=True, aligns=("l", *["r"] * len(header[1:]))
-        )
+        return wasabi.table(rows, header=header, divider=True, aligns=("l", *("r",) * 6))
 
 
 def _codes(findings: Iterable[Finding]) -> list[tuple[str, int]]:

@@ -42,6 +42,9 @@ def test_labels_restrict_and_are_reported(source, tmp_path):
     report = convert(source, "jsonl", out, labels=["bod"])
     assert [record.entities for record in read_docbin(out)] == [(Entity(1, 3, "bod"),), ()]
     assert [(f.code, f.number) for f in report.findings] == [("CM127", 1)]
+    assert report.count(Outcome.UNWANTED, Item.ENTITY) == 1
+    assert not report.problems
+    assert "unwanted" in report.summary()
 
 
 @pytest.mark.parametrize("flatten, label", [("longest", "dis"), ("shortest", "bod")])
