@@ -514,7 +514,7 @@ class Messages:
     CM521 = Message("There is no {kind} '{name}'. Choose from: {names}.")
     CM522 = Message("{config} cannot take the settings given: {problem}. Mend the settings.")
     CM523 = Message(
-        "{folder} holds a run with other settings. Give the same, another --out, or remove it."
+        "{folder} holds a run with other settings. Give the same, another --output, or remove it."
     )
     CM524 = Message(
         "The training of {row} with seed {seed} failed (exit code {code}). {log} says why."
@@ -527,6 +527,6 @@ class Messages:
     CM527 = Message("A fraction of {fraction} leaves no text of {path}. Give a larger one.")
     CM528 = Message("{setting} is decided by this command: {instead}.")
     CM529 = Message(
-        "{folder} holds a run that was trained or scored on other texts. Give another --out, or "
+        "{folder} holds a run that was trained or scored on other texts. Give another --output, or "
         "remove it."
     )

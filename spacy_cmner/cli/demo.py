@@ -25,7 +25,9 @@ def demo_command(
         list[str] | None,
         typer.Option("--text", help="A text of your own; may be repeated. Else three of ours."),
     ] = None,
-    out: Annotated[Path | None, typer.Option("--out", help="Also write an HTML page.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Also write an HTML page.")
+    ] = None,
 ) -> None:
     """Annotate a few sentences, on the terminal and as an HTML page."""
     nlp = load_pipeline(model)
@@ -33,7 +35,7 @@ def demo_command(
     for doc in docs:
         typer.echo(to_terminal(doc))
         typer.echo()
-    if out is not None:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(to_page(docs, f"Entities found by {model}"), encoding="utf-8")
-        msg.good(f"{out}: open it in a browser")
+    if output is not None:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.write_text(to_page(docs, f"Entities found by {model}"), encoding="utf-8")
+        msg.good(f"{output}: open it in a browser")

@@ -42,7 +42,9 @@ Models = Annotated[
 Corpus = Annotated[
     Path, typer.Option("--corpus", help="Folder of data sets, each with train.spacy, dev.spacy.")
 ]
-Out = Annotated[Path, typer.Option("--out", help="Folder of all that experiments write.")]
+Output = Annotated[
+    Path, typer.Option("--output", "-o", help="Folder of all that experiments write.")
+]
 DesignFile = Annotated[Path, typer.Option("--design", help="What the experiments are.")]
 
 
@@ -69,7 +71,7 @@ def run_command(
     ] = None,
     gpu_id: Annotated[int, typer.Option("--gpu-id", "-g", help="GPU, or -1 for the CPU.")] = -1,
     corpus: Corpus = Path("corpus"),
-    out: Out = Path("experiments"),
+    output: Output = Path("experiments"),
     design: DesignFile = Path("configs/experiments.yml"),
 ) -> None:
     """Train each model with each seed and score it; what is finished is not done again.
@@ -81,7 +83,7 @@ def run_command(
     failed: list[str] = []
     plan = load_design(design)
     rows = plan[name].choose(split(models))
-    runs = Runs(out, data, fraction)
+    runs = Runs(output, data, fraction)
     train, dev = find_corpus(corpus, data)
     write_subset(train, runs.subset, fraction)
     training = Training(
@@ -118,12 +120,12 @@ def collate_command(
         int, typer.Option("--samples", help="Samples that the tests draw.", min=1)
     ] = 10_000,
     corpus: Corpus = Path("corpus"),
-    out: Out = Path("experiments"),
+    output: Output = Path("experiments"),
     design: DesignFile = Path("configs/experiments.yml"),
 ) -> None:
     """Compare what is finished of an experiment: tables (.md, .csv) and a plot (.png)."""
     experiment = load_design(design)[name]
-    runs = Runs(out, data, fraction)
+    runs = Runs(output, data, fraction)
     texts = load_gold(find_corpus(corpus, data)[1])
     rows = experiment.choose(split(models))
     summary = summarise(experiment, rows, runs, texts, samples=samples)

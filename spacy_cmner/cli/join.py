@@ -17,10 +17,12 @@ def join_command(
     models: Annotated[
         list[str], typer.Argument(help="Pipelines with the same labels: folders or packages.")
     ],
-    out: Annotated[Path, typer.Option(help="Folder to write the joined pipeline to.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Folder to write the joined pipeline to.")
+    ],
     name: Annotated[str, typer.Option(help="The component to join, in each of them.")] = "cmner",
 ) -> None:
     """Make one recogniser of several, by the mean of their scores."""
     pipelines = [load_pipeline(model) for model in models]
-    save_pipeline(join_pipelines(pipelines, name), out, pipelines)
-    msg.good(f"{out}: {len(models)} recognisers as one")
+    save_pipeline(join_pipelines(pipelines, name), output, pipelines)
+    msg.good(f"{output}: {len(models)} recognisers as one")

@@ -20,7 +20,7 @@ def run(*args):
 
 def test_own_texts_on_the_terminal_and_as_a_page(model, tmp_path):
     page = tmp_path / "new" / "page.html"
-    result = run(model, "--text", "患者右肺疼痛三天。", "--text", "", "--out", page)
+    result = run(model, "--text", "患者右肺疼痛三天。", "--text", "", "--output", page)
     assert result.exit_code == 0
     assert "患者[右肺 bod][疼痛 sym]三天。" in result.output
     assert "右肺<span>bod</span>" in page.read_text(encoding="utf-8")

@@ -39,7 +39,7 @@ def folder(tmp_path_factory) -> Path:
 
 
 def call(folder: Path, command: str, *args: str):
-    places = {"--corpus": "corpus", "--out": "out", "--design": "trial.yml"}
+    places = {"--corpus": "corpus", "--output": "out", "--design": "trial.yml"}
     options = [str(part) for name, path in places.items() for part in (name, folder / path)]
     return CliRunner().invoke(cmner_cli, ["experiment", command, *args, *options])
 

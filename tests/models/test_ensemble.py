@@ -145,14 +145,14 @@ def test_the_command(trained, other, tmp_path):
     other.to_disk(tmp_path / "b")
     out = tmp_path / "both"
     models = [str(tmp_path / name) for name in "ab"]
-    result = CliRunner().invoke(cmner_cli, ["join", *models, "--out", str(out)])
+    result = CliRunner().invoke(cmner_cli, ["join", *models, "--output", str(out)])
     assert result.exit_code == 0, result.output
     text, entities = tiny.SENTENCES[0]
     assert tiny.entities(spacy.load(out)(text)) == entities
-    result = CliRunner().invoke(cmner_cli, ["join", models[0], "--out", str(tmp_path / "c")])
+    result = CliRunner().invoke(cmner_cli, ["join", models[0], "--output", str(tmp_path / "c")])
     assert result.exit_code == 1 and "CM327" in result.output
     assert not (tmp_path / "c").exists()
-    result = CliRunner().invoke(cmner_cli, ["join", *models, "--out", models[1]])
+    result = CliRunner().invoke(cmner_cli, ["join", *models, "--output", models[1]])
     assert result.exit_code == 1 and "CM509" in result.output
     assert tiny.entities(spacy.load(models[1])(text)) == tiny.entities(other(text))
 
