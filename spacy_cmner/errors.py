@@ -510,6 +510,10 @@ class Messages:
         "entities in these texts."
     )
     CM516 = Message("matplotlib is needed to draw. Run `pip install 'spacy-cmner[plots]'`.")
+    CM517 = Message(
+        "All {count} entities are {what}, which says nothing of how sure to be of others. Give "
+        "texts with more entities, which the pipeline was not trained on."
+    )
     CM520 = Message("{path} does not describe experiments: {problem}. Mend it.")
     CM521 = Message("There is no {kind} '{name}'. Choose from: {names}.")
     CM522 = Message("{config} cannot take the settings given: {problem}. Mend the settings.")

@@ -116,6 +116,14 @@ def calibration(
 def calibrate(nlp: Language, texts: Iterable[GoldText]) -> Calibration:
     """Run a pipeline over gold data and compare the scores of its entities with the truth.
 
+    Arguments and errors as ``judge_scores``.
+    """
+    return calibration(*judge_scores(nlp, texts))
+
+
+def judge_scores(nlp: Language, texts: Iterable[GoldText]) -> tuple[list[float], list[bool]]:
+    """The scores of the entities that a pipeline finds in gold texts, and whether each is right.
+
     Counted are the entities of ``doc.ents`` that have a score, against all gold entities.
 
     nlp (Language): a pipeline with a ``cmner``; its scores are switched on for the time.
@@ -135,7 +143,9 @@ def calibrate(nlp: Language, texts: Iterable[GoldText]) -> Calibration:
             )
             scores += [found[entity] for entity in judged]
             correct += [entity in text.gold.entities for entity in judged]
-    return calibration(scores, correct)
+    if not scores:
+        raise Messages.CM515.error()
+    return scores, correct
 
 
 def plot_reliability(result: Calibration, path: Path, title: str = "") -> None:

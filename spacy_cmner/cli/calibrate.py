@@ -9,8 +9,9 @@ from wasabi import msg
 
 from spacy_cmner.analysis.calibration import calibrate, plot_reliability
 from spacy_cmner.analysis.gold import load_gold
+from spacy_cmner.analysis.temperature import fit_temperature
 from spacy_cmner.cli import cmner_cli
-from spacy_cmner.cli._util import PipelineArgument, errors_shown, load_pipeline
+from spacy_cmner.cli._util import PipelineArgument, errors_shown, load_pipeline, save_pipeline
 from spacy_cmner.data.files import check_outputs
 
 
@@ -25,11 +26,25 @@ def calibrate_command(
             "--output", "-o", help="Draw the reliability diagram here; figures beside it (.json)."
         ),
     ] = None,
+    fit: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder for a copy of the pipeline whose scores are fitted to these texts, by a "
+            "temperature; its most probable entities are the same."
+        ),
+    ] = None,
 ) -> None:
     """Compare the score of each entity with whether it is right."""
-    check_outputs([output, output and output.with_suffix(".json")], [data])
-    result = calibrate(load_pipeline(model), load_gold(data))
+    nlp = load_pipeline(model)
+    check_outputs([output, output and output.with_suffix(".json"), fit], [data, nlp.path])
+    texts = load_gold(data)
+    result = calibrate(nlp, texts)
     typer.echo(result.to_table().to_terminal())
+    if fit is not None:
+        fitted, temperature = fit_temperature(nlp, texts)
+        save_pipeline(fitted, fit, [nlp])
+        typer.echo(calibrate(fitted, texts).to_table().to_terminal())
+        msg.good(f"{fit}: with a temperature of {temperature:.2f}, as in the second table")
     if output is not None:
         output.parent.mkdir(parents=True, exist_ok=True)
         plot_reliability(result, output)

@@ -177,6 +177,18 @@ def add_evidence(
     return Ragged(scores + model.ops.asarray(bias), emissions.lengths)
 
 
+def scale_scores(model: Model, factor: float) -> None:
+    """Multiply the score that a trained tagger gives to each tag sequence: emissions, moves and
+    learned biases. Their order stays, their probabilities change."""
+    nodes = [model.get_ref(name) for name in ("output_layer", "transitions")]
+    if learns_evidence(model):
+        nodes.append(model.get_ref("evidence"))
+    for node in nodes:
+        for name in node.param_names:
+            scores: Any = node.get_param(name)
+            node.set_param(name, scores * np.float32(factor))
+
+
 class CrfArrays(NamedTuple):
     """The first five arguments of the functions in ``layers.crf``, of one library."""
 

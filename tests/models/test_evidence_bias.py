@@ -17,6 +17,7 @@ from spacy_cmner.models.crf_tagger import (
     decode_kbest,
     loss_and_gradient,
     resize_output,
+    scale_scores,
     score_spans,
 )
 from spacy_cmner.models.evidence import Evidence
@@ -151,3 +152,23 @@ def test_unknown_label_is_named():
 def test_no_hits_cost_nothing():
     model, emissions = build()
     assert add_evidence(model, emissions, SCHEME, to_evidence([])) is emissions
+
+
+@given(HITS, st.floats(0.25, 4))
+def test_scaled_scores_keep_the_order_of_the_readings(hits, factor):
+    model, emissions = build(("list", "a", "b"))
+    evidence = to_evidence([(*hit[:3], 0.0) for hit in hits])
+
+    def log_odds(emissions):
+        scores = add_evidence(model, emissions, SCHEME, evidence)
+        return [
+            log_probability - best
+            for [(_, best), *others] in decode_kbest(model, scores, SCHEME, 3)
+            for _, log_probability in others
+        ]
+
+    before = log_odds(emissions)
+    model.get_ref("output_layer").initialize(X=np.ones((1, 2), dtype="float32"))
+    scale_scores(model, factor)
+    after = log_odds(Ragged(emissions.dataXd * np.float32(factor), emissions.lengths))
+    assert after == pytest.approx([factor * odds for odds in before], abs=1e-4)

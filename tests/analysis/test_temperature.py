@@ -1,0 +1,111 @@
+import re
+
+import numpy as np
+import pytest
+import tiny
+from hypothesis import given
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+from spacy_cmner.analysis.calibration import judge_scores
+from spacy_cmner.analysis.gold import Gold, GoldText
+from spacy_cmner.analysis.temperature import TOLERANCE, fit_temperature, minimise
+from spacy_cmner.cli import cmner_cli
+from spacy_cmner.data.jsonl import write_jsonl
+from spacy_cmner.data.records import Entity, Record
+from spacy_cmner.errors import CmnerError
+from spacy_cmner.models.crf_tagger import scale_scores
+
+
+def gold(right) -> list[GoldText]:
+    """The tiny texts; entities that are not to be found right have another type."""
+    texts, number = [], 0
+    for text, entities in tiny.SENTENCES:
+        found = set()
+        for start, end, label in entities:
+            found.add(Entity(start, end, label if right(number) else "equ"))
+            number += 1
+        texts.append(GoldText(text, Gold(frozenset(found), frozenset(found))))
+    return texts
+
+
+def log_loss(nlp, texts) -> float:
+    scores, correct = judge_scores(nlp, texts)
+    return -float(np.log(np.where(correct, scores, 1 - np.array(scores))).mean())
+
+
+@pytest.fixture(scope="module")
+def mixed():
+    return gold(lambda number: number % 5 < 3)
+
+
+@pytest.fixture(scope="module")
+def fitted(trained, mixed):
+    return fit_temperature(trained, mixed)
+
+
+def test_scores_are_as_high_as_the_precision(trained, fitted, mixed):
+    nlp, temperature = fitted
+    before, correct = judge_scores(trained, mixed)
+    scores, _ = judge_scores(nlp, mixed)
+    assert np.mean(before) > 0.9
+    assert temperature > 1
+    assert np.mean(scores) == pytest.approx(np.mean(correct), abs=0.1)
+
+
+def test_no_other_temperature_has_a_smaller_loss(fitted, mixed):
+    nlp, _ = fitted
+    model = nlp.get_pipe("cmner").model
+    loss = log_loss(nlp, mixed)
+    for factor in (0.5, 0.9, 1.1, 2.0):
+        scale_scores(model, factor)
+        assert log_loss(nlp, mixed) > loss
+        scale_scores(model, 1 / factor)
+
+
+def test_entities_stay_and_log_probabilities_are_divided(trained, fitted):
+    nlp, temperature = fitted
+
+    def read(nlp, text):
+        best, *others = nlp.get_pipe("cmner").kbest(nlp.make_doc(text), 3)
+        odds = np.array([other.log_probability - best.log_probability for other in others])
+        return [reading.spans for reading in (best, *others)], odds
+
+    for text, _ in tiny.SENTENCES:
+        (spans_before, before), (spans_after, after) = read(trained, text), read(nlp, text)
+        assert spans_after == spans_before
+        assert after * temperature == pytest.approx(before, rel=1e-3)
+
+
+def test_the_pipeline_given_stays_as_it_is(trained, mixed):
+    before = trained.get_pipe("cmner").to_bytes()
+    trained.meta["performance"] = {"ents_f": 1.0}
+    nlp, _ = fit_temperature(trained, mixed)
+    assert trained.get_pipe("cmner").to_bytes() == before
+    assert trained.meta["performance"] and not nlp.meta["performance"]
+    assert nlp.get_pipe("cmner").threshold == trained.get_pipe("cmner").threshold
+
+
+@pytest.mark.parametrize("right, word", [(True, "right"), (False, "wrong")])
+def test_nothing_to_learn_from(trained, right, word):
+    with pytest.raises(CmnerError, match=rf"CM517.*{word}"):
+        fit_temperature(trained, gold(lambda number: right))
+
+
+@given(st.floats(-3, 3))
+def test_minimum_of_a_parabola(lowest):
+    assert minimise(lambda x: (x - lowest) ** 2, -3, 3) == pytest.approx(lowest, abs=TOLERANCE)
+
+
+def test_command(trained, mixed, tmp_path):
+    trained.to_disk(tmp_path / "model")
+    data = tmp_path / "gold.jsonl"
+    write_jsonl([Record(each.text, tuple(sorted(each.gold.entities))) for each in mixed], data)
+    arguments = ["calibrate", tmp_path / "model", data, "--fit", tmp_path / "fitted"]
+    result = CliRunner().invoke(cmner_cli, [*map(str, arguments)])
+    assert result.exit_code == 0, result.output
+    before, after = map(float, re.findall(r"Brier (\d\.\d+)", result.stdout))
+    assert after < before
+    arguments[-1] = tmp_path / "model"
+    result = CliRunner().invoke(cmner_cli, [*map(str, arguments)])
+    assert result.exit_code == 1 and "CM157" in result.output
