@@ -93,6 +93,8 @@ class Assertions(Pipe):
             for key in self.inputs
             for span in (doc.ents if key == ENTS else doc.spans.get(key, ()))
         ]
+        if not spans:
+            return doc
         places = [TextRange(span.start_char, span.end_char) for span in spans]
         for span, assertion in zip(spans, self.rules(read_text(doc), places), strict=True):
             _write(span, assertion)
