@@ -38,11 +38,12 @@ def calibrate_command(
     nlp = load_pipeline(model)
     check_outputs([output, output and output.with_suffix(".json"), fit], [data, nlp.path])
     texts = load_gold(data)
+    if fit is not None:  # before either has read the texts, whose strings would be saved
+        fitted, temperature = fit_temperature(nlp, texts)
+        save_pipeline(fitted, fit, [nlp])
     result = calibrate(nlp, texts)
     typer.echo(result.to_table().to_terminal())
     if fit is not None:
-        fitted, temperature = fit_temperature(nlp, texts)
-        save_pipeline(fitted, fit, [nlp])
         typer.echo(calibrate(fitted, texts).to_table().to_terminal())
         msg.good(f"{fit}: with a temperature of {temperature:.2f}, as in the second table")
     if output is not None:

@@ -106,6 +106,8 @@ def test_command(trained, mixed, tmp_path):
     assert result.exit_code == 0, result.output
     before, after = map(float, re.findall(r"Brier (\d\.\d+)", result.stdout))
     assert after < before
+    strings = [tmp_path / folder / "vocab" / "strings.json" for folder in ("model", "fitted")]
+    assert strings[0].read_text("utf-8") == strings[1].read_text("utf-8")
     arguments[-1] = tmp_path / "model"
     result = CliRunner().invoke(cmner_cli, [*map(str, arguments)])
     assert result.exit_code == 1 and "CM157" in result.output
