@@ -30,10 +30,11 @@ GOLDEN_RATIO = (sqrt(5) - 1) / 2
 
 
 def fit_temperature(nlp: Language, texts: Sequence[GoldText]) -> tuple[Language, float]:
-    """Make a pipeline whose recognisers give the same entities, with scores that can be trusted.
+    """Make a pipeline with the same most probable entities, and scores that can be trusted.
 
     The temperature is that of the smallest mean logarithmic loss of the scores of the entities of
-    the most probable tag sequence, right or wrong; the texts are read a dozen times to find it.
+    the most probable tag sequence, right or wrong, from a quarter to four; the texts are read a
+    dozen times to find it.
 
     nlp (Language): a trained pipeline with a ``cmner``; it is not changed.
     texts (Sequence[GoldText]): that nothing in the pipeline was trained on.
@@ -77,7 +78,7 @@ def _divide_scores(nlp: Language, temperature: float) -> None:
 
 
 def minimise(function: Callable[[float], float], low: float, high: float) -> float:
-    """Where a function with one minimum has it, to within ``TOLERANCE``: golden section search."""
+    """Where a function with one minimum has it, give or take ``TOLERANCE``: golden section search."""
     points = [high - GOLDEN_RATIO * (high - low), low + GOLDEN_RATIO * (high - low)]
     values = [function(point) for point in points]
     while high - low > 2 * TOLERANCE:
