@@ -78,7 +78,7 @@ def _divide_scores(nlp: Language, temperature: float) -> None:
 
 
 def minimise(function: Callable[[float], float], low: float, high: float) -> float:
-    """Where a function with one minimum has it, give or take ``TOLERANCE``: golden section search."""
+    """Where a function with one minimum has it, by golden section search to ``TOLERANCE``."""
     points = [high - GOLDEN_RATIO * (high - low), low + GOLDEN_RATIO * (high - low)]
     values = [function(point) for point in points]
     while high - low > 2 * TOLERANCE:

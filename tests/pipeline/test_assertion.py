@@ -54,6 +54,12 @@ def test_tokens_of_several_characters():
     assert attributes(doc.ents) == [{"negated": "否认", "past": "史"}]
 
 
+@pytest.mark.parametrize("negation", ["无", "无近期", "否认近期", "没有近期"])
+def test_a_time_after_the_negation_does_not_end_it(negation):
+    doc = pipeline()(f"{negation}发热史。近期发热。")
+    assert attributes(doc.ents) == [{"negated": negation, "past": "史"}, {}]
+
+
 def test_running_again_forgets_what_no_longer_holds():
     nlp = pipeline()
     doc = nlp(TEXT)
