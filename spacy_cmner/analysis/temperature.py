@@ -44,37 +44,28 @@ def fit_temperature(nlp: Language, texts: Sequence[GoldText]) -> tuple[Language,
     RAISES: CM431 if no component is a recogniser; CM515 if no entity has a score; CM517 if all of
         them are right, or all wrong.
     """
-    # Only this copy reads the texts: a pipeline that is saved keeps all strings that it has read.
-    trial = _soften(nlp, 1.0)
-    tried = 1.0
 
     def compute_loss(log_temperature: float) -> float:
-        nonlocal tried
-        temperature = exp(log_temperature)
-        _divide_scores(trial, temperature / tried)
-        tried = temperature
-        scores, correct = judge_scores(trial, texts)
+        # Copies read the texts: a pipeline that is saved keeps all strings that it has read.
+        trial = _soften(nlp, exp(log_temperature))
+        with settings(find_recognisers(trial), decoding=VITERBI, threshold=0.0):
+            scores, correct = judge_scores(trial, texts)
         truth = np.array(correct, dtype=bool)
         if truth.all() or not truth.any():
             raise Messages.CM517.error(count=len(truth), what="right" if truth.all() else "wrong")
         values = np.clip(scores, SMALLEST, 1 - SMALLEST)
         return -float(np.log(np.where(truth, values, 1 - values)).mean())
 
-    with settings(find_recognisers(trial), decoding=VITERBI, threshold=0.0):
-        temperature = exp(minimise(compute_loss, -log(HIGHEST), log(HIGHEST)))
+    temperature = exp(minimise(compute_loss, -log(HIGHEST), log(HIGHEST)))
     return _soften(nlp, temperature), temperature
 
 
 def _soften(nlp: Language, temperature: float) -> Language:
     softened = rebuild(nlp, {})
-    _divide_scores(softened, temperature)
+    for recogniser in find_recognisers(softened):
+        scale_scores(recogniser.model, 1 / temperature)
     softened.meta["performance"] = {}
     return softened
-
-
-def _divide_scores(nlp: Language, temperature: float) -> None:
-    for recogniser in find_recognisers(nlp):
-        scale_scores(recogniser.model, 1 / temperature)
 
 
 def minimise(function: Callable[[float], float], low: float, high: float) -> float:

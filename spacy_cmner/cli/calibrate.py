@@ -23,7 +23,10 @@ def calibrate_command(
     output: Annotated[
         Path | None,
         typer.Option(
-            "--output", "-o", help="Draw the reliability diagram here; figures beside it (.json)."
+            "--output",
+            "-o",
+            help="Draw the reliability diagram here, with --fit that of the fitted scores; figures "
+            "beside it (.json).",
         ),
     ] = None,
     fit: Annotated[
@@ -44,7 +47,8 @@ def calibrate_command(
     result = calibrate(nlp, texts)
     typer.echo(result.to_table().to_terminal())
     if fit is not None:
-        typer.echo(calibrate(fitted, texts).to_table().to_terminal())
+        result = calibrate(fitted, texts)
+        typer.echo(result.to_table().to_terminal())
         msg.good(f"{fit}: with a temperature of {temperature:.2f}, as in the second table")
     if output is not None:
         output.parent.mkdir(parents=True, exist_ok=True)

@@ -1,3 +1,4 @@
+import json
 import re
 
 import numpy as np
@@ -77,9 +78,9 @@ def test_entities_stay_and_log_probabilities_are_divided(trained, fitted):
         assert after * temperature == pytest.approx(before, rel=1e-3)
 
 
-def test_the_pipeline_given_stays_as_it_is(trained, mixed):
+def test_the_pipeline_given_stays_as_it_is(trained, mixed, monkeypatch):
     before = trained.get_pipe("cmner").to_bytes()
-    trained.meta["performance"] = {"ents_f": 1.0}
+    monkeypatch.setitem(trained.meta, "performance", {"ents_f": 1.0})
     nlp, _ = fit_temperature(trained, mixed)
     assert trained.get_pipe("cmner").to_bytes() == before
     assert trained.meta["performance"] and not nlp.meta["performance"]
@@ -101,11 +102,14 @@ def test_command(trained, mixed, tmp_path):
     trained.to_disk(tmp_path / "model")
     data = tmp_path / "gold.jsonl"
     write_jsonl([Record(each.text, tuple(sorted(each.gold.entities))) for each in mixed], data)
-    arguments = ["calibrate", tmp_path / "model", data, "--fit", tmp_path / "fitted"]
+    picture = tmp_path / "fitted.png"
+    arguments = ["calibrate", tmp_path / "model", data, "-o", picture, "--fit", tmp_path / "fitted"]
     result = CliRunner().invoke(cmner_cli, [*map(str, arguments)])
     assert result.exit_code == 0, result.output
     before, after = map(float, re.findall(r"Brier (\d\.\d+)", result.stdout))
     assert after < before
+    figures = json.loads(picture.with_suffix(".json").read_text("utf-8"))
+    assert figures["brier"] == pytest.approx(after, abs=1e-4)
     strings = [tmp_path / folder / "vocab" / "strings.json" for folder in ("model", "fitted")]
     assert strings[0].read_text("utf-8") == strings[1].read_text("utf-8")
     arguments[-1] = tmp_path / "model"
