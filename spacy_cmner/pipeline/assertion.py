@@ -9,11 +9,10 @@ Importing this module registers the extensions ``span._.negated``, ``.uncertain`
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import srsly
 from spacy.language import Language
-from spacy.pipeline import Pipe
 from spacy.tokens import Doc, Span
 from spacy.training import Example
 from spacy.util import SimpleFrozenList, ensure_path
@@ -21,10 +20,11 @@ from thinc.api import Config
 
 from spacy_cmner.pipeline.annotate import ENTS
 from spacy_cmner.pipeline.context import ATTRIBUTES, Assertion, ContextRules, Trigger, read_triggers
-from spacy_cmner.pipeline.entity_data import read_all, user_data, user_key
+from spacy_cmner.pipeline.entity_data import doc_data, place_key, read_all
+from spacy_cmner.pipeline.ruler import BatchPipe
 from spacy_cmner.pipeline.saving import check_folder, loading, seal, seal_folder, unseal
 from spacy_cmner.resources.shipped import shipped
-from spacy_cmner.tokenizer import read_text
+from spacy_cmner.tokenizer import read_texts
 from spacy_cmner.types import TextRange
 
 DEFAULT_CONFIG = """
@@ -36,6 +36,9 @@ DEFAULTS = Config().from_str(DEFAULT_CONFIG)["assertion"]
 NAME = "cmner_assertion"
 TRIGGERS = "triggers.jsonl"
 
+# The entities of a document, each with what is said of it.
+Asserted: TypeAlias = list[tuple[TextRange, Assertion]]
+
 
 @Language.factory("cmner_assertion", default_config=DEFAULTS)
 def make_cmner_assertion(nlp: Language, name: str, inputs: list[str]) -> "Assertions":
@@ -43,7 +46,7 @@ def make_cmner_assertion(nlp: Language, name: str, inputs: list[str]) -> "Assert
     return Assertions(name, inputs=inputs)
 
 
-class Assertions(Pipe):
+class Assertions(BatchPipe[Asserted]):
     """Says of each entity whether the text denies it, doubts it, or speaks of the family or the
     past. The rules are those of ``pipeline.context``.
 
@@ -86,19 +89,35 @@ class Assertions(Pipe):
             chosen += read_triggers(Path(more_triggers))
         self.rules = ContextRules(chosen)
 
-    def __call__(self, doc: Doc) -> Doc:
-        """Set the attributes of the entities of a document."""
-        spans = [
-            span
+    def find(self, docs: Sequence[Doc]) -> list[Asserted]:
+        """What the texts of the documents say of each of their entities."""
+        places = [self._places(doc) for doc in docs]
+        busy = [number for number, entities in enumerate(places) if entities]
+        texts = read_texts([docs[number] for number in busy])
+        found: list[Asserted] = [[] for _ in docs]
+        assertions = self.rules.find(texts, [places[number] for number in busy])
+        for number, asserted in zip(busy, assertions, strict=True):
+            found[number] = list(zip(places[number], asserted, strict=True))
+        return found
+
+    def write(self, doc: Doc, found: Asserted) -> None:
+        """Set the attributes of the entities of a document.
+
+        Triggers are kept relative to the entity, so that they hold when documents are joined.
+        """
+        data = doc_data(doc)
+        for entity, assertion in found:
+            data[place_key(NAME, *entity)] = {
+                attribute: (place.start - entity.start, place.end - entity.start)
+                for attribute, place in assertion.items()
+            }
+
+    def _places(self, doc: Doc) -> list[TextRange]:
+        return [
+            TextRange(span.start_char, span.end_char)
             for key in self.inputs
             for span in (doc.ents if key == ENTS else doc.spans.get(key, ()))
         ]
-        if not spans:
-            return doc
-        places = [TextRange(span.start_char, span.end_char) for span in spans]
-        for span, assertion in zip(spans, self.rules(read_text(doc), places), strict=True):
-            _write(span, assertion)
-        return doc
 
     def to_bytes(self, *, exclude: Iterable[str] = SimpleFrozenList()) -> bytes:
         """The triggers, with a checksum."""
@@ -130,14 +149,6 @@ class Assertions(Pipe):
             check_folder(folder)
             self.rules = ContextRules(read_triggers(folder / TRIGGERS))
         return self
-
-
-def _write(span: Span, assertion: Assertion) -> None:
-    """Triggers are kept relative to the entity, so that they hold when documents are joined."""
-    user_data(span)[user_key(span, NAME)] = {
-        attribute: (place.start - span.start_char, place.end - span.start_char)
-        for attribute, place in assertion.items()
-    }
 
 
 def _has(attribute: str, span: Span) -> bool:

@@ -27,7 +27,7 @@ SCOPES = ("adjacent", "clause", "list", "sentence")
 # All folded to half width.
 SENTENCE_END = re.compile(r"[。!?;\n]")
 COMMA = re.compile(",")
-# Stands for each character of an entity: no trigger reads on inside of one.
+# Stands for each character of an entity.
 ENTITY = "\0"
 # A clause that only goes on with a list of entities.
 LIST = re.compile(rf"(?:[{ENTITY}\s、和及与或等史]|病史|以及|症状|情况)*")
@@ -114,12 +114,31 @@ class ContextRules:
         entities (Sequence[TextRange]): may overlap, in any order.
         RETURNS (List[Assertion]): one an entity.
         """
-        assertions: list[Assertion] = [{} for _ in entities]
-        context = _Context(self._matcher.fold(text), entities)
-        found = [
-            (TextRange(start, end), self._by_word[context.text[start:end]])
-            for start, end, _ in self._matcher(context.text)
+        return self.find([text], [entities])[0]
+
+    def find(
+        self, texts: Sequence[str], entities: Sequence[Sequence[TextRange]]
+    ) -> list[list[Assertion]]:
+        """The same for each of several texts: far faster than one by one."""
+        masked = [
+            _mask(self._matcher.fold(text), places)
+            for text, places in zip(texts, entities, strict=True)
         ]
+        found = self._matcher.find(masked)
+        return [
+            self._assert(text, places, [TextRange(start, end) for start, end, _ in words])
+            for text, places, words in zip(masked, entities, found, strict=True)
+        ]
+
+    def _assert(
+        self, text: str, entities: Sequence[TextRange], words: Sequence[TextRange]
+    ) -> list[Assertion]:
+        """text (str): folded, without its entities. words (Sequence[TextRange]): of triggers."""
+        assertions: list[Assertion] = [{} for _ in entities]
+        if not words:
+            return assertions
+        context = _Context(text, entities)
+        found = [(place, self._by_word[text[place.start : place.end]]) for place in words]
         stops = {attribute: _Stops([], []) for attribute in ATTRIBUTES}
         for place, triggers in found:
             for trigger in triggers:
@@ -139,6 +158,14 @@ class ContextRules:
         return assertions
 
 
+def _mask(text: str, entities: Iterable[TextRange]) -> str:
+    """No trigger reads on inside of an entity."""
+    characters = list(text)
+    for start, end in entities:
+        characters[start:end] = ENTITY * (end - start)
+    return "".join(characters)
+
+
 class _Stops(NamedTuple):
     """Where terminators of an attribute start and end, in the order of the text."""
 
@@ -147,18 +174,15 @@ class _Stops(NamedTuple):
 
 
 class _Context:
-    """A text with its entities, masked, and the places where scopes end."""
+    """A masked text, its entities, and the places where scopes end."""
 
     def __init__(self, text: str, entities: Sequence[TextRange]) -> None:
-        characters = list(text)
-        for start, end in entities:
-            characters[start:end] = ENTITY * (end - start)
-        self.text = "".join(characters)
+        self.text = text
         self.entities = entities
         self.order = sorted(range(len(entities)), key=lambda number: entities[number].start)
         self.starts = [entities[number].start for number in self.order]
-        self.sentence_ends = [match.start() for match in SENTENCE_END.finditer(self.text)]
-        self.commas = [match.start() for match in COMMA.finditer(self.text)]
+        self.sentence_ends = [match.start() for match in SENTENCE_END.finditer(text)]
+        self.commas = [match.start() for match in COMMA.finditer(text)]
 
     def reached(self, place: TextRange, trigger: Trigger, stops: _Stops) -> list[int]:
         """The numbers of the entities in a trigger's scope."""

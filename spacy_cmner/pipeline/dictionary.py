@@ -6,19 +6,19 @@ from typing import Any
 
 import srsly
 from spacy.language import Language
-from spacy.pipeline import Pipe
 from spacy.tokens import Doc
 from spacy.training import Example
 from spacy.util import SimpleFrozenList, ensure_path
 from thinc.api import Config
 
 from spacy_cmner.data.files import read_json_list
-from spacy_cmner.pipeline.annotate import annotate, check_alignment_mode
 from spacy_cmner.pipeline.boundaries import FindBoundaries
+from spacy_cmner.pipeline.ruler import Ruler
 from spacy_cmner.pipeline.saving import check_folder, loading, seal, seal_folder, unseal
 from spacy_cmner.pipeline.term_lists import read_terms, write_terms
 from spacy_cmner.pipeline.term_matcher import TermMatcher
-from spacy_cmner.tokenizer import read_text
+from spacy_cmner.tokenizer import read_texts
+from spacy_cmner.types import CharSpan
 
 TERMS, STOP_TERMS = "terms.jsonl", "stop_terms.json"
 
@@ -70,8 +70,8 @@ def make_cmner_dictionary(
     )
 
 
-class Dictionary(Pipe):
-    """Finds the terms of typed lists, whatever the pipeline's tokenizer is.
+class Dictionary(Ruler):
+    """Finds the terms of typed lists.
 
     Before the recogniser, its entities are constraints that the recogniser keeps to; after it,
     they fill in what the recogniser left out, or go to a span group that ``cmner_merge`` weighs
@@ -80,11 +80,7 @@ class Dictionary(Pipe):
 
     matcher (TermMatcher): the terms and how they are matched.
     name (str): the component's name.
-    target (str): "ents" for ``doc.ents``, or a key of ``doc.spans``.
-    overwrite (bool): whether entities that are there yield, or the span group is emptied first.
-    alignment_mode (str): what becomes of a term whose boundary lies inside a token: strict drops
-        it with a warning, contract and expand move the boundary.
-    source (str): ``span._.cmner_source`` of what it finds.
+    target, overwrite, alignment_mode, source: see ``Ruler``.
     RAISES: CM401 for another alignment mode.
     """
 
@@ -98,13 +94,14 @@ class Dictionary(Pipe):
         alignment_mode: str = "strict",
         source: str = "dictionary",
     ) -> None:
-        check_alignment_mode(alignment_mode)
+        super().__init__(
+            name,
+            target=target,
+            overwrite=overwrite,
+            alignment_mode=alignment_mode,
+            source=source,
+        )
         self.matcher = matcher
-        self.name = name
-        self.target = target
-        self.overwrite = overwrite
-        self.alignment_mode = alignment_mode
-        self.source = source
 
     def __len__(self) -> int:
         """The number of terms."""
@@ -157,17 +154,9 @@ class Dictionary(Pipe):
         listed = [term for path in from_lists for term in read_terms(path)]
         self._replace([*terms, *listed], stop_terms)
 
-    def __call__(self, doc: Doc) -> Doc:
-        """Annotate a document."""
-        annotate(
-            doc,
-            self.matcher(read_text(doc)),
-            target=self.target,
-            overwrite=self.overwrite,
-            alignment_mode=self.alignment_mode,
-            source=self.source,
-        )
-        return doc
+    def find(self, docs: Sequence[Doc]) -> list[list[CharSpan]]:
+        """The terms in the texts of the documents."""
+        return self.matcher.find(read_texts(docs))
 
     def to_bytes(self, *, exclude: Iterable[str] = SimpleFrozenList()) -> bytes:
         """The terms and stop terms, with a checksum. All else is in the config."""

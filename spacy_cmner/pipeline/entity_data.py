@@ -8,7 +8,7 @@ says nothing of another with the same characters.
 
 from typing import Any, TypeAlias, cast
 
-from spacy.tokens import Span
+from spacy.tokens import Doc, Span
 
 # first token, last token + 1, label
 Identity: TypeAlias = tuple[int, int, int]
@@ -31,8 +31,17 @@ def write(span: Span, name: str, value: object) -> None:
 
 
 def user_key(span: Span, name: str) -> tuple[str, str, int, int]:
-    return ("._.", name, span.start_char, span.end_char)
+    return place_key(name, span.start_char, span.end_char)
+
+
+def place_key(name: str, start: int, end: int) -> tuple[str, str, int, int]:
+    """The key of an extension's value for the characters of an entity."""
+    return ("._.", name, start, end)
 
 
 def user_data(span: Span) -> dict[Any, Any]:
-    return cast(dict[Any, Any], span.doc.user_data)  # spaCy's stubs say that keys are strings
+    return doc_data(span.doc)
+
+
+def doc_data(doc: Doc) -> dict[Any, Any]:
+    return cast(dict[Any, Any], doc.user_data)  # spaCy's stubs say that keys are strings

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 
 from spacy.language import Language
-from spacy.pipeline import Pipe
 from spacy.tokens import Doc
 from thinc.api import Config
 
-from spacy_cmner.pipeline.annotate import annotate, check_alignment_mode
 from spacy_cmner.pipeline.patterns import PatternMatcher
-from spacy_cmner.tokenizer import read_text
+from spacy_cmner.pipeline.ruler import Ruler
+from spacy_cmner.tokenizer import read_texts
+from spacy_cmner.types import CharSpan
 
 DEFAULT_CONFIG = """
 [patterns]
@@ -44,17 +44,13 @@ def make_cmner_patterns(
     )
 
 
-class PatternRuler(Pipe):
+class PatternRuler(Ruler):
     """Marks doses, frequencies, laboratory values, stages, blood pressures, temperatures and
-    durations, whatever the pipeline's tokenizer is.
+    durations.
 
     name (str): the component's name.
     labels (Sequence[str]): which of ``patterns.PATTERNS`` to look for; none means all.
-    target (str): "ents" for ``doc.ents``, or a key of ``doc.spans``.
-    overwrite (bool): whether entities that are there yield, or the span group is emptied first.
-    alignment_mode (str): what becomes of a span whose boundary lies inside a token: strict drops
-        it with a warning, contract and expand move the boundary.
-    source (str): ``span._.cmner_source`` of what it finds.
+    target, overwrite, alignment_mode, source: see ``Ruler``.
     RAISES: CM401 for another alignment mode, CM416 for another label.
     """
 
@@ -68,27 +64,20 @@ class PatternRuler(Pipe):
         alignment_mode: str = "strict",
         source: str = "rules",
     ) -> None:
-        check_alignment_mode(alignment_mode)
-        self.name = name
+        super().__init__(
+            name,
+            target=target,
+            overwrite=overwrite,
+            alignment_mode=alignment_mode,
+            source=source,
+        )
         self.matcher = PatternMatcher(labels)
-        self.target = target
-        self.overwrite = overwrite
-        self.alignment_mode = alignment_mode
-        self.source = source
 
     @property
     def labels(self) -> tuple[str, ...]:
         """The labels of what it marks."""
         return self.matcher.labels
 
-    def __call__(self, doc: Doc) -> Doc:
-        """Annotate a document."""
-        annotate(
-            doc,
-            self.matcher(read_text(doc)),
-            target=self.target,
-            overwrite=self.overwrite,
-            alignment_mode=self.alignment_mode,
-            source=self.source,
-        )
-        return doc
+    def find(self, docs: Sequence[Doc]) -> list[list[CharSpan]]:
+        """What the texts of the documents hold."""
+        return [self.matcher(text) for text in read_texts(docs)]

@@ -200,28 +200,38 @@ class PatternMatcher:
                 raise Messages.CM416.error(value=label, allowed=", ".join(PATTERNS))
         self.labels = tuple(labels) or tuple(PATTERNS)
         self._folding = Folding()
+        # By what they need, which is looked for once.
+        self._searches: dict[re.Pattern[str], list[_Search]] = {}
+        for label in self.labels:
+            for needs, pattern in PATTERNS[label]:
+                group = "value" if "value" in pattern.groupindex else 0
+                self._searches.setdefault(needs, []).append(_Search(label, pattern, group))
 
     def __call__(self, text: str) -> list[CharSpan]:
         """What a text holds, in its order. Spans of one label do not overlap."""
         folded = text.translate(self._folding)
+        places = [
+            (label, start, -end)
+            for needs, searches in self._searches.items()
+            if needs.search(folded)
+            for label, pattern, group in searches
+            for start, end in _search(folded, pattern, group)
+        ]
         found: list[CharSpan] = []
-        for label in self.labels:
-            taken = 0
-            for start, end in sorted(
-                _search(folded, label), key=lambda place: (place[0], -place[1])
-            ):
-                if start >= taken:
-                    found.append(CharSpan(start, end, label))
-                    taken = end
+        for label, start, minus_end in sorted(places):
+            last = found[-1] if found else None
+            if last is None or last.label != label or start >= last.end:
+                found.append(CharSpan(start, -minus_end, label))
         return sorted(found)
 
 
-def _search(folded: str, label: str) -> list[tuple[int, int]]:
-    return [
-        match.span(group)
-        for needs, pattern in PATTERNS[label]
-        if needs.search(folded)
-        for group in ["value" if "value" in pattern.groupindex else 0]
-        for match in pattern.finditer(folded)
-        if match[group] is not None
-    ]
+class _Search(NamedTuple):
+    """A pattern, the label of what it finds, and the group that is marked."""
+
+    label: str
+    pattern: re.Pattern[str]
+    group: str | int
+
+
+def _search(folded: str, pattern: re.Pattern[str], group: str | int) -> list[tuple[int, int]]:
+    return [match.span(group) for match in pattern.finditer(folded) if match[group] is not None]

@@ -126,19 +126,25 @@ class TermMatcher:
 
     def __call__(self, text: str) -> list[CharSpan]:
         """The terms in a text, one span for each of their labels, in the order of the text."""
+        return self.find([text])[0]
+
+    def find(self, texts: Sequence[str]) -> list[list[CharSpan]]:
+        """The terms in each of several texts: far faster than one by one."""
         automaton = self._automaton or self._build()
-        folded = self.fold(text)
-        matches = automaton([folded])
-        matches = _take(matches, self._accept(text, folded, matches))
+        folded = [self.fold(text) for text in texts]
+        origins = np.cumsum([0, *map(len, texts)])
+        matches = automaton(folded)
+        matches = _take(matches, np.lexsort((-matches.ends, matches.starts)))
+        owners = np.searchsorted(origins, matches.starts, side="right") - 1
+        kept = np.flatnonzero(self._accept(texts, folded, matches, owners))
         if self.match == "longest":
-            matches = _take(matches, _longest(matches, len(text)))
-        order = np.lexsort((-matches.ends, matches.starts))
-        words, starts, ends = (column[order].tolist() for column in matches)
-        return [
-            CharSpan(start, end, label)
-            for word, start, end in zip(words, starts, ends, strict=True)
-            for label in self._labels[word]
-        ]
+            kept = np.sort(kept[_longest(_take(matches, kept), int(origins[-1]))])
+        matches, owners = _take(matches, kept), owners[kept]
+        columns = owners, matches.words, *(matches[1:] - origins[owners])
+        found: list[list[CharSpan]] = [[] for _ in texts]
+        for owner, word, start, end in zip(*(column.tolist() for column in columns), strict=True):
+            found[owner] += [CharSpan(start, end, label) for label in self._labels[word]]
+        return found
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_automaton": None}
@@ -149,15 +155,26 @@ class TermMatcher:
         self._automaton = Automaton(terms)
         return self._automaton
 
-    def _accept(self, text: str, folded: str, matches: Matches) -> Bools:
+    def _accept(
+        self, texts: Sequence[str], folded: Sequence[str], matches: Matches, owners: Ints
+    ) -> Bools:
+        """Which matches may stand where they do. owners (Ints): (M,) the numbers of their texts."""
         accepted = np.ones(len(matches.words), dtype=np.bool_)
+        # A text has one more place for a boundary than it has characters.
+        before, behind = matches.starts + owners, matches.ends + owners
         if self.whole_words and accepted.any():
-            latin = _latin_or_digit(folded)
-            for places in (matches.starts, matches.ends):
+            latin = _latin_or_digit("\0".join(folded))
+            for places in (before, behind):
                 accepted &= ~(latin[places] & latin[places + 1])
         if self.boundaries is not None and accepted.any():
-            boundaries = self.boundaries(text)
-            accepted &= boundaries[matches.starts] & boundaries[matches.ends]
+            needed = set(owners[accepted].tolist())
+            boundaries = np.concatenate(
+                [
+                    self.boundaries(text) if number in needed else np.zeros(len(text) + 1, np.bool_)
+                    for number, text in enumerate(texts)
+                ]
+            )
+            accepted &= boundaries[before] & boundaries[behind]
         return accepted
 
     @staticmethod

@@ -1,5 +1,6 @@
 import pickle
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -169,3 +170,24 @@ def test_longest_is_all_less_what_overlaps_a_longer_one(terms, text):
         expected.append(best)
         left = [span for span in left if span.end <= best.start or span.start >= best.end]
     assert matcher(pairs, whole_words=False)(text) == sorted(expected)
+
+
+@given(
+    st.lists(st.text(ALPHABET, min_size=1, max_size=3).filter(str.strip)),
+    st.lists(st.text(ALPHABET, max_size=8), max_size=5),
+    st.sampled_from(["longest", "all"]),
+    st.booleans(),
+)
+def test_several_texts_are_searched_as_each_alone(terms, texts, match, with_boundaries):
+    made = matcher(
+        [(term, label) for term in terms for label in "XY"],
+        match=match,
+        boundaries=every_second if with_boundaries else None,
+    )
+    assert made.find(texts) == [made(text) for text in texts]
+
+
+def every_second(text):
+    boundaries = np.zeros(len(text) + 1, dtype=np.bool_)
+    boundaries[::2] = True
+    return boundaries

@@ -1,0 +1,85 @@
+"""Components of rules read batches: the result is that of one document after the other."""
+
+import pytest
+import spacy
+from hypothesis import given
+from hypothesis import strategies as st
+from spacy.tokens import Doc
+
+from spacy_cmner.pipeline.ruler import Ruler
+from spacy_cmner.types import CharSpan
+
+TERMS = [("肺炎", "dis"), ("发热", "sym"), ("发热伴咳嗽", "sym"), ("CT", "pro"), ("肺", "bod")]
+
+
+@pytest.fixture(scope="module", params=["spacy-cmner.char_tokenizer.v1", "spacy.Tokenizer.v1"])
+def rules(request):
+    nlp = spacy.blank("zh", config={"nlp": {"tokenizer": {"@tokenizers": request.param}}})
+    settings = {"alignment_mode": "expand"}
+    nlp.add_pipe("cmner_dictionary", config=settings).add_terms(TERMS)
+    nlp.add_pipe("cmner_patterns", config=settings)
+    nlp.add_pipe("cmner_assertion", config={"inputs": ["ents", "patterns"]})
+    return nlp
+
+
+def content(doc):
+    spans = [*doc.ents, *doc.spans["patterns"]]
+    keys = ("negated", "uncertain", "family", "past", "cmner_source")
+    return [
+        (span.text, span.start, span.label_, *(getattr(span._, key) for key in keys))
+        for span in spans
+    ]
+
+
+WORDS = ["无发热", "肺炎", "CT", "C", "T", "否认", "5mg", "3", "次/日", "𠮷", "a"]
+PIECES = [*WORDS, *"，。 \0"]
+
+
+@given(st.lists(st.lists(st.sampled_from(PIECES), max_size=6).map("".join), max_size=5))
+def test_a_batch_is_read_as_each_document_alone(rules, texts):
+    """Where one text ends and the next begins, nothing is read across."""
+    batch = [content(doc) for doc in rules.pipe(texts, batch_size=3)]
+    assert batch == [content(rules(text)) for text in texts]
+
+
+class Shouts(Ruler):
+    """Marks all of a text, and fails on some."""
+
+    def find(self, docs):
+        if any("unreadable" in doc.text for doc in docs):
+            raise ValueError("unreadable")
+        return [[CharSpan(0, len(doc.text), "X")] for doc in docs]
+
+    def write(self, doc: Doc, found):
+        if "unwritable" in doc.text:
+            raise ValueError("unwritable")
+        super().write(doc, found)
+
+
+def test_only_documents_that_fail_are_lost():
+    nlp = spacy.blank("zh")
+    shouts = Shouts(
+        "shouts", target="ents", overwrite=False, alignment_mode="strict", source="rules"
+    )
+    failed = []
+    shouts.set_error_handler(
+        lambda name, component, docs, error: failed.append(
+            (name, [doc.text for doc in docs], str(error))
+        )
+    )
+    texts = ["a", "unwritable", "b", "unreadable", "c", "d"]
+    docs = list(shouts.pipe(map(nlp.make_doc, texts), batch_size=3))
+    assert [doc.ents[0].text for doc in docs] == ["a", "b"]
+    assert failed == [
+        ("shouts", ["unwritable"], "unwritable"),
+        ("shouts", ["unreadable", "c", "d"], "unreadable"),
+    ]
+
+
+def test_an_error_is_raised_where_nobody_handles_it():
+    nlp = spacy.blank("zh")
+    shouts = Shouts(
+        "shouts", target="ents", overwrite=False, alignment_mode="strict", source="rules"
+    )
+    with pytest.raises(ValueError, match="unwritable"):
+        list(shouts.pipe([nlp.make_doc("unwritable")]))
