@@ -1,15 +1,17 @@
 """What the commands share."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
-from spacy.cli._util import setup_gpu
+from click import NoSuchOption
+from spacy.cli._util import parse_config_overrides, setup_gpu
 from spacy.language import Language
 from spacy.tokens import Doc, DocBin
 from spacy.util import load_model
+from thinc.api import ConfigValidationError
 from wasabi import msg
 
 from spacy_cmner.annotation.items import BadRecord, SourceRecord
@@ -22,6 +24,9 @@ PipelineArgument = Annotated[
 TextsArgument = Annotated[
     Path, typer.Argument(help="Texts: .txt, .jsonl, .csv, .tsv, .parquet, or a folder.")
 ]
+
+# Of a command that takes settings of a config, see ``read_settings``.
+TAKES_SETTINGS = {"allow_extra_args": True, "ignore_unknown_options": True}
 
 # A damaged config may ask for a language or a package that does not exist.
 _UNLOADABLE: tuple[type[Exception], ...] = (*DAMAGE, ImportError)
@@ -68,18 +73,39 @@ def read_source(source: Source) -> list[SourceRecord]:
     return records
 
 
-def load_pipeline(model: str | Path) -> Language:
+def load_pipeline(model: str | Path, settings: Mapping[str, Any] | None = None) -> Language:
     """Load a pipeline by folder or package name.
 
-    RAISES: CM505 if there is none or a file of spaCy's is damaged; CM421 from our components.
+    settings (Optional[Mapping[str, Any]]): in place of those in its config, as ``read_settings``.
+    RAISES: CM505 if there is none or a file of spaCy's is damaged; CM522 for settings that it does
+        not have; others from our components, such as CM421.
     """
     try:
-        return load_model(model)
+        return load_model(model, config=dict(settings or {}))
     except CmnerError:
         raise
+    except ConfigValidationError as error:
+        if not settings:
+            raise _unloadable(model, error) from error
+        problems = [f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors]
+        raise Messages.CM522.error(config=model, problem="; ".join(problems)) from None
     except _UNLOADABLE as error:
-        reason = f"{type(error).__name__}: {error}"
-        raise Messages.CM505.error(model=model, reason=reason) from error
+        raise _unloadable(model, error) from error
+
+
+def _unloadable(model: str | Path, error: Exception) -> CmnerError:
+    return Messages.CM505.error(model=model, reason=f"{type(error).__name__}: {error}")
+
+
+def read_settings(arguments: list[str]) -> dict[str, Any]:
+    """Settings of a config among the arguments of a command, such as ``--nlp.batch_size 8``.
+
+    RAISES: typer.BadParameter for an option that there is not.
+    """
+    try:
+        return parse_config_overrides(arguments)
+    except NoSuchOption as error:
+        raise typer.BadParameter(error.message) from None
 
 
 def write_annotated(docs: Iterable[Doc], out: Path) -> None:

@@ -19,18 +19,21 @@ from spacy_cmner.annotation.sinks import OutputFormat
 from spacy_cmner.annotation.sources import Layout, Source
 from spacy_cmner.cli import cmner_cli
 from spacy_cmner.cli._util import (
+    TAKES_SETTINGS,
     PipelineArgument,
     TextsArgument,
     errors_shown,
     load_pipeline,
+    read_settings,
     use_gpu,
 )
 from spacy_cmner.errors import Messages
 
 
-@cmner_cli.command("annotate")
+@cmner_cli.command("annotate", context_settings=TAKES_SETTINGS)
 @errors_shown()
 def annotate_command(
+    context: typer.Context,
     model: PipelineArgument,
     source: TextsArgument,
     out: Annotated[
@@ -67,13 +70,15 @@ def annotate_command(
 ) -> None:
     """Annotate texts; a run that was killed goes on where it was when it is called again.
 
-    What cannot be read or annotated goes to OUT.errors.jsonl with the reason.
+    What cannot be read or annotated goes to OUT.errors.jsonl with the reason. Settings of the
+    pipeline can be given as to `spacy train`, such as --components.cmner.scores true.
     """
+    settings = read_settings(context.args)
     use_gpu(gpu_id)
     texts = Source(source, Layout(text_column, id_column, encoding, max_length))
 
     def load() -> Language:
-        nlp = load_pipeline(model)
+        nlp = load_pipeline(model, settings)
         nlp.max_length = max_length
         gc.freeze()  # or every full collection goes through all that has been loaded
         return nlp

@@ -12,14 +12,22 @@ from spacy_cmner.analysis.evaluation import evaluate, prediction_records
 from spacy_cmner.analysis.gold import load_gold
 from spacy_cmner.analysis.tables import evaluation_tables
 from spacy_cmner.cli import cmner_cli
-from spacy_cmner.cli._util import PipelineArgument, errors_shown, load_pipeline, use_gpu
+from spacy_cmner.cli._util import (
+    TAKES_SETTINGS,
+    PipelineArgument,
+    errors_shown,
+    load_pipeline,
+    read_settings,
+    use_gpu,
+)
 from spacy_cmner.data.files import check_outputs
 from spacy_cmner.data.jsonl import write_jsonl
 
 
-@cmner_cli.command("evaluate")
+@cmner_cli.command("evaluate", context_settings=TAKES_SETTINGS)
 @errors_shown()
 def evaluate_command(
+    context: typer.Context,
     model: PipelineArgument,
     data: Annotated[Path, typer.Argument(help="Gold data (.spacy or .jsonl).")],
     output: Annotated[
@@ -45,13 +53,18 @@ def evaluate_command(
     ] = None,
     gpu_id: Annotated[int, typer.Option("--gpu-id", "-g", help="GPU, or -1 for the CPU.")] = -1,
 ) -> None:
-    """Score a pipeline on gold data: in all, per type, by kind of error, and its speed."""
+    """Score a pipeline on gold data: in all, per type, by kind of error, and its speed.
+
+    Settings of the pipeline can be given as to `spacy train`, such as --components.cmner.threshold
+    0.4.
+    """
+    settings = read_settings(context.args)
     check_outputs([output, predictions], [data, train, exclude_texts])
     use_gpu(gpu_id)
     load = cache(load_gold)
     texts = load(data)
     evaluation = evaluate(
-        load_pipeline(model),
+        load_pipeline(model, settings),
         texts,
         train=None if train is None else load(train),
         exclude=None if exclude_texts is None else load(exclude_texts),
@@ -64,7 +77,7 @@ def evaluate_command(
         left_out = len(texts) - evaluation.deduplicated.texts
         msg.info(f"{left_out} texts occur in {exclude_texts}; deduplicated scores leave them out")
     if output is not None:
-        metrics = {"model": model, "data": str(data), **evaluation.to_dict()}
+        metrics = {"model": model, "settings": settings, "data": str(data), **evaluation.to_dict()}
         output.parent.mkdir(parents=True, exist_ok=True)
         output.write_text(
             json.dumps(metrics, ensure_ascii=False, indent=2) + "\n", encoding="utf-8"

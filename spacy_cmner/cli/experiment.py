@@ -1,16 +1,14 @@
 """`python -m spacy cmner experiment …`: train and compare the models of the paper's tables."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from click import NoSuchOption
-from spacy.cli._util import parse_config_overrides
 from wasabi import msg
 
 from spacy_cmner.analysis.gold import load_gold
 from spacy_cmner.cli import cmner_cli
-from spacy_cmner.cli._util import errors_shown
+from spacy_cmner.cli._util import TAKES_SETTINGS, errors_shown, read_settings
 from spacy_cmner.errors import CmnerError, Messages
 from spacy_cmner.experiments.design import load_design
 from spacy_cmner.experiments.report import make_tables, write_report
@@ -48,9 +46,7 @@ Output = Annotated[
 DesignFile = Annotated[Path, typer.Option("--design", help="What the experiments are.")]
 
 
-@experiment_cli.command(
-    "run", context_settings={"allow_extra_args": True, "ignore_unknown_options": True}
-)
+@experiment_cli.command("run", context_settings=TAKES_SETTINGS)
 @errors_shown()
 def run_command(
     context: typer.Context,
@@ -79,7 +75,8 @@ def run_command(
     Settings of the configs can be given as to `spacy train`, such as --paths.lexicon FILE; they
     hold for all models.
     """
-    overrides = read_overrides(context.args)
+    overrides = read_settings(context.args)
+    check_overrides(overrides)
     failed: list[str] = []
     plan = load_design(design)
     rows = plan[name].choose(split(models))
@@ -136,16 +133,6 @@ def collate_command(
         msg.good(f"Written: {path}")
     if summary.missing:
         msg.warn(f"Not finished: {', '.join(row.name for row in summary.missing)}")
-
-
-def read_overrides(arguments: list[str]) -> dict[str, Any]:
-    """RAISES: typer.BadParameter for an option that there is not; CM528 as ``check_overrides``."""
-    try:
-        overrides = parse_config_overrides(arguments)
-    except NoSuchOption as error:
-        raise typer.BadParameter(error.message) from None
-    check_overrides(overrides)
-    return overrides
 
 
 def split(names: str) -> list[str]:

@@ -67,3 +67,48 @@ def test_where_nothing_can_be_written_is_said(pipeline, tmp_path):
     for out in ("in.txt/out.jsonl", "/proc/out.jsonl"):
         result = run(pipeline, tmp_path / "in.txt", tmp_path / out)
         assert result.exit_code == 1 and ("CM510" in result.output or "CM157" in result.output)
+
+
+@pytest.fixture(scope="module")
+def recogniser(tmp_path_factory, trained):
+    path = tmp_path_factory.mktemp("recogniser")
+    trained.to_disk(path)
+    return path
+
+
+def test_settings_of_the_pipeline_reach_it(recogniser, tmp_path):
+    source, out = tmp_path / "in.txt", tmp_path / "out.jsonl"
+    source.write_text(tiny.SENTENCES[0][0], encoding="utf-8")
+    assert run(recogniser, source, out).exit_code == 0
+    assert {entity["score"] for entity in entities(out)} == {None}
+    asked = run(recogniser, source, out, "--components.cmner.scores", "true")
+    assert asked.exit_code == 1 and "CM149" in asked.output  # not in the middle of a run
+    asked = run(recogniser, source, out, "--overwrite", "--components.cmner.scores", "true")
+    assert asked.exit_code == 0, asked.output
+    assert entities(out) and all(0 < entity["score"] <= 1 for entity in entities(out))
+
+
+def entities(out):
+    return [
+        entity
+        for line in out.read_text(encoding="utf-8").splitlines()
+        for entity in json.loads(line)["entities"]
+    ]
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "said"),
+    [
+        ("components.cmner.scors", "true", "CM522"),
+        ("components.none.scores", "true", "CM522"),
+        ("components.cmner.scores", "maybe", "CM522"),
+        ("components.cmner.threshold", "3", "CM408"),
+        ("overwrte", "true", "overwrte"),
+    ],
+)
+def test_settings_that_cannot_be(recogniser, tmp_path, setting, value, said):
+    (tmp_path / "in.txt").write_text("头痛\n", encoding="utf-8")
+    result = run(recogniser, tmp_path / "in.txt", tmp_path / "out.jsonl", f"--{setting}", value)
+    assert result.exit_code and said in result.output
+    assert setting.rpartition(".")[2] in result.output
+    assert not (tmp_path / "out.jsonl").exists()

@@ -102,3 +102,23 @@ def test_errors_are_messages(folder, model, data, code):
     assert result.exit_code == 1
     assert code in result.output
     assert isinstance(result.exception, SystemExit)
+
+
+def test_settings_of_the_pipeline_reach_it(trained, tmp_path):
+    trained.to_disk(tmp_path / "model")
+    text, entities = tiny.SENTENCES[0]
+    write_jsonl(
+        [Record(text, tuple(Entity(*entity) for entity in entities))], tmp_path / "in.jsonl"
+    )
+    found = {}
+    for threshold in ("0.0", "1.0"):
+        output = tmp_path / f"{threshold}.json"
+        result = run(
+            *("evaluate", tmp_path / "model", tmp_path / "in.jsonl", "--output", output),
+            *("--components.cmner.threshold", threshold),
+        )
+        assert result.exit_code == 0, result.output
+        metrics = json.loads(output.read_text("utf-8"))
+        assert metrics["settings"] == {"components.cmner.threshold": float(threshold)}
+        found[threshold] = metrics["all"]["predicted"]
+    assert found == {"0.0": 2, "1.0": 0}
