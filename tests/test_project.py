@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from spacy.cli._util import app
+from spacy.language import Language
 from spacy.schemas import ConfigSchemaTraining
 from spacy.util import load_config, load_model_from_config, registry, walk_dict
 from thinc.api import Config
@@ -14,6 +15,7 @@ from typer.main import get_command
 from weasel.util.config import load_project_config
 
 import spacy_cmner.cli  # noqa: F401  (registers its commands on spaCy's)
+from spacy_cmner.cli._util import TAKES_SETTINGS
 
 ROOT = Path(__file__).parents[1]
 PROJECT = load_project_config(ROOT)
@@ -71,8 +73,11 @@ def check_command_line(line: str) -> None:
     if command.name == "train":
         config = load_config(ROOT / words[0])
         settings = {"--" + ".".join(path) for path, _ in walk_dict(config)}
-    elif command.name == "run":
+    elif command.name == "run":  # of a project, or of an experiment
         settings = {f"--vars.{name}" for name in PROJECT["vars"]}
+    elif command.context_settings == TAKES_SETTINGS:
+        config = Language.get_factory_meta("cmner").default_config
+        settings = {f"--components.cmner.{name}" for name in config}
     given = {word for word in words if word.startswith("-") and not re.match(r"-\d", word)}
     assert given <= options | settings
 
