@@ -105,10 +105,12 @@ class Merge(Pipe):
 
     def __call__(self, doc: Doc) -> Doc:
         """Merge the entities of a document."""
-        chosen = POLICIES[self.policy](self._candidates(doc))
+        blocked = blocked_spans(doc)
+        found = {key: [*_spans(doc, key)] for key in self.inputs}
+        chosen = POLICIES[self.policy](self._candidates(doc, found, blocked))
         spans = [candidate.span for candidate in chosen]
         if self.target == ENTS:
-            doc.set_ents(spans, blocked=blocked_spans(doc))
+            doc.set_ents(spans, blocked=blocked)
         else:
             doc.spans[self.target] = spans
             mark_recorded(doc.spans[self.target])
@@ -116,22 +118,30 @@ class Merge(Pipe):
             write_sources(candidate.span, candidate.sources)
         return doc
 
-    def _candidates(self, doc: Doc) -> list[Candidate]:
+    def _candidates(
+        self, doc: Doc, found: Mapping[str, Sequence[Span]], blocked: Iterable[Span]
+    ) -> list[Candidate]:
         """What the inputs hold, each entity once, but nothing on tokens blocked for entities."""
-        blocked = {span.start for span in blocked_spans(doc)}
-        on_record = [key for key in self.inputs if _is_on_record(doc, key)]
-        recorded = {identity(span) for key in on_record for span in _spans(doc, key)}
+        closed = {span.start for span in blocked}
+        strangers = {key for key, spans in found.items() if spans and not _is_on_record(doc, key)}
+        # What is on record of a stranger's entity may be that of another input.
+        recorded = {
+            identity(span)
+            for key in (found.keys() - strangers if strangers else ())
+            for span in found[key]
+        }
         findings: dict[Identity, _Finding] = {}
-        for key in self.inputs:
-            missing = self.unknown if key == ENTS else key
-            for span in _spans(doc, key):
-                if blocked.isdisjoint(range(span.start, span.end)):
-                    entity = identity(span)
-                    # What is on record of an entity may be that of another input.
-                    is_own = key in on_record or entity not in recorded
-                    found_by = read_sources(span) if is_own else ()
-                    findings.setdefault(entity, _Finding(span)).add(span, found_by or (missing,))
-        for key in (SPANS_KEY, *self.inputs):
+        for key, spans in found.items():
+            missing = (self.unknown if key == ENTS else key,)
+            for span in spans:
+                if closed and not closed.isdisjoint(range(span.start, span.end)):
+                    continue
+                entity = identity(span)
+                is_own = key not in strangers or entity not in recorded
+                if entity not in findings:
+                    findings[entity] = _Finding(span)
+                findings[entity].add(span, (read_sources(span) if is_own else ()) or missing)
+        for key in {SPANS_KEY, *found}:
             for entity, score in _scores(doc, key):
                 if entity in findings:
                     findings[entity].scores.append(score)
@@ -141,9 +151,8 @@ class Merge(Pipe):
         ]
 
     def _score(self, finding: "_Finding") -> float:
-        priors = [
-            self.priors[rule] for rule in (*finding.rules, *finding.sources) if rule in self.priors
-        ]
+        known = (*finding.rules, *finding.sources) if self.priors else ()
+        priors = [self.priors[rule] for rule in known if rule in self.priors]
         return max(priors + finding.scores, default=self.prior)
 
 
@@ -177,8 +186,7 @@ def _is_on_record(doc: Doc, key: str) -> bool:
 
 def _scores(doc: Doc, key: str) -> Iterator[tuple[Identity, float]]:
     """The scores of a span group, as the recogniser and spaCy's ``spancat`` write them."""
-    if key in doc.spans:
-        group = doc.spans[key]
-        scores = group.attrs.get(SCORES, ())
-        for span, score in zip(group, scores, strict=False):
+    group = doc.spans.get(key)
+    if group is not None and SCORES in group.attrs:
+        for span, score in zip(group, group.attrs[SCORES], strict=False):
             yield identity(span), float(score)

@@ -38,7 +38,8 @@ def add_source(span: Span, *sources: str) -> None:
 
 def write_sources(span: Span, sources: tuple[str, ...]) -> None:
     """Record the sources of an entity instead of those it has."""
-    write(span, NAME, sources)
+    if read_sources(span) != sources:
+        write(span, NAME, sources)
 
 
 def mark_recorded(group: SpanGroup) -> None:
