@@ -32,13 +32,13 @@ def predict_emissions(
     RAISES: CM423 if the model listens to a component that has not read them.
     """
     if not listens(model):
-        for group in chunk(windows, max_characters):
+        for group in chunk(windows, max_characters, Window.length):
             yield group, model.predict(gather(group))
     elif any(map(len, docs)):
         _check_read(docs)
         emissions = model.predict([*docs])
         rows = character_rows(docs)
-        for group in chunk(windows, max_characters):
+        for group in chunk(windows, max_characters, Window.length):
             yield group, _cut_out(model, emissions, rows, group)[0]
 
 

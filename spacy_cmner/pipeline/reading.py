@@ -1,7 +1,7 @@
 """Documents as the model reads them: windows of single characters, a bounded number at a time."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple, TypeVar
 
 from spacy.tokens import Doc
 from spacy.vocab import Vocab
@@ -9,6 +9,8 @@ from spacy.vocab import Vocab
 from spacy_cmner.pipeline.windows import split_windows
 from spacy_cmner.tokenizer import CharDocs, char_doc, read_texts
 from spacy_cmner.types import CharSpan, TextRange
+
+Item = TypeVar("Item")
 
 
 class Window(NamedTuple):
@@ -24,6 +26,10 @@ class Window(NamedTuple):
     place: TextRange
     text: str
     doc: Doc
+
+    def length(self) -> int:
+        """The number of its characters."""
+        return len(self.text)
 
 
 def read_windows(
@@ -52,16 +58,17 @@ def gather(windows: Sequence[Window]) -> CharDocs:
     return CharDocs([window.doc for window in windows], [window.text for window in windows])
 
 
-def chunk(windows: Iterable[Window], max_characters: int) -> Iterator[list[Window]]:
-    """Group windows so that no group of several has more than ``max_characters`` characters."""
-    group: list[Window] = []
-    size = 0
-    for window in windows:
-        length = window.place.end - window.place.start
-        if group and size + length > max_characters:
+def chunk(
+    items: Iterable[Item], max_size: int, size: Callable[[Item], int]
+) -> Iterator[list[Item]]:
+    """Group items, in their order, so that no group of several is larger than ``max_size``."""
+    group: list[Item] = []
+    total = 0
+    for item in items:
+        if group and total + size(item) > max_size:
             yield group
-            group, size = [], 0
-        group.append(window)
-        size += length
+            group, total = [], 0
+        group.append(item)
+        total += size(item)
     if group:
         yield group

@@ -6,6 +6,7 @@ every call of a matcher: a batch is read and searched at once.
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Generic, TypeVar
 
 from spacy.pipeline import Pipe
@@ -13,9 +14,13 @@ from spacy.tokens import Doc
 from spacy.util import minibatch
 
 from spacy_cmner.pipeline.annotate import annotate, check_alignment_mode
+from spacy_cmner.pipeline.reading import chunk
 from spacy_cmner.types import CharSpan
 
 Found = TypeVar("Found")
+
+# Long documents are not searched together: that takes memory and gains nothing.
+MAX_TOKENS = 1 << 16
 
 
 class BatchPipe(Pipe, ABC, Generic[Found]):
@@ -37,13 +42,14 @@ class BatchPipe(Pipe, ABC, Generic[Found]):
         return doc
 
     def pipe(self, stream: Iterable[Doc], *, batch_size: int = 128) -> Iterator[Doc]:
-        """Annotate documents, ``batch_size`` at a time.
+        """Annotate documents, ``batch_size`` at a time or, of long ones, fewer.
 
         An error goes to the component's error handler, with the document that could not be written
         to, or with the batch if it could not be searched.
         """
         handle = self.get_error_handler()
-        for docs in minibatch(stream, size=batch_size):
+        batches = minibatch(stream, size=batch_size)
+        for docs in chain.from_iterable(chunk(batch, MAX_TOKENS, len) for batch in batches):
             try:
                 found = self.find(docs)
             except Exception as error:  # noqa: BLE001 – the handler decides, as in spaCy's pipe

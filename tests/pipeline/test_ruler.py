@@ -83,3 +83,24 @@ def test_an_error_is_raised_where_nobody_handles_it():
     )
     with pytest.raises(ValueError, match="unwritable"):
         list(shouts.pipe([nlp.make_doc("unwritable")]))
+
+
+def test_long_documents_are_not_read_together(monkeypatch):
+    monkeypatch.setattr("spacy_cmner.pipeline.ruler.MAX_TOKENS", 4)
+    nlp = spacy.blank("zh")
+    shouts = Shouts(
+        "shouts", target="ents", overwrite=False, alignment_mode="strict", source="rules"
+    )
+    read = []
+    find = shouts.find
+    shouts.find = lambda docs: [read.append([doc.text for doc in docs]), *find(docs)][1:]
+    texts = ["一二", "三四", "五", "六七八九十", "", "一"]
+    docs = list(shouts.pipe(map(nlp.make_doc, texts)))
+    assert read == [["一二", "三四"], ["五"], ["六七八九十"], ["", "一"]]
+    assert [ent.text for doc in docs for ent in doc.ents] == [
+        "一二",
+        "三四",
+        "五",
+        "六七八九十",
+        "一",
+    ]
