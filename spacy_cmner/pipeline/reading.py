@@ -59,13 +59,14 @@ def gather(windows: Sequence[Window]) -> CharDocs:
 
 
 def chunk(
-    items: Iterable[Item], max_size: int, size: Callable[[Item], int]
+    items: Iterable[Item], max_size: int, size: Callable[[Item], int], max_items: int | None = None
 ) -> Iterator[list[Item]]:
-    """Group items, in their order, so that no group of several is larger than ``max_size``."""
+    """Group items, in their order and as they come, so that no group of several is larger than
+    ``max_size``, and none has more than ``max_items``."""
     group: list[Item] = []
     total = 0
     for item in items:
-        if group and total + size(item) > max_size:
+        if group and (total + size(item) > max_size or len(group) == max_items):
             yield group
             group, total = [], 0
         group.append(item)

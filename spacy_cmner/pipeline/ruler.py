@@ -6,12 +6,10 @@ every call of a matcher: a batch is read and searched at once.
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain
 from typing import Generic, TypeVar
 
 from spacy.pipeline import Pipe
 from spacy.tokens import Doc
-from spacy.util import minibatch
 
 from spacy_cmner.pipeline.annotate import annotate, check_alignment_mode
 from spacy_cmner.pipeline.reading import chunk
@@ -19,7 +17,7 @@ from spacy_cmner.types import CharSpan
 
 Found = TypeVar("Found")
 
-# Long documents are not searched together: that takes memory and gains nothing.
+# Long documents are not kept to be searched together: that takes memory and gains nothing.
 MAX_TOKENS = 1 << 16
 
 
@@ -48,8 +46,7 @@ class BatchPipe(Pipe, ABC, Generic[Found]):
         to, or with the batch if it could not be searched.
         """
         handle = self.get_error_handler()
-        batches = minibatch(stream, size=batch_size)
-        for docs in chain.from_iterable(chunk(batch, MAX_TOKENS, len) for batch in batches):
+        for docs in chunk(stream, MAX_TOKENS, len, batch_size):
             try:
                 found = self.find(docs)
             except Exception as error:  # noqa: BLE001 – the handler decides, as in spaCy's pipe
