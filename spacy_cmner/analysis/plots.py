@@ -1,5 +1,6 @@
 """The one place that asks for matplotlib, which is an extra."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spacy_cmner.errors import Messages
@@ -19,3 +20,13 @@ def create_figure(width: float, height: float) -> "Figure":
     except ModuleNotFoundError as error:
         raise Messages.CM516.error() from error
     return Figure(figsize=(width, height), layout="constrained")
+
+
+def check_picture(path: Path) -> None:
+    """Look before long work whether its result can be drawn there.
+
+    RAISES: CM513 for an ending that is no picture's, CM516 if matplotlib is not installed.
+    """
+    endings = create_figure(1, 1).canvas.get_supported_filetypes()
+    if path.suffix.lower().removeprefix(".") not in endings:
+        raise Messages.CM513.error(path=path)

@@ -4,6 +4,7 @@ import codecs
 import csv
 import json
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import count
@@ -149,8 +150,9 @@ def _read_csv(path: Path, layout: Layout, meter: Meter) -> Iterator[Item]:
     with _open(path, layout, newline="") as stream:
         delimiter = "\t" if _kind(path) == ".tsv" else ","
         rows = csv.reader(stream, delimiter=delimiter, strict=True)
+        _pass_mark(stream)  # or csv would take it for the start of a name without quotes
         try:
-            header = [name.removeprefix("\ufeff") for name in next(rows, [])]
+            header = _name_columns(path, next(rows, []))
         except csv.Error as error:
             raise Messages.CM158.error(path=path, reason=error) from None
         _check_column(path, header, layout.text)
@@ -171,6 +173,15 @@ def _read_csv(path: Path, layout: Layout, meter: Meter) -> Iterator[Item]:
             else:
                 problem = f"it has {len(row)} fields, but the header has {len(header)}"
                 yield _bad(path, number, Messages.CM120, problem=problem)
+
+
+def _name_columns(path: Path, header: list[str]) -> list[str]:
+    """The names of columns; one that has none, such as an index that was exported, gets one."""
+    names = [name or f"column {place}" for place, name in enumerate(header, start=1)]
+    for name, times in Counter(names).items():
+        if times > 1:
+            raise Messages.CM158.error(path=path, reason=f"{times} columns are named {name!r}")
+    return names
 
 
 def _read_parquet(path: Path, layout: Layout, meter: Meter) -> Iterator[Item]:
@@ -222,6 +233,11 @@ def _is_hidden(path: Path) -> bool:
 
 def _open(path: Path, layout: Layout, newline: str) -> TextIO:
     return path.open(encoding=layout.encoding, errors=_SURROGATES, newline=newline)
+
+
+def _pass_mark(stream: TextIO) -> None:
+    if stream.read(1) != "\ufeff":
+        stream.seek(0)
 
 
 def _as_surrogates(error: UnicodeError) -> tuple[str, int]:

@@ -9,6 +9,7 @@ from wasabi import msg
 
 from spacy_cmner.analysis.calibration import calibrate, plot_reliability
 from spacy_cmner.analysis.gold import load_gold
+from spacy_cmner.analysis.plots import check_picture
 from spacy_cmner.analysis.temperature import fit_temperature
 from spacy_cmner.cli import cmner_cli
 from spacy_cmner.cli._util import PipelineArgument, errors_shown, load_pipeline, save_pipeline
@@ -38,6 +39,8 @@ def calibrate_command(
     ] = None,
 ) -> None:
     """Compare the score of each entity with whether it is right."""
+    if output is not None:
+        check_picture(output)
     nlp = load_pipeline(model)
     check_outputs([output, output and output.with_suffix(".json"), fit], [data, nlp.path])
     texts = load_gold(data)

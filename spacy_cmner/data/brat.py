@@ -52,7 +52,7 @@ def read_brat(path: Path, report: Report, *, encoding: str = "utf-8") -> Iterato
 def write_brat(records: Iterable[Record], folder: Path) -> None:
     """Write each record as `ID.txt` and `ID.ann`; brat has no place for `meta`.
 
-    A record without an id is named by its place, from 1.
+    A record without an id is named by its place, from 1. The score of an entity becomes a note.
 
     RAISES (CmnerError): An id that is no file name or comes twice, a type that holds a blank.
     """
@@ -73,6 +73,9 @@ def write_brat(records: Iterable[Record], folder: Path) -> None:
                 )
             surface = record.text[entity.start : entity.end].translate(_ONE_LINE)
             lines.append(f"T{i}\t{entity.label} {entity.start} {entity.end}\t{surface}\n")
+            score = getattr(entity, "score", None)  # of one that a pipeline found
+            if score is not None:
+                lines.append(f"#{i}\tAnnotatorNotes T{i}\tscore {score:.4f}\n")
         (folder / f"{name}.txt").write_bytes(record.text.encode())
         (folder / f"{name}.ann").write_bytes("".join(lines).encode())
 

@@ -3,7 +3,7 @@
 | Ending | A line is | Type |
 |---|---|---|
 | ``.txt`` | a term; what follows a tab is ignored | given, or the name of the file: ``dru.txt`` |
-| ``.csv`` | term, type; further columns are ignored | second column, or the one headed "type" |
+| ``.csv`` | term, type; others are ignored | second column, or that headed "type" or "label" |
 | ``.jsonl`` | ``{"term": "青霉素", "type": "dru"}`` | a string or a list of strings |
 
 A term of several types stands in several lines, or in one JSON line with a list.
@@ -18,7 +18,7 @@ from typing import NamedTuple
 from spacy_cmner.data.files import read_lines
 from spacy_cmner.errors import Messages
 
-HEADER = ["term", "type"]
+TERM_HEADER, LABEL_HEADERS = "term", ("type", "label")
 
 
 class Term(NamedTuple):
@@ -66,16 +66,34 @@ def _read_txt(path: Path, lines: list[str]) -> Iterator[tuple[int, Term]]:
 
 
 def _read_csv(path: Path, lines: list[str]) -> Iterator[tuple[int, Term]]:
-    rows = csv.reader(lines)
-    columns = (0, 1)
-    for row in rows:
-        if rows.line_num == 1 and set(HEADER) <= {cell.strip().lower() for cell in row}:
-            names = [cell.strip().lower() for cell in row]
-            columns = (names.index("term"), names.index("type"))
-        elif row:
-            if len(row) <= max(columns):
-                raise Messages.CM411.error(path=path, line=rows.line_num, expected="term,type")
-            yield rows.line_num, Term(row[columns[0]], row[columns[1]])
+    rows = list(_read_rows(path, lines))
+    columns = _find_columns(rows[0][1]) if rows else None
+    term, label = columns or (0, 1)
+    for number, row in rows[columns is not None :]:
+        if len(row) <= max(term, label):
+            raise Messages.CM411.error(path=path, line=number, expected="term,type")
+        yield number, Term(row[term], row[label])
+
+
+def _find_columns(row: list[str]) -> tuple[int, int] | None:
+    """Where the terms and the types stand, by their names; None for a row that holds no names."""
+    names = [cell.strip().lower() for cell in row]
+    labels = [names.index(name) for name in LABEL_HEADERS if name in names]
+    return (names.index(TERM_HEADER), labels[0]) if TERM_HEADER in names and labels else None
+
+
+def _read_rows(path: Path, lines: list[str]) -> Iterator[tuple[int, list[str]]]:
+    """The rows that hold anything, with the number of their first line."""
+    rows = csv.reader(lines, strict=True)
+    number = 1
+    try:
+        for row in rows:
+            if row:
+                yield number, row
+            number = rows.line_num + 1
+    except csv.Error as error:
+        expected = f"CSV whose quotes are closed, and doubled within others ({error})"
+        raise Messages.CM411.error(path=path, line=number, expected=expected) from None
 
 
 def _read_jsonl(path: Path, lines: list[str]) -> Iterator[tuple[int, Term]]:

@@ -71,3 +71,10 @@ def test_command(trained, gold, tmp_path):
     assert "ECE 0.0" in result.stdout
     assert picture.read_bytes().startswith(b"\x89PNG")
     assert json.loads(picture.with_suffix(".json").read_text("utf-8"))["entities"] == 10
+
+
+@pytest.mark.parametrize("name", ["picture", "picture.xyz", "picture.json"])
+def test_what_is_no_picture_is_refused_before_the_work(tmp_path, name):
+    arguments = ["calibrate", "none", "none.spacy", "--output", str(tmp_path / name)]
+    result = CliRunner().invoke(cmner_cli, arguments)
+    assert result.exit_code == 1 and "CM513" in result.output

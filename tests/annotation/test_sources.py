@@ -69,6 +69,28 @@ def test_csv_keeps_its_other_columns(tmp_path):
     assert (second.id, second.text, second.number) == ("2", "", 3)
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "gb18030"])
+def test_csv_with_a_mark_and_a_header_in_quotes(tmp_path, encoding):
+    path = tmp_path / "a.csv"
+    path.write_text('"id","text"\r\n"n1","发热。"\r\n', encoding=encoding, newline="")
+    [item] = read(path, encoding=encoding.removesuffix("-sig"))
+    assert (item.id, item.text, item.meta) == ("n1", "发热。", {})
+
+
+def test_csv_columns_without_a_name_get_one(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text(",text,,id\n0,发热,x,n1\n", encoding="utf-8")
+    [item] = read(path)
+    assert (item.id, item.text, item.meta) == ("n1", "发热", {"column 1": "0", "column 3": "x"})
+
+
+def test_csv_columns_of_one_name_are_refused(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("text,a,a\n发热,1,2\n", encoding="utf-8")
+    with pytest.raises(CmnerError, match=r"CM158.*a\.csv.*2 columns are named 'a'"):
+        read(path)
+
+
 def test_csv_rows_that_do_not_fit_are_bad(tmp_path):
     path = tmp_path / "a.tsv"
     path.write_bytes("text\tid\n一\n二\t2\n三\t3\t4\n".encode() + "四".encode()[:2] + b"\t5\n")

@@ -3,6 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from record_strategies import records
 
+from spacy_cmner.annotation.items import FoundEntity
 from spacy_cmner.data.brat import read_brat, write_brat
 from spacy_cmner.data.records import Entity, Record
 from spacy_cmner.data.report import Report
@@ -82,3 +83,16 @@ def test_missing_folder(tmp_path):
 def test_what_brat_cannot_hold(tmp_path, bad):
     with pytest.raises(CmnerError, match="CM113"):
         write_brat(bad, tmp_path)
+
+
+def test_scores_of_found_entities_are_notes(tmp_path):
+    entities = (FoundEntity(0, 2, "dis", score=0.93), FoundEntity(2, 4, "sym"))
+    write_brat([Record("肺炎发热", entities, id="a")], tmp_path)
+    lines = (tmp_path / "a.ann").read_text("utf-8").splitlines()
+    assert lines == [
+        "T1\tdis 0 2\t肺炎",
+        "#1\tAnnotatorNotes T1\tscore 0.9300",
+        "T2\tsym 2 4\t发热",
+    ]
+    [record] = read_brat(tmp_path, Report())
+    assert record.entities == (Entity(0, 2, "dis"), Entity(2, 4, "sym"))

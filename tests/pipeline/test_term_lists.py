@@ -10,6 +10,8 @@ from spacy_cmner.pipeline.term_lists import Term, read_terms, write_terms
         ("dru.txt", "\ufeff青霉素\r\n\n头孢 \t17\n", [("青霉素", "dru"), ("头孢", "dru")]),
         ("a.csv", '青霉素,dru,J01\n"a,b",dis\n', [("青霉素", "dru"), ("a,b", "dis")]),
         ("a.csv", "code,Type,Term\n1,dru,青霉素\n\n", [("青霉素", "dru")]),
+        ("a.csv", "\n\nterm,label\n青霉素,dru\n", [("青霉素", "dru")]),
+        ("a.csv", '术语,term\n"7""骨折",dis', [("术语", "term"), ('7"骨折', "dis")]),
         (
             "a.jsonl",
             '{"term": "黄连", "type": ["dru", "ite"]}\n\n{"term": "咳", "type": "sym"}',
@@ -35,6 +37,9 @@ def test_a_given_type_wins(tmp_path):
         ("a.csv", "青霉素,dru\n头孢\n", 2),
         ("a.csv", "青霉素,dru\n,dru\n", 2),
         ("a.csv", "青霉素, \n", 1),
+        ("a.csv", '青霉素,dru\n肺炎,"dis\n哮喘,dis\n', 2),
+        ("a.csv", '青霉素,dru\n\n"肺炎,dis\n"哮喘,dis\n', 3),
+        ("a.csv", '"青霉素,dru\n' + "肺炎,dis\n" * 30_000, 1),
         ("a.jsonl", '{"term": "咳"}\n', 1),
         ("a.jsonl", '{"term": "咳", "type": "sym"}\n{"term": "咳", "type": []}', 2),
         ("a.jsonl", '{"term": 3, "type": "sym"}', 1),
