@@ -22,7 +22,7 @@ from spacy_cmner.types import TextRange
 
 ATTRIBUTES = ("negated", "uncertain", "family", "past")
 DIRECTIONS = ("forward", "backward", "either", "pseudo", "terminator")
-SCOPES = ("adjacent", "clause", "list", "sentence")
+SCOPES = ("adjacent", "answer", "clause", "list", "sentence")
 
 # All folded to half width.
 SENTENCE_END = re.compile(r"[。!?;\n]")
@@ -31,6 +31,9 @@ COMMA = re.compile(",")
 ENTITY = "\0"
 # A clause that only goes on with a list of entities.
 LIST = re.compile(rf"(?:[{ENTITY}\s、和及与或等史]|病史|以及|症状|情况)*")
+# What a word stands between that answers what is before it.
+ASKED = (":", "(")
+ANSWERED = re.compile(r"\s*(?:[,。!?;、)\n]|$)")
 # How many characters an adjacent trigger may leave free.
 GAP = 2
 
@@ -45,7 +48,8 @@ class Trigger(NamedTuple):
         means all.
     scope (str): sentence ends at 。！？； and line breaks, clause at commas too; list is a clause
         with the clauses after it (before it) that hold nothing but entities; adjacent leaves at
-        most two characters between the word and the entity.
+        most two characters between the word and the entity; answer is a clause whose last word
+        this is, behind a colon or in brackets: 高血压：否认.
     """
 
     trigger: str
@@ -187,7 +191,10 @@ class _Context:
     def reached(self, place: TextRange, trigger: Trigger, stops: _Stops) -> list[int]:
         """The numbers of the entities in a trigger's scope."""
         reached: list[int] = []
-        if trigger.direction in ("forward", "either"):
+        is_answer = self._is_answer(place)
+        if trigger.scope == "answer" and not is_answer:
+            return reached
+        if trigger.direction in ("forward", "either") and not is_answer:
             end = self._end(place.end, trigger.scope)
             reached = self._between(place.end, _first(stops.starts, place.end, end))
         if trigger.direction == "backward" or (trigger.direction == "either" and not reached):
@@ -226,6 +233,10 @@ class _Context:
                 break
             start = preceding
         return start + 1
+
+    def _is_answer(self, place: TextRange) -> bool:
+        before = self.text[max(place.start - 2, 0) : place.start].rstrip()
+        return before.endswith(ASKED) and ANSWERED.match(self.text, place.end) is not None
 
     def _is_list(self, start: int, end: int) -> bool:
         return LIST.fullmatch(self.text, start, end) is not None

@@ -1,9 +1,9 @@
 """Quantities and stages, which are written by rule and so are best found by rule.
 
-The patterns are regular expressions over characters. They read texts folded to half width and
-small letters (``folding``), where offsets stay the same; a group named ``value`` is what is
-marked, without it the whole match, and a match that leaves it out is of something else. All
-repetitions are bounded, so the time for a text is linear in its length. Most texts hold no
+The patterns are regular expressions over characters. They read texts folded to half width and,
+most of them, small letters (``folding``), where offsets stay the same; a group named ``value`` is
+what is marked, without it the whole match, and a match that leaves it out is of something else.
+All repetitions are bounded, so the time for a text is linear in its length. Most texts hold no
 character that a given pattern needs, and are not searched for it.
 """
 
@@ -31,14 +31,16 @@ class Rule(NamedTuple):
 
     needs (re.Pattern): finds something in every text in which the pattern does, and quickly.
     pattern (re.Pattern): the regular expression.
+    cased (bool): whether it reads letters as they are written, small or capital.
     """
 
     needs: re.Pattern[str]
     pattern: re.Pattern[str]
+    cased: bool
 
 
-def _rule(needs: str, pattern: str) -> Rule:
-    return Rule(re.compile(needs), re.compile(pattern, re.VERBOSE))
+def _rule(needs: str, pattern: str, *, cased: bool = False) -> Rule:
+    return Rule(re.compile(needs), re.compile(pattern, re.VERBOSE), cased)
 
 
 DIGIT = r"\d"
@@ -78,8 +80,10 @@ FREQUENCY = (
         rf"""(?:每|隔|一|(?<!\d)1)(?:日|天|晚|晨|早|周|星期|个?月)\s?
         (?:口?服|分|早晚各|早中晚各)?\s?{COUNTS}\s?次""",
     ),
-    # 3次/日, not 80次/分
-    _rule("次", rf"(?<!\d){COUNTS}\s?次\s?/\s?(?:日|天|晚|周|月|小时|[dwh](?![a-z]))"),
+    # 3次/日, 1次/12h, not 80次/分
+    _rule(
+        "次", rf"(?<!\d){COUNTS}\s?次\s?/\s?(?:\d{{1,2}}\s?)?(?:日|天|晚|周|月|小时|[dwh](?![a-z]))"
+    ),
     # 每8小时一次, 每8h
     _rule(
         "每",
@@ -160,6 +164,9 @@ TEMPERATURE = (
     _rule(DIGIT, rf"(?:体温|(?<![a-z])t)\s?[:为]?\s?(?P<value>{_DEGREES})(?![\d.]|\s?[℃°度])"),
 )
 
+_DRAWN = (
+    r"(?:打印|重建|超声|彩超|成像|[图影][像象]|技术|模型|立体|可视|适形|动画|导航|腹?腔镜|[cm][tr])"
+)
 _MEASURE = r"(?:个[余多半]?)"
 _SOME = r"(?:(?<![\d.])\d{1,3}(?:\.\d)?|[一二两三四五六七八九十数几半多]{1,3})"
 
@@ -168,11 +175,24 @@ DURATION = (
         r"[\d一二两三四五六七八九十数几半多]",
         rf"""(?<![第每隔孕月q/~–—至到+-])(?<![第每隔孕~–—至到+-]\s)(?<!妊娠)(?<!妊娠\s)(?<!停经后)
         {_SOME}\+?(?:{TO}{_SOME})?\s?[余多]?
-        (?: 年(?![级龄轻代度]|\s?\d{{1,2}}\s?月) | {_MEASURE}月(?!龄) | 月[余多]
+        (?: 年(?![级龄轻代度]|\s?\d{{1,2}}\s?月) | {_MEASURE}月(?!龄) | 月[余多] | (?<=\+)月(?!龄)
+          | (?<=半)(?<!个半)月(?=[前后来内,。;]|以[来前后上内]|左右|$)
           | {_MEASURE}?(?:周|星期|礼拜)(?![期围边岁末龄一二三四五六日天])
           | [天日](?![龄常期间程然花生疟]) | {_MEASURE}?(?:小时|钟头) | 分钟
           | (?:h|min)(?![a-z\d]) )
         [余多半]?(?!尿|动态|\s?{COUNTS}\s?次|\s?[一二两三四五六七八九十\d]{{1,2}}[片粒])""",
+    ),
+    # 3d, 5 d, ×7d, 2w; no 3D, no dioptres, no watts
+    _rule(
+        r"\d\s?[dw]",
+        rf"""(?<![A-Za-wyz第每隔孕图表~–—至到+/.\d-])(?<![第每隔孕]\s)(?<!妊娠)(?<!妊娠\s)(?<!停经)
+        \d{{1,3}}(?:{TO}\d{{1,3}})?\s?[dw](?![A-Za-z\d]|\s?-|\s?{_DRAWN}|\s?{COUNTS}\s?次)""",
+        cased=True,
+    ),
+    # 2月前 may be before February, and seldom is
+    _rule(
+        "月",
+        rf"(?<![年孕第\d./~–—至到-])\d{{1,2}}(?:{TO}\d{{1,2}})?\s?月(?=[前后来])(?!前后)",
     ),
 )
 
@@ -200,12 +220,13 @@ class PatternMatcher:
                 raise Messages.CM416.error(value=label, allowed=", ".join(PATTERNS))
         self.labels = tuple(labels) or tuple(PATTERNS)
         self._folding = Folding()
+        self._width = Folding(case=False)
         # By what they need, which is looked for once.
         self._searches: dict[re.Pattern[str], list[_Search]] = {}
         for label in self.labels:
-            for needs, pattern in PATTERNS[label]:
+            for needs, pattern, cased in PATTERNS[label]:
                 group = "value" if "value" in pattern.groupindex else 0
-                self._searches.setdefault(needs, []).append(_Search(label, pattern, group))
+                self._searches.setdefault(needs, []).append(_Search(label, pattern, group, cased))
 
     def __call__(self, text: str) -> list[CharSpan]:
         """What a text holds, in its order. Spans of one label do not overlap."""
@@ -214,8 +235,10 @@ class PatternMatcher:
             (label, start, -end)
             for needs, searches in self._searches.items()
             if needs.search(folded)
-            for label, pattern, group in searches
-            for start, end in _search(folded, pattern, group)
+            for label, pattern, group, cased in searches
+            for start, end in _search(
+                text.translate(self._width) if cased else folded, pattern, group
+            )
         ]
         found: list[CharSpan] = []
         for label, start, minus_end in sorted(places):
@@ -226,11 +249,12 @@ class PatternMatcher:
 
 
 class _Search(NamedTuple):
-    """A pattern, the label of what it finds, and the group that is marked."""
+    """A pattern, the label of what it finds, the group that is marked, and what it reads."""
 
     label: str
     pattern: re.Pattern[str]
     group: str | int
+    cased: bool
 
 
 def _search(folded: str, pattern: re.Pattern[str], group: str | int) -> list[tuple[int, int]]:

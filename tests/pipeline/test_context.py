@@ -14,6 +14,7 @@ from spacy_cmner.types import TextRange
 RULES = ContextRules(read_triggers(shipped("triggers")))
 TRIGGERS = [
     Trigger("无", "forward", "negated", "list"),
+    Trigger("无", "backward", "negated", "answer"),
     Trigger("不", "forward", "negated", "adjacent"),
     Trigger("阴性", "backward", "negated"),
     Trigger("均阴性", "backward", "negated", "list"),
@@ -58,6 +59,12 @@ NO = {"negated": "无"}
         ("有[咳]，[喘]，[痰]均阴性", [{}, {"negated": "均阴性"}, {"negated": "均阴性"}]),
         ("[咳]未见[喘]", [{}, {"negated": "未见"}]),
         ("[咳]未见", [{"negated": "未见"}]),
+        ("[咳]：无。[喘]（无），[痰]:无", [NO] * 3),
+        ("[咳]、[喘]： 无，[痰]：有", [NO, NO, {}]),
+        ("[咳]：无，[喘]，[痰]明显", [NO, {}, {}]),  # no list begins there
+        ("[肺]：无[喘]", [{}, NO]),
+        ("[肺]：无力", [{}]),
+        ("[咳]（未见）", [{"negated": "未见"}]),
         ("可能[咳]；[喘]可能", [{"uncertain": "可能"}] * 2),
         ("既往[咳]，[喘]，现[热]", [{"past": "既往"}, {"past": "既往"}, {}]),
         ("无诱因[咳]", [{}]),
