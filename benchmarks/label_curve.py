@@ -72,7 +72,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("train", type=Path, help=".spacy")
     parser.add_argument("dev", type=Path, help=".spacy")
-    parser.add_argument("--out", type=Path, required=True, help="folder for metrics and models")
+    parser.add_argument("-o", "--output", type=Path, required=True, help="of metrics and models")
     parser.add_argument("--fractions", type=float, nargs="+", default=sorted(EPOCHS))
     parser.add_argument("--epochs", type=int, help="instead of those of the fraction")
     parser.add_argument("--dev-texts", type=int, default=0, help="score on so many; 0: all")
@@ -115,7 +115,7 @@ def main() -> None:
             args.precision,
             args.threshold,
         )
-        point = Point(args.out / f"{fraction:g}", settings, chosen, dev)
+        point = Point(args.output / f"{fraction:g}", settings, chosen, dev)
         model = args.model or point.train("model")
         point.measure(model, types)
         members = [
@@ -132,7 +132,7 @@ def main() -> None:
             teacher = point.measure_joined(f"{name}, joined", students)
         if not args.model:
             point.measure_learned()
-    report(args.out)
+    report(args.output)
 
 
 def load(path: Path, types: dict[str, str]) -> list[tuple[Doc, GoldText]]:
