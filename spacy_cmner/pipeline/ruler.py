@@ -42,20 +42,23 @@ class BatchPipe(Pipe, ABC, Generic[Found]):
     def pipe(self, stream: Iterable[Doc], *, batch_size: int = 128) -> Iterator[Doc]:
         """Annotate documents, ``batch_size`` at a time or, of long ones, fewer.
 
-        An error goes to the component's error handler, with the document that could not be written
-        to, or with the batch if it could not be searched.
+        An error goes to the component's error handler with the document that it is about: a batch
+        that cannot be searched is searched again, one by one.
         """
         handle = self.get_error_handler()
         for docs in chunk(stream, MAX_TOKENS, len, batch_size):
+            found: Sequence[Found | None]
             try:
                 found = self.find(docs)
-            except Exception as error:  # noqa: BLE001 – the handler decides, as in spaCy's pipe
-                handle(self.name, self, docs, error)
-                continue
+            except Exception:  # noqa: BLE001 – it comes again with the document at fault
+                found = [None] * len(docs)
             for doc, new in zip(docs, found, strict=True):
                 try:
-                    self.write(doc, new)
-                except Exception as error:  # noqa: BLE001
+                    if new is None:
+                        self(doc)
+                    else:
+                        self.write(doc, new)
+                except Exception as error:  # noqa: BLE001 – the handler decides, as in spaCy's pipe
                     handle(self.name, self, [doc], error)
                 else:
                     yield doc

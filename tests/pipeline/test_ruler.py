@@ -56,11 +56,16 @@ class Shouts(Ruler):
         super().write(doc, found)
 
 
-def test_only_documents_that_fail_are_lost():
-    nlp = spacy.blank("zh")
-    shouts = Shouts(
-        "shouts", target="ents", overwrite=False, alignment_mode="strict", source="rules"
-    )
+@pytest.fixture
+def shouts():
+    return Shouts("shouts", target="ents", overwrite=False, alignment_mode="strict", source="rules")
+
+
+def make_docs(texts):
+    return list(map(spacy.blank("zh").make_doc, texts))
+
+
+def test_only_documents_that_fail_are_lost(shouts):
     failed = []
     shouts.set_error_handler(
         lambda name, component, docs, error: failed.append(
@@ -68,39 +73,26 @@ def test_only_documents_that_fail_are_lost():
         )
     )
     texts = ["a", "unwritable", "b", "unreadable", "c", "d"]
-    docs = list(shouts.pipe(map(nlp.make_doc, texts), batch_size=3))
-    assert [doc.ents[0].text for doc in docs] == ["a", "b"]
+    docs = list(shouts.pipe(make_docs(texts), batch_size=3))
+    assert [doc.ents[0].text for doc in docs] == ["a", "b", "c", "d"]
     assert failed == [
         ("shouts", ["unwritable"], "unwritable"),
-        ("shouts", ["unreadable", "c", "d"], "unreadable"),
+        ("shouts", ["unreadable"], "unreadable"),
     ]
 
 
-def test_an_error_is_raised_where_nobody_handles_it():
-    nlp = spacy.blank("zh")
-    shouts = Shouts(
-        "shouts", target="ents", overwrite=False, alignment_mode="strict", source="rules"
-    )
-    with pytest.raises(ValueError, match="unwritable"):
-        list(shouts.pipe([nlp.make_doc("unwritable")]))
+@pytest.mark.parametrize("text", ["unwritable", "unreadable"])
+def test_an_error_is_raised_where_nobody_handles_it(shouts, text):
+    with pytest.raises(ValueError, match=text):
+        list(shouts.pipe(make_docs([text])))
 
 
-def test_long_documents_are_not_read_together(monkeypatch):
+def test_long_documents_are_not_read_together(shouts, monkeypatch):
     monkeypatch.setattr("spacy_cmner.pipeline.ruler.MAX_TOKENS", 4)
-    nlp = spacy.blank("zh")
-    shouts = Shouts(
-        "shouts", target="ents", overwrite=False, alignment_mode="strict", source="rules"
-    )
     read = []
     find = shouts.find
     shouts.find = lambda docs: [read.append([doc.text for doc in docs]), *find(docs)][1:]
     texts = ["一二", "三四", "五", "六七八九十", "", "一"]
-    docs = list(shouts.pipe(map(nlp.make_doc, texts)))
+    docs = list(shouts.pipe(make_docs(texts)))
     assert read == [["一二", "三四"], ["五"], ["六七八九十"], ["", "一"]]
-    assert [ent.text for doc in docs for ent in doc.ents] == [
-        "一二",
-        "三四",
-        "五",
-        "六七八九十",
-        "一",
-    ]
+    assert [ent.text for doc in docs for ent in doc.ents] == [text for text in texts if text]
