@@ -5,6 +5,9 @@ relative to its largest entry, so that a character costs one logarithm instead o
 Where a product comes out too small to be trusted (scores thousands apart), that step is taken in
 log space instead: the result is exact for any finite scores.
 
+In loops, arrays are taken from their tuple beforehand, and steps in log space are left to a loop of
+their own: either takes numba longer than the arithmetic.
+
 Functions mirror ``crf.py``, which documents and checks the arguments.
 """
 
@@ -26,6 +29,9 @@ _TRUSTED_EXPONENT = 600.0
 # exp of less is subnormal in float32.
 _LOWEST_FLOAT32_EXPONENT = -87.0
 
+# How many float64 the compiler's loops take at once; what is left over is taken one by one.
+_VECTOR = 8
+
 # Where the tags of label k stand.
 BEGIN, INSIDE, LAST, SINGLE = 1, 2, 3, 4  # + 4 k
 
@@ -40,8 +46,10 @@ class Moves(NamedTuple):
     relative ((T, T) float64): exp(log - peak).
     peak (float): the largest legal score.
     sources, targets ((S,), (R,) int64): the tags from which, and to which, O is moved to and from.
-    block ((S, R) float64): the relative scores of moves from sources to targets.
-    others ((M, 2) int64): all other legal moves.
+    block ((S, at least R) float64): the relative scores of moves from sources to targets, and
+        columns of 0 that make its rows a multiple of ``_VECTOR`` long.
+    others ((2 I, 2) int64): all other legal moves, in the order of the tags moved to.
+    inner ((I,) int64): the tags moved to by ``others``, two moves to each.
     backward (bool): whether sentences are read from their ends; moves are transposed then.
     """
 
@@ -52,7 +60,21 @@ class Moves(NamedTuple):
     targets: Ints
     block: Floats
     others: Ints
+    inner: Ints
     backward: bool
+
+
+class Edge(NamedTuple):
+    """Scores of the tags at an end of a sentence.
+
+    log ((T,) float64): -inf where illegal.
+    relative ((T,) float64): exp(log - peak).
+    peak (float): the largest legal score.
+    """
+
+    log: Floats
+    relative: Floats
+    peak: float
 
 
 class Messages(NamedTuple):
@@ -129,7 +151,6 @@ def decode(
         lengths,
         _all_allowed(emissions, allowed),
         moves,
-        moves.log[np.ix_(moves.sources, moves.targets)].T.copy(),
         _masked(start, masks.start),
         _masked(end, masks.end),
     )
@@ -160,15 +181,15 @@ def prepare(
     end: npt.NDArray,
     masks: TagMasks,
     allowed: Bools | None,
-) -> tuple[npt.NDArray, Floats, npt.NDArray, Ints, Bools, Floats, Floats, Moves, Moves]:
+) -> tuple[npt.NDArray, Floats, npt.NDArray, Ints, Bools, Edge, Edge, Moves, Moves]:
     """What forward–backward takes: ``_relative_weights``, lengths, allowed tags, scores of the
     first and of the last tag, and of moves along a sentence and back."""
     return (
         *_relative_weights(emissions),
         lengths,
         _all_allowed(emissions, allowed),
-        _masked(start, masks.start),
-        _masked(end, masks.end),
+        _edge(start, masks.start),
+        _edge(end, masks.end),
         _moves(transitions, masks.transition),
         _moves(transitions, masks.transition, backward=True),
     )
@@ -181,16 +202,28 @@ def _relative_weights(emissions: npt.NDArray) -> tuple[npt.NDArray, Floats, npt.
     unless some are too small for it, and then all is taken in float64.
     """
     scores = np.ascontiguousarray(emissions)
-    tops = scores.max(axis=1, keepdims=True, initial=-np.inf)
+    tops = _row_tops(scores)
     with np.errstate(invalid="ignore"):  # not finite: reported by the caller
-        relative = scores - tops
+        relative = scores - tops[:, None]
     if scores.dtype != np.float64 and relative.min(initial=0.0) < _LOWEST_FLOAT32_EXPONENT:
         return _relative_weights(to_float64(scores))
-    return scores, to_float64(tops[:, 0]), np.exp(relative, out=relative)
+    return scores, to_float64(tops), np.exp(relative, out=relative)
 
 
 def to_float64(array: npt.NDArray) -> Floats:
     return np.ascontiguousarray(array, dtype=np.float64)
+
+
+def _edge(scores: npt.NDArray, mask: Bools) -> Edge:
+    log = _masked(scores, mask)
+    return Edge(log, *_exp(log))
+
+
+def _exp(log: Floats) -> tuple[Floats, float]:
+    """The exponentials relative to the largest, and the logarithm of that one."""
+    peak = float(np.max(log))
+    with np.errstate(invalid="ignore"):  # not finite: reported by the caller
+        return np.exp(log - peak), peak
 
 
 def _moves(transitions: npt.NDArray, mask: Bools, backward: bool = False) -> Moves:
@@ -198,13 +231,15 @@ def _moves(transitions: npt.NDArray, mask: Bools, backward: bool = False) -> Mov
     if backward:
         transitions, mask = transitions.T, mask.T
     log = _masked(transitions, mask)
-    peak = float(np.max(log))
+    relative, peak = _exp(log)
     sources, targets = np.flatnonzero(mask[:, 0]), np.flatnonzero(mask[0])
-    with np.errstate(invalid="ignore"):  # not finite: reported by the caller
-        relative = np.exp(log - peak)
-    others = np.argwhere(mask & ~np.outer(mask[:, 0], mask[0]))
-    block = relative[np.ix_(sources, targets)]
-    return Moves(log, relative, peak, sources, targets, block, others, backward)
+    block = np.zeros((len(sources), -(-len(targets) // _VECTOR) * _VECTOR))
+    block[:, : len(targets)] = relative[np.ix_(sources, targets)]
+    moved_to, moved_from = np.nonzero((mask & ~np.outer(mask[:, 0], mask[0])).T)
+    others = np.stack([moved_from, moved_to], axis=1)
+    return Moves(
+        log, relative, peak, sources, targets, block, others, moved_to[::2].copy(), backward
+    )
 
 
 def _masked(scores: npt.NDArray, mask: Bools) -> Floats:
@@ -250,37 +285,56 @@ def log_weight(messages, t, j):
     return messages.peaks[t] + np.log(messages.weights[t, j])
 
 
-@njit(cache=True, nogil=True, fastmath={"contract"})
-def _arrive(weights, source, moves, sums, arriving, t):
-    """The product of a row of weights and the matrix of moves. ``sums`` (R,) is working memory."""
-    sources, targets, others = moves.sources, moves.targets, moves.others
-    block, relative = moves.block, moves.relative
-    for b in range(len(sums)):
-        sums[b] = 0.0
-    for a in range(len(sources)):
-        weight = weights[source, sources[a]]
-        for b in range(len(sums)):
-            sums[b] += weight * block[a, b]
-    for j in range(arriving.shape[1]):
-        arriving[t, j] = 0.0
-    for b in range(len(targets)):
-        arriving[t, targets[b]] = sums[b]
-    for m in range(len(others)):
-        i, j = others[m, 0], others[m, 1]
-        arriving[t, j] += weights[source, i] * relative[i, j]
-
-
-# Without regard to NaN, which the caller finds, numba vectorises extremes.
+# Without regard to NaN, which the caller finds, numba vectorises extremes, here and below.
 @njit(cache=True, nogil=True, fastmath={"nnan", "nsz"})
-def _weigh(arriving, relative, allowed, weights, t):
-    """Multiply the emission in. Gives the largest of the weights, and the least allowed one."""
-    top, lowest = 0.0, np.inf
-    for j in range(weights.shape[1]):
-        weight = arriving[t, j] * relative[t, j]
-        weights[t, j] = weight if allowed[t, j] else 0.0
-        top = max(top, weights[t, j])
-        lowest = min(lowest, weight if allowed[t, j] else np.inf)
-    return top, lowest
+def _row_tops(scores):
+    tops = np.empty(len(scores), scores.dtype)
+    for t in range(len(scores)):
+        top = scores[t, 0]
+        for j in range(scores.shape[1]):
+            top = max(top, scores[t, j])
+        tops[t] = top
+    return tops
+
+
+@njit(cache=True, nogil=True, fastmath={"contract", "nnan", "nsz"})
+def _pass_on(step, tops, relative, allowed, moves, messages):
+    """Take linear steps, up to the first that cannot be trusted; that step, or the length."""
+    weights, peaks, arriving, bases, in_logs, _ = messages
+    length, n_tags = relative.shape
+    sources, targets, block = moves.sources, moves.targets, moves.block
+    inner, others, between = moves.inner, moves.others, moves.relative
+    sums = np.empty(block.shape[1])
+    while step < length:
+        t = length - 1 - step if moves.backward else step
+        source = t + 1 if moves.backward else t - 1
+        for b in range(len(sums)):
+            sums[b] = 0.0
+        for a in range(len(sources)):
+            weight = weights[source, sources[a]]
+            for b in range(len(sums)):
+                sums[b] += weight * block[a, b]
+        for b in range(len(targets)):
+            arriving[t, targets[b]] = sums[b]
+        for m in range(len(inner)):
+            i, k, j = others[2 * m, 0], others[2 * m + 1, 0], inner[m]
+            arriving[t, j] = weights[source, i] * between[i, j] + weights[source, k] * between[k, j]
+        top, lowest = 0.0, np.inf
+        for j in range(n_tags):
+            weight = arriving[t, j] * relative[t, j]
+            weights[t, j] = weight if allowed[t, j] else 0.0
+            top = max(top, weights[t, j])
+            lowest = min(lowest, weight if allowed[t, j] else np.inf)
+        if not (top > 0.0 and lowest > _TRUSTED_SUM):
+            break
+        in_logs[t] = False
+        scale = 1.0 / top
+        for j in range(n_tags):
+            weights[t, j] *= scale
+        bases[t] = peaks[source] + moves.peak
+        peaks[t] = bases[t] + tops[t] + np.log(top)
+        step += 1
+    return step
 
 
 @njit(cache=True, nogil=True)
@@ -288,42 +342,47 @@ def sweep(scores, tops, relative, allowed, first, moves, messages):
     """Pass messages along one sentence, from its start or from its end, as the moves go."""
     length, n_tags = scores.shape
     weights, peaks, arriving, bases, in_logs, logs = messages
-    sums = np.empty(len(moves.targets))
-    for step in range(length):
+    start, relative_start, between = first.log, first.relative, moves.log
+    step = 0
+    while step < length:
         t = length - 1 - step if moves.backward else step
         source = t + 1 if moves.backward else t - 1
         if step > 0:
-            _arrive(weights, source, moves, sums, arriving, t)
-            top, lowest = _weigh(arriving, relative, allowed, weights, t)
-            bases[t] = peaks[source] + moves.peak
-            if top > 0.0 and lowest > _TRUSTED_SUM:
-                in_logs[t] = False
-                scale = 1.0 / top
-                for j in range(n_tags):
-                    weights[t, j] *= scale
-                peaks[t] = bases[t] + tops[t] + np.log(top)
-                continue
             for i in range(n_tags):
                 logs[source, i] = log_weight(messages, source, i)
-        in_logs[t] = True
         peaks[t] = -np.inf
         for j in range(n_tags):
             logs[t, j] = -np.inf
             if allowed[t, j]:
-                before = _log_sum_exp(logs[source], moves.log[:, j]) if step > 0 else first[j]
+                before = _log_sum_exp(logs[source], between[:, j]) if step > 0 else start[j]
                 logs[t, j] = before + scores[t, j]
             peaks[t] = max(peaks[t], logs[t, j])
+        lowest = np.inf
         for j in range(n_tags):
-            reached = logs[t, j] != -np.inf
-            weights[t, j] = np.exp(logs[t, j] - peaks[t]) if reached else 0.0
+            arriving[t, j] = relative_start[j]
+            weights[t, j] = 0.0
+            if logs[t, j] != -np.inf:
+                weights[t, j] = np.exp(logs[t, j] - peaks[t])
+                lowest = min(lowest, weights[t, j])
+        bases[t] = first.peak
+        in_logs[t] = step > 0 or lowest <= _TRUSTED_SUM
+        step = _pass_on(step + 1, tops, relative, allowed, moves, messages)
 
 
 @njit(cache=True, nogil=True)
 def log_partition(alpha, length, end):
-    last = np.empty(len(end))
-    for j in range(len(end)):
-        last[j] = log_weight(alpha, length - 1, j)
-    return _log_sum_exp(last, end)
+    """log Z, of the messages from the start of a sentence."""
+    t = length - 1
+    weights, relative = alpha.weights, end.relative
+    total = 0.0
+    for j in range(len(relative)):
+        total += weights[t, j] * relative[j]
+    if total > _TRUSTED_SUM and not alpha.in_logs[t]:
+        return alpha.peaks[t] + end.peak + np.log(total)
+    logs = np.empty(len(relative))
+    for j in range(len(logs)):
+        logs[j] = log_weight(alpha, t, j)
+    return _log_sum_exp(logs, end.log)
 
 
 @njit(cache=True, nogil=True)
@@ -336,18 +395,24 @@ def _marginal(t, j, scores, alpha, gamma, log_z):
 
 
 @njit(cache=True, nogil=True)
-def add_marginals(sign, length, scores, alpha, gamma, log_z, marginals, start):
+def add_marginals(sign, length, scores, alpha, gamma, log_z, marginals, start, least):
     """Add ``sign`` times the posterior probability of each tag of each character of a sentence to
-    the rows of ``marginals`` from ``start`` on."""
-    left, right = alpha.weights, gamma.arriving
+    the rows of ``marginals`` from ``start`` on; of O only, where all others together have less than
+    ``least``."""
+    left, left_units = alpha.weights, alpha.peaks
+    right, right_units, in_logs = gamma.arriving, gamma.bases, gamma.in_logs
+    n_tags = marginals.shape[1]
     for t in range(length):
-        exponent = alpha.peaks[t] + gamma.bases[t] - log_z
-        if not gamma.in_logs[t] and exponent < _TRUSTED_EXPONENT:
-            scale = sign * np.exp(exponent)
-            for j in range(marginals.shape[1]):
+        exponent = left_units[t] + right_units[t] - log_z
+        if not in_logs[t] and exponent < _TRUSTED_EXPONENT:
+            scale = np.exp(exponent)
+            n_wanted = n_tags if 1.0 - scale * left[t, 0] * right[t, 0] >= least else 1
+            scale *= sign
+            for j in range(n_wanted):
                 marginals[start + t, j] += scale * left[t, j] * right[t, j]
-        else:
-            for j in range(marginals.shape[1]):
+    for t in range(length):
+        if in_logs[t] or left_units[t] + right_units[t] - log_z >= _TRUSTED_EXPONENT:
+            for j in range(n_tags):
                 marginals[start + t, j] += sign * _marginal(t, j, scores, alpha, gamma, log_z)
 
 
@@ -358,32 +423,36 @@ def _add_moves(sign, length, alpha, gamma, moves, log_z, d_block, d_transitions)
     Those of the block go to ``d_block``, still to be multiplied by it, or, where that product could
     lose digits, straight to ``d_transitions``.
     """
-    arriving = np.empty(len(moves.targets))
+    left, left_units, right, right_units = alpha.weights, alpha.peaks, gamma.weights, gamma.peaks
+    sources, targets, others, relative = moves.sources, moves.targets, moves.others, moves.relative
+    log = moves.log
+    arriving = np.zeros(d_block.shape[1])
     for t in range(length - 1):
-        exponent = alpha.peaks[t] + gamma.peaks[t + 1] + moves.peak - log_z
-        scale = sign * np.exp(exponent)
+        exponent = left_units[t] + right_units[t + 1] + moves.peak - log_z
         if exponent >= _TRUSTED_EXPONENT:
-            for i in range(len(moves.log)):
-                for j in range(len(moves.log)):
-                    log_p = log_weight(alpha, t, i) + moves.log[i, j] + log_weight(gamma, t + 1, j)
-                    d_transitions[i, j] += sign * np.exp(log_p - log_z)
             continue
-        for m in range(len(moves.others)):
-            i, j = moves.others[m, 0], moves.others[m, 1]
-            weight = scale * alpha.weights[t, i] * gamma.weights[t + 1, j]
-            d_transitions[i, j] += weight * moves.relative[i, j]
-        for b in range(len(moves.targets)):
-            arriving[b] = scale * gamma.weights[t + 1, moves.targets[b]]
-        for a in range(len(moves.sources)):
-            weight = alpha.weights[t, moves.sources[a]]
+        scale = sign * np.exp(exponent)
+        for m in range(len(others)):
+            i, j = others[m, 0], others[m, 1]
+            d_transitions[i, j] += scale * left[t, i] * right[t + 1, j] * relative[i, j]
+        for b in range(len(targets)):
+            arriving[b] = scale * right[t + 1, targets[b]]
+        for a in range(len(sources)):
+            weight = left[t, sources[a]]
             if weight != 0.0:
-                for b in range(len(moves.targets)):
+                for b in range(len(arriving)):
                     d_block[a, b] += weight * arriving[b]
+    for t in range(length - 1):
+        if left_units[t] + right_units[t + 1] + moves.peak - log_z >= _TRUSTED_EXPONENT:
+            for i in range(len(log)):
+                for j in range(len(log)):
+                    log_p = log_weight(alpha, t, i) + log[i, j] + log_weight(gamma, t + 1, j)
+                    d_transitions[i, j] += sign * np.exp(log_p - log_z)
 
 
 @njit(cache=True, nogil=True)
 def _loss(scores, tops, relative, lengths, allowed, start, end, forth, back):
-    n_tags = len(start)
+    n_tags = scores.shape[1]
     longest = max(1, lengths.max()) if len(lengths) else 1
     any_tag = np.ones((longest, n_tags), np.bool_)
     alpha = empty_messages(longest, n_tags)
@@ -408,7 +477,9 @@ def _loss(scores, tops, relative, lengths, allowed, start, end, forth, back):
             losses[b] += sign * log_z
             if np.isfinite(log_z):
                 sweep(scores[s], tops[s], relative[s], tags, end, back, gamma)
-                add_marginals(sign, n, scores[s], alpha, gamma, log_z, d_emissions, stop - n)
+                add_marginals(
+                    sign, n, scores[s], alpha, gamma, log_z, d_emissions, stop - n, -np.inf
+                )
                 _add_moves(sign, n, alpha, gamma, forth, log_z, d_block, d_transitions)
         d_start += d_emissions[stop - n]
         d_end += d_emissions[stop - 1]
@@ -421,11 +492,11 @@ def _loss(scores, tops, relative, lengths, allowed, start, end, forth, back):
 @njit(cache=True, nogil=True)
 def _span_probabilities(scores, tops, relative, lengths, allowed, start, end, forth, back, spans):
     """Of packed spans ((M, 3) int64), those of one sentence after those of another; and log Z."""
-    n_tags = len(start)
+    n_tags = scores.shape[1]
     longest = max(1, lengths.max()) if len(lengths) else 1
     alpha, gamma = empty_messages(longest, n_tags), empty_messages(longest, n_tags)
     probabilities, log_z = np.zeros(len(spans)), np.zeros(len(lengths))
-    m, stop = 0, 0
+    known, stop = 0, 0
     for b in range(len(lengths)):
         n = lengths[b]
         if n == 0:
@@ -435,33 +506,49 @@ def _span_probabilities(scores, tops, relative, lengths, allowed, start, end, fo
         weights, may = relative[begin:stop], allowed[begin:stop]
         sweep(emissions, highest, weights, may, start, forth, alpha)
         log_z[b] = log_partition(alpha, n, end)
-        if m < len(spans) and spans[m, 0] < stop:
+        found = known
+        while found < len(spans) and spans[found, 0] < stop:
+            found += 1
+        if found > known:
             sweep(emissions, highest, weights, may, end, back, gamma)
-        while m < len(spans) and spans[m, 0] < stop:
-            first, last, k = spans[m, 0] - begin, spans[m, 1] - 1 - begin, spans[m, 2]
-            probabilities[m] = span_probability(
-                first, last, k, emissions, highest, weights, may, alpha, gamma, log_z[b], forth
+            weigh_spans(
+                spans[known:found],
+                begin,
+                emissions,
+                highest,
+                weights,
+                may,
+                alpha,
+                gamma,
+                log_z[b],
+                forth,
+                probabilities[known:found],
             )
-            m += 1
+        known = found
     return probabilities, log_z
 
 
 @njit(cache=True, nogil=True)
-def span_probability(first, last, k, scores, tops, relative, allowed, alpha, gamma, log_z, moves):
-    """The share that the paths through a span of label k have in the weight of all paths."""
-    if first == last:
-        return _marginal(first, 4 * k + SINGLE, scores, alpha, gamma, log_z)
-    tag, inside, end = 4 * k + BEGIN, 4 * k + INSIDE, 4 * k + LAST
-    log_p = log_weight(alpha, first, tag) - log_z
-    for t in range(first + 1, last):
-        if not allowed[t, inside]:
-            return 0.0
-        # The rounded weights that the messages are made of, so that what is certain comes out as 1.
-        weight = np.float64(relative[t, inside])
-        emission = tops[t] + np.log(weight) if weight > 0.0 else scores[t, inside]
-        log_p += moves.log[tag, inside] + emission
-        tag = inside
-    return np.exp(log_p + moves.log[tag, end] + log_weight(gamma, last, end))
+def weigh_spans(
+    spans, begin, scores, tops, relative, allowed, alpha, gamma, log_z, moves, probabilities
+):
+    """The shares that the paths through spans of a sentence, which is packed from ``begin`` on,
+    have in the weight of all paths."""
+    between = moves.log
+    for m in range(len(spans)):
+        first, last, k = spans[m, 0] - begin, spans[m, 1] - 1 - begin, spans[m, 2]
+        if first == last:
+            probabilities[m] = _marginal(first, 4 * k + SINGLE, scores, alpha, gamma, log_z)
+            continue
+        tag, inside, end = 4 * k + BEGIN, 4 * k + INSIDE, 4 * k + LAST
+        log_p = log_weight(alpha, first, tag) + log_weight(gamma, last, end) - log_z
+        for t in range(first + 1, last):
+            # The rounded weights that the messages are made of, so that what is certain is 1.
+            weight = np.float64(relative[t, inside])
+            emission = tops[t] + np.log(weight) if weight > 0.0 else scores[t, inside]
+            log_p += between[tag, inside] + (emission if allowed[t, inside] else -np.inf)
+            tag = inside
+        probabilities[m] = np.exp(log_p + between[tag, end])
 
 
 @njit(cache=True, nogil=True)
@@ -475,40 +562,43 @@ def _best(scores, moves_to):
 
 
 @njit(cache=True, nogil=True, fastmath={"nnan", "nsz"})
-def _arrive_best(scores, moves, block, packed, best):
-    """``_arrive`` for the highest score instead of the sum. ``packed`` (S,) is working memory."""
-    for a in range(len(packed)):
-        packed[a] = scores[moves.sources[a]]
-    for j in range(len(best)):
-        best[j] = -np.inf
-    for b in range(len(moves.targets)):
-        highest = -np.inf
-        for a in range(len(packed)):
-            highest = max(highest, packed[a] + block[b, a])
-        best[moves.targets[b]] = highest
-    for m in range(len(moves.others)):
-        i, j = moves.others[m, 0], moves.others[m, 1]
-        best[j] = max(best[j], scores[i] + moves.log[i, j])
+def _arrive_best(scores, moves, block, highest, best):
+    """The highest score of a move to each tag. ``highest`` (R + padding,) is working memory."""
+    sources, targets, others, inner = moves.sources, moves.targets, moves.others, moves.inner
+    between = moves.log
+    for b in range(len(highest)):
+        highest[b] = -np.inf
+    for a in range(len(sources)):
+        score = scores[sources[a]]
+        for b in range(len(highest)):
+            highest[b] = max(highest[b], score + block[a, b])
+    for b in range(len(targets)):
+        best[targets[b]] = highest[b]
+    for m in range(len(inner)):
+        i, k, j = others[2 * m, 0], others[2 * m + 1, 0], inner[m]
+        best[j] = max(scores[i] + between[i, j], scores[k] + between[k, j])
 
 
 @njit(cache=True, nogil=True)
-def _viterbi(emissions, lengths, allowed, moves, block, start, end):
-    """Keep the best scores, no pointers: the way back looks for the move that gave a score.
-
-    block ((R, S) float64): the logs of ``moves.block``, transposed.
-    """
+def _viterbi(emissions, lengths, allowed, moves, start, end):
+    """Keep the best scores, no pointers: the way back looks for the move that gave a score."""
     n_tags = emissions.shape[1]
+    between = moves.log
     tags = np.zeros(len(emissions), np.int32)
     scores = np.zeros(len(lengths))
     arriving = np.empty(emissions.shape)  # before the emission
     delta = np.empty(emissions.shape)
-    packed = np.empty(len(moves.sources))
+    block = np.zeros(moves.block.shape)
+    for a in range(len(moves.sources)):
+        for b in range(len(moves.targets)):
+            block[a, b] = between[moves.sources[a], moves.targets[b]]
+    highest = np.empty(block.shape[1])
     begin = 0
     for b in range(len(lengths)):
         stop = begin + lengths[b]
         for t in range(begin, stop):
             if t > begin:
-                _arrive_best(delta[t - 1], moves, block, packed, arriving[t])
+                _arrive_best(delta[t - 1], moves, block, highest, arriving[t])
             for j in range(n_tags):
                 if t == begin:
                     arriving[t, j] = start[j]
@@ -518,7 +608,7 @@ def _viterbi(emissions, lengths, allowed, moves, block, start, end):
             for t in range(stop - 1, begin, -1):
                 j = tags[t]
                 for i in range(n_tags):
-                    if delta[t - 1, i] + moves.log[i, j] == arriving[t, j]:
+                    if delta[t - 1, i] + between[i, j] == arriving[t, j]:
                         tags[t - 1] = i
                         break
         begin = stop

@@ -336,6 +336,21 @@ def test_extreme_emissions_stay_exact(backend, dtype, seed):
     np.testing.assert_allclose(d_transitions, free[1] - gold[1], atol=1e-6)
 
 
+def test_extreme_scores_at_the_ends_stay_exact(backend):
+    """Each is made up for by the emission, which forward–backward sees apart from it."""
+    problem = Problem(TagScheme(["dis"]), np.array([1, 4, 2]))
+    problem.start = np.array([0, -2e3, 0, 0, 2e3])  # O, B, I, E, S
+    problem.end = np.array([-2e3, 0, 0, 2e3, 0])
+    for sentence in problem.sentences():
+        problem.emissions[sentence][0] -= problem.start
+        problem.emissions[sentence][-1] -= problem.end
+    loss, d_emissions, *_ = backend(crf_loss, *problem.target)
+    expected = problem.log_partition() - problem.log_partition(problem.allowed)
+    np.testing.assert_allclose(loss, expected, rtol=1e-9, atol=1e-9)
+    counts = problem.counts()[0] - problem.counts(problem.allowed)[0]
+    np.testing.assert_allclose(d_emissions, counts, atol=1e-9)
+
+
 def test_extreme_transition_gradients_are_exact(backend):
     """All weight sits where the forward and the backward messages are both far from their peaks."""
     problem = Problem(TagScheme(["dis"]), np.array([4]))
