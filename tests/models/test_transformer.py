@@ -1,5 +1,6 @@
 """Transformers in the `tok2vec` slot, tested with a random tiny BERT of a Chinese vocabulary."""
 
+import functools
 import json
 import socket
 import sys
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 import spacy
 import tiny
+import torch
 from spacy.cli.train import train
 from spacy.language import Language
 from spacy.tokens import Doc
@@ -72,12 +74,12 @@ def offline(monkeypatch):
     assert not addresses
 
 
-def shared(tok2vec: dict, folder: Path | None) -> Language:
+def shared(tok2vec: dict, folder: Path | None, **settings: object) -> Language:
     """spaCy's usual pipeline: a component `transformer` to which others listen."""
     nlp = spacy.blank("zh", config=tiny.CHARACTERS)
     architecture = "spacy-cmner.OfflineTransformerModel.v1"
     name = None if folder is None else str(folder)
-    model = {"@architectures": architecture, "name": name, "get_spans": SPANS}
+    model = {"@architectures": architecture, "name": name, "get_spans": SPANS, **settings}
     nlp.add_pipe("transformer", config={"model": model})
     add_recogniser(nlp, tok2vec)
     return nlp
@@ -188,6 +190,19 @@ def weights(nlp: Language) -> dict:
         if node.name == "hf-pytorch"
     ]
     return {name: value.clone() for name, value in shim._model.named_parameters()}
+
+
+def test_half_precision(bert, resource_dir, monkeypatch):
+    """On the CPU, which can do it too, but for the scaling of gradients."""
+    on_cpu = functools.partial(torch.autocast, "cpu", dtype=torch.float16)
+    monkeypatch.setattr(torch, "autocast", lambda device_type, enabled: on_cpu(enabled=enabled))
+    nlp = shared(FUSED, bert, mixed_precision=True, grad_scaler_config={"enabled": False})
+    optimizer = tiny.initialize(nlp, resource_dir)
+    optimizer.learn_rate = 0.005
+    tiny.learn(nlp, optimizer, 40, BATCH)
+    docs = list(nlp.pipe([text for text, _ in BATCH]))
+    assert docs[1]._.trf_data.model_output.pooler_output.dtype == np.float16
+    assert [tiny.entities(doc) for doc in docs] == [gold for _, gold in BATCH]
 
 
 # Characters and wordpieces
