@@ -194,6 +194,7 @@ class Messages:
     )
     CM158 = Message("{path} cannot be read as CSV ({reason}). Mend its first line.")
     CM159 = Message("None of the {n} records could be annotated; {path} says why.")
+    CM160 = Message("batch_size = {value} is not possible. Give a number of texts above 0.")
 
     # CM2xx: resources
     CM201 = Message(
@@ -452,6 +453,14 @@ class Messages:
     CM425 = Message(
         "threshold = {value} is too low for decoding = 'marginal'. Give a probability of at least "
         "{lowest}; half of the F1 that the pipeline reaches is best for F1, such as 0.3."
+    )
+    CM426 = Message(
+        "threshold = {value} is too low for decoding = 'marginal', which takes {lowest} for it. "
+        "Half of the F1 that the pipeline reaches is best for F1, such as 0.3."
+    )
+    CM427 = Message(
+        "'{name}' has '{key}' among its inputs, but there is no such span group on a document. "
+        "Check the name; there are: {groups}."
     )
     CM430 = Message("min_precision = {value} is not possible. Give a number from 0 to 1.")
     CM431 = Message(

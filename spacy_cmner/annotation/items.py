@@ -15,10 +15,13 @@ class FoundEntity(Entity):
 
     score (float | None): Its probability, 0 to 1, where the recogniser gives one.
     source (str): The components that found it, as `span._.cmner_source`.
+    assertion (tuple[str, ...] | None): What `cmner_assertion` says of it, such as "negated"; None
+        where there is no such component.
     """
 
     score: float | None = None
     source: str = ""
+    assertion: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,7 @@ def _rows(path: Path, file: Any) -> Iterator[tuple[float, dict[str, Any]]]:
 
 def write_parquet(records: Sequence[SourceRecord], path: Path) -> None:
     """Write annotated records, a row each: `id`, `number`, `text`, `entities` (a list of structs
-    start, end, label, score, source) and `meta` (JSON).
+    start, end, label, score, source, assertion) and `meta` (JSON).
 
     RAISES (CmnerError): pyarrow is missing.
     """
@@ -55,6 +55,7 @@ def write_parquet(records: Sequence[SourceRecord], path: Path) -> None:
             "label": pyarrow.string(),
             "score": pyarrow.float64(),
             "source": pyarrow.string(),
+            "assertion": pyarrow.list_(pyarrow.string()),
         }
     )
     schema = pyarrow.schema(

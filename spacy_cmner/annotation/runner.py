@@ -23,6 +23,8 @@ from spacy_cmner.annotation.sources import Source
 from spacy_cmner.annotation.workers import check_number, map_in_processes
 from spacy_cmner.data.files import check_apart
 from spacy_cmner.errors import CmnerError, Messages
+from spacy_cmner.pipeline.assertion import read_attributes
+from spacy_cmner.pipeline.cmner import ChineseMedicalNER
 from spacy_cmner.pipeline.confidence import read_score
 from spacy_cmner.pipeline.source import describe_sources
 
@@ -62,6 +64,7 @@ def annotate_corpus(
         at all; or a process has died.
     """
     check_number(n_process)
+    batch_size = _batch_size(nlp, batch_size)
     check_apart(texts.path, out)
     with locked(beside(out, "lock")):
         sink = create_sink(out, format)
@@ -103,8 +106,9 @@ def annotate(
     RAISES (CmnerError): A component has a problem that is not the text's, such as no labels; or a
         process has died.
     """
+    batch_size = _batch_size(nlp, batch_size)
     if n_process != 1:
-        batches = minibatch(items, batch_size or nlp.batch_size)
+        batches = minibatch(items, batch_size)
         work = partial(_annotate_batch, nlp)
         with closing(map_in_processes(work, batches, n_process)) as results:
             for batch in results:
@@ -123,7 +127,7 @@ def annotate(
 
 
 def _annotate_stream(
-    nlp: Language, unread: Iterator[tuple[int, Item]], batch_size: int | None, errors: "_Errors"
+    nlp: Language, unread: Iterator[tuple[int, Item]], batch_size: int, errors: "_Errors"
 ) -> Generator[Item, None, bool]:
     """Annotate until all is read or a component breaks off; returns whether the latter happened."""
     waiting: deque[tuple[int, Item]] = deque()
@@ -165,6 +169,14 @@ def _set_error_handler(nlp: Language, handler: Any) -> None:
             cast(Any, pipe).set_error_handler(handler)
 
 
+def _batch_size(nlp: Language, size: int | None) -> int:
+    """RAISES: CM160 for no text at a time, with which spaCy reads nothing."""
+    chosen = nlp.batch_size if size is None else size
+    if chosen < 1:
+        raise Messages.CM160.error(value=chosen)
+    return chosen
+
+
 def _annotate_batch(nlp: Language, items: list[Item]) -> list[Item]:
     return list(annotate(nlp, items))
 
@@ -193,12 +205,14 @@ def describe_job(nlp: Language, texts: Source, sink: Sink) -> dict[str, Any]:
 
 
 def fingerprint(nlp: Language) -> str:
-    """A hash of a pipeline's config, weights and terms; other ones find other entities."""
+    """A hash of a pipeline's config, weights, terms and present settings; other ones find other
+    entities."""
     # a sentencizer writes its characters in the order of a set, which is another in each process
     sentencizers = {name: pipe for name, pipe in nlp.components if isinstance(pipe, Sentencizer)}
     ends = "".join(char for pipe in sentencizers.values() for char in sorted(pipe.punct_chars))
+    settings = [pipe.settings for _, pipe in nlp.pipeline if isinstance(pipe, ChineseMedicalNER)]
     data = nlp.to_bytes(exclude=["vocab", "meta", *sentencizers])
-    return hashlib.sha256(data + ends.encode()).hexdigest()[:16]
+    return hashlib.sha256(data + f"{ends} {settings}".encode()).hexdigest()[:16]
 
 
 def resume(out: Path, state: Path, job: dict[str, Any]) -> Checkpoint:
@@ -278,6 +292,7 @@ def with_entities(item: ItemT, doc: Doc) -> ItemT:
             span.label_,
             read_score(span),
             describe_sources(span),
+            read_attributes(span),
         )
         for span in doc.ents
         if span.label_

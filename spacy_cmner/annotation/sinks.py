@@ -20,7 +20,7 @@ from spacy_cmner.annotation.parquet import write_parquet
 from spacy_cmner.data.brat import write_brat
 from spacy_cmner.data.docs import record_to_doc
 from spacy_cmner.errors import Messages
-from spacy_cmner.pipeline import confidence, source
+from spacy_cmner.pipeline import assertion, confidence, source
 
 OutputFormat = Literal["jsonl", "parquet", "brat", "docbin"]
 
@@ -172,7 +172,8 @@ def sync(path: Path) -> None:
 
 
 def _write_docbin(records: Sequence[SourceRecord], path: Path) -> None:
-    """Docs as `cmner convert` writes them, with `span._.cmner_score` and `cmner_source`."""
+    """Docs as `cmner convert` writes them, with what is known of the entities, such as
+    `span._.cmner_score`."""
     vocab = Vocab()
     docbin = DocBin(attrs=["ENT_IOB", "ENT_TYPE"], store_user_data=True)
     for record in records:
@@ -183,6 +184,8 @@ def _write_docbin(records: Sequence[SourceRecord], path: Path) -> None:
                     span._.set(source.NAME, entity.source)
                 if entity.score is not None:
                     span._.set(confidence.NAME, entity.score)
+                if entity.assertion is not None:
+                    assertion.write_attributes(span, entity.assertion)
         docbin.add(doc)
     docbin.to_disk(path)
 

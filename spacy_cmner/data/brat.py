@@ -22,7 +22,8 @@ def read_brat(path: Path, report: Report, *, encoding: str = "utf-8") -> Iterato
     """Read the entities (T lines) of every text in a folder and its subfolders.
 
     A record's id is the text's path in the folder without `.txt`, its number the place in their
-    sorted order, from 1. Entities in pieces are left out; these and all other lines are reported.
+    sorted order, from 1. Entities in pieces are left out; these and all other lines but notes are
+    reported.
 
     RAISES (CmnerError): The folder is missing, or a file is in another encoding.
     """
@@ -52,7 +53,8 @@ def read_brat(path: Path, report: Report, *, encoding: str = "utf-8") -> Iterato
 def write_brat(records: Iterable[Record], folder: Path) -> None:
     """Write each record as `ID.txt` and `ID.ann`; brat has no place for `meta`.
 
-    A record without an id is named by its place, from 1. The score of an entity becomes a note.
+    A record without an id is named by its place, from 1. The score of an entity becomes a note,
+    what is said of it (such as negated) an attribute.
 
     RAISES (CmnerError): An id that is no file name or comes twice, a type that holds a blank.
     """
@@ -66,6 +68,7 @@ def write_brat(records: Iterable[Record], folder: Path) -> None:
             raise Messages.CM113.error(what="the id", value=name, problem="it comes twice")
         written.add(name)
         lines = []
+        n_attributes = 0
         for i, entity in enumerate(record.entities, start=1):
             if re.search(r"\s", entity.label):
                 raise Messages.CM113.error(
@@ -76,11 +79,16 @@ def write_brat(records: Iterable[Record], folder: Path) -> None:
             score = getattr(entity, "score", None)  # of one that a pipeline found
             if score is not None:
                 lines.append(f"#{i}\tAnnotatorNotes T{i}\tscore {score:.4f}\n")
+            for attribute in getattr(entity, "assertion", None) or ():
+                n_attributes += 1
+                lines.append(f"A{n_attributes}\t{attribute} T{i}\n")
         (folder / f"{name}.txt").write_bytes(record.text.encode())
         (folder / f"{name}.ann").write_bytes("".join(lines).encode())
 
 
 def _spans(line: str, text: str, report: Report, number: int) -> Iterator[RawSpan]:
+    if line.startswith("#"):
+        return
     if not line.startswith("T"):
         what = f"the line {line!r:.60}"
         report.add(Outcome.SKIPPED, Item.OTHER, Messages.CM136, number=number, what=what)

@@ -297,6 +297,12 @@ def crf_decode(
     return tags, scores
 
 
+def check_number_of_readings(k: int) -> None:
+    """RAISES: CM308 if there cannot be so many."""
+    if k < 1:
+        raise Messages.CM308.error(k=k)
+
+
 def crf_kbest(
     emissions: npt.NDArray,
     lengths: npt.NDArray,
@@ -317,8 +323,7 @@ def crf_kbest(
     """
     from . import crf_numba
 
-    if k < 1:
-        raise Messages.CM308.error(k=k)
+    check_number_of_readings(k)
     sizes = check_lengths(emissions, lengths, allowed, transitions)
     result = crf_numba.kbest(emissions, sizes, transitions, start, end, masks, k, allowed)
     require_finite(

@@ -34,4 +34,5 @@ def rebuild(nlp: Language, replacements: dict[str, Replacement]) -> Language:
     with make_tempdir() as folder:
         nlp.to_disk(folder, exclude=[*replacements])
         rebuilt.from_disk(folder, exclude=[*replacements])
+    rebuilt._path = None  # the folder is gone
     return rebuilt

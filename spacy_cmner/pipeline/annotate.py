@@ -12,6 +12,7 @@ import numpy as np
 from spacy.tokens import Doc, Span
 from spacy.util import filter_spans
 
+from spacy_cmner.data.docs import SCORES
 from spacy_cmner.errors import CmnerWarning, Messages
 from spacy_cmner.pipeline.entity_data import identity
 from spacy_cmner.pipeline.marks import blocked_spans
@@ -59,6 +60,15 @@ def warn_misaligned(surfaces: Sequence[str], alignment_mode: str) -> None:
             n=len(surfaces), examples=", ".join(surfaces[:5]), mode=alignment_mode
         )
         warnings.warn(message, CmnerWarning, stacklevel=3)
+
+
+def warn_missing(doc: Doc, name: str, keys: Iterable[str]) -> None:
+    """Warn (CM427) of inputs of a component that nothing has put on a document."""
+    for key in keys:
+        if key != ENTS and key not in doc.spans:
+            groups = ", ".join(map(repr, doc.spans)) or "none"
+            message = Messages.CM427.format(name=name, key=key, groups=groups)
+            warnings.warn(message, CmnerWarning, stacklevel=3)
 
 
 def add_entities(doc: Doc, spans: Iterable[Span], *, overwrite: bool = False) -> list[Span]:
@@ -112,12 +122,16 @@ def annotate(
         agreed = [span for span in spans if identity(span) in known]
         added = add_entities(doc, spans, overwrite=overwrite)
     else:
-        group = [] if overwrite else list(doc.spans.get(target, ()))
+        if overwrite or not doc.spans.get(target):
+            doc.spans[target] = []
+            mark_recorded(doc.spans[target])
+        group = doc.spans[target]
         known = {identity(span) for span in group}
         agreed = [span for span in spans if identity(span) in known]
         added = [span for span in spans if identity(span) not in known]
-        doc.spans[target] = group + added
-        mark_recorded(doc.spans[target])
+        group.extend(added)
+        if SCORES in group.attrs:  # there may be some of another component's spans
+            group.attrs[SCORES] = [*group.attrs[SCORES], *(None for _ in added)]
     for span in agreed + added:
         add_source(span, source)
 

@@ -18,9 +18,15 @@ from spacy.training import Example
 from spacy.util import SimpleFrozenList, ensure_path
 from thinc.api import Config
 
-from spacy_cmner.pipeline.annotate import ENTS
+from spacy_cmner.pipeline.annotate import ENTS, warn_missing
 from spacy_cmner.pipeline.context import ATTRIBUTES, Assertion, ContextRules, Trigger, read_triggers
-from spacy_cmner.pipeline.entity_data import doc_data, place_key, read_all
+from spacy_cmner.pipeline.entity_data import (
+    doc_data,
+    place_key,
+    read_all,
+    user_data,
+    user_key,
+)
 from spacy_cmner.pipeline.ruler import BatchPipe
 from spacy_cmner.pipeline.saving import check_folder, loading, seal, seal_folder, unseal
 from spacy_cmner.resources.shipped import shipped
@@ -51,7 +57,8 @@ class Assertions(BatchPipe[Asserted]):
     past. The rules are those of ``pipeline.context``.
 
     name (str): the component's name.
-    inputs (Sequence[str]): where the entities are: "ents" for ``doc.ents``, keys of ``doc.spans``.
+    inputs (Sequence[str]): where the entities are: "ents" for ``doc.ents``, keys of ``doc.spans``;
+        a group that a document does not have is empty, with a warning.
     triggers (Optional[Iterable[Trigger]]): None takes those that ship.
     """
 
@@ -91,6 +98,8 @@ class Assertions(BatchPipe[Asserted]):
 
     def find(self, docs: Sequence[Doc]) -> list[Asserted]:
         """What the texts of the documents say of each of their entities."""
+        for doc in docs:
+            warn_missing(doc, self.name, self.inputs)
         places = [self._places(doc) for doc in docs]
         busy = [number for number, entities in enumerate(places) if entities]
         texts = read_texts([docs[number] for number in busy])
@@ -149,6 +158,17 @@ class Assertions(BatchPipe[Asserted]):
             check_folder(folder)
             self.rules = ContextRules(read_triggers(folder / TRIGGERS))
         return self
+
+
+def read_attributes(span: Span) -> tuple[str, ...] | None:
+    """What is said of an entity, such as negated; None if no component has looked."""
+    found = user_data(span).get(user_key(span, NAME))
+    return None if found is None else tuple(sorted(found))
+
+
+def write_attributes(span: Span, attributes: Iterable[str]) -> None:
+    """Say it of an entity, without the words that say so."""
+    user_data(span)[user_key(span, NAME)] = dict.fromkeys(attributes)
 
 
 def _has(attribute: str, span: Span) -> bool:

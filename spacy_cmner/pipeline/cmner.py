@@ -1,6 +1,8 @@
 """The recogniser as a spaCy component: ``nlp.add_pipe("cmner")``."""
 
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +11,12 @@ from spacy.language import Language
 from spacy.pipeline import TrainablePipe
 from spacy.tokens import Doc
 from spacy.training import Example, validate_examples, validate_get_examples
-from spacy.util import SimpleFrozenList, ensure_path
+from spacy.util import SimpleFrozenList, ensure_path, minibatch
 from thinc.api import Config, Model, Optimizer, set_dropout_rate
 from thinc.types import Ragged
 
-from spacy_cmner.errors import Messages
-from spacy_cmner.layers.crf import TagScheme
+from spacy_cmner.errors import CmnerWarning, Messages
+from spacy_cmner.layers.crf import TagScheme, check_number_of_readings
 from spacy_cmner.models.crf_tagger import (
     add_evidence,
     decode,
@@ -158,13 +160,16 @@ class ChineseMedicalNER(TrainablePipe):
     scores (bool): whether entities get their probability, as ``span._.cmner_score`` and in
         ``doc.spans["cmner"].attrs["scores"]``.
     threshold (float): entities of a lower probability are left out. With marginal decoding it is
-        above 0, and best for F1 at half of the F1 that is reached, such as 0.3.
+        at least ``LOWEST_THRESHOLD``, and best for F1 at half of the F1 that is reached, such as
+        0.3.
     evidence_key (Optional[str]): a key of ``doc.spans`` whose spans, the hits of dictionaries and
         rules, add a bias to the scores of the tags that they speak for: soft evidence. None: none.
     evidence_weight (float): this bias; 0 leaves it to a model that learns it (``CrfTagger.v1``
         with ``evidence``), which adds to it.
     evidence_weights (Mapping[str, float]): the same for single rules (``span.id_``) or sources.
     scorer (Optional[Callable]): the scoring method.
+    RAISES: CM401, CM402, CM408, CM409 and CM424 for settings that are not possible; also later, if
+        they are changed.
     """
 
     def __init__(
@@ -184,17 +189,6 @@ class ChineseMedicalNER(TrainablePipe):
         evidence_weights: Mapping[str, float] | None = None,
         scorer: Callable | None = None,
     ) -> None:
-        check_alignment_mode(alignment_mode)
-        if max_length < 1:
-            raise Messages.CM402.error(value=max_length)
-        if batch_characters < 1:
-            raise Messages.CM409.error(value=batch_characters)
-        if not 0 <= threshold <= 1:
-            raise Messages.CM408.error(value=threshold)
-        if decoding not in DECODINGS:
-            raise Messages.CM424.error(value=decoding, allowed=", ".join(DECODINGS))
-        if decoding == MARGINAL and threshold < LOWEST_THRESHOLD:
-            raise Messages.CM425.error(value=threshold, lowest=LOWEST_THRESHOLD)
         if learns_evidence(model) and evidence_key is None:
             raise Messages.CM419.error(name=name)
         self.vocab = vocab
@@ -213,8 +207,16 @@ class ChineseMedicalNER(TrainablePipe):
             if evidence_key is None
             else EvidenceReader(evidence_key, evidence_weight, evidence_weights or {})
         )
+        self._check_settings()
         self.cfg: dict[str, Any] = {"labels": []}
         self._rehearsal_model: Model[list[Doc], Ragged] | None = None
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What may be changed on a component that is in use, and changes what it finds."""
+        names = ("alignment_mode", "max_length", "decoding", "scores", "threshold")
+        evidence = None if self.read_evidence is None else asdict(self.read_evidence)
+        return {**{name: getattr(self, name) for name in names}, "evidence": evidence}
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -280,11 +282,12 @@ class ChineseMedicalNER(TrainablePipe):
     def predict(self, docs: Iterable[Doc]) -> list[list[ScoredSpan]]:
         """Find the entities of each document, as spans over the characters of its text.
 
-        Entities that the documents already have are among them.
+        Entities that the documents already have are among them, if the recogniser knows their type.
+
+        RAISES: CM405 if it knows no type at all.
         """
         docs = list(docs)
-        if not self.labels:
-            raise Messages.CM405.error(name=self.name)
+        self._check_ready()
         marks = [read_marks(doc) for doc in docs]
         places: list[list[TextRange]] = [[] for _ in docs]
         found: list[list[list[ScoredSpan]]] = [[] for _ in docs]
@@ -294,6 +297,46 @@ class ChineseMedicalNER(TrainablePipe):
                 places[window.number].append(window.place)
                 found[window.number].append(spans)
         return [join_windows(*windows) for windows in zip(places, found, strict=True)]
+
+    def pipe(self, stream: Iterable[Doc], *, batch_size: int = 128) -> Iterator[Doc]:
+        """Find the entities of a stream of documents, ``batch_size`` of them at a time.
+
+        An error goes to the component's error handler with the document that it is about: a batch
+        that cannot be read is read again, one by one.
+        """
+        handle = self.get_error_handler()
+        for docs in minibatch(stream, batch_size):
+            try:
+                self.set_annotations(docs, self.predict(docs))
+            except Exception:  # noqa: BLE001 – it comes again with the document at fault
+                for doc in docs:
+                    try:
+                        self.set_annotations([doc], self.predict([doc]))
+                    except Exception as error:  # noqa: BLE001 – the handler decides
+                        handle(self.name, self, [doc], error)
+                    else:
+                        yield doc
+            else:
+                yield from docs
+
+    def _check_settings(self) -> None:
+        check_alignment_mode(self.alignment_mode)
+        if self.max_length < 1:
+            raise Messages.CM402.error(value=self.max_length)
+        if self.batch_characters < 1:
+            raise Messages.CM409.error(value=self.batch_characters)
+        if not 0 <= self.threshold <= 1:
+            raise Messages.CM408.error(value=self.threshold)
+        if self.decoding not in DECODINGS:
+            raise Messages.CM424.error(value=self.decoding, allowed=", ".join(DECODINGS))
+        if self.decoding == MARGINAL and self.threshold < LOWEST_THRESHOLD:
+            message = Messages.CM426.format(value=self.threshold, lowest=LOWEST_THRESHOLD)
+            warnings.warn(message, CmnerWarning, stacklevel=3)
+
+    def _check_ready(self) -> None:
+        if not self.labels:
+            raise Messages.CM405.error(name=self.name)
+        self._check_settings()  # anyone may have changed them
 
     def _read(
         self, docs: list[Doc], windows: Iterable[Window]
@@ -318,7 +361,8 @@ class ChineseMedicalNER(TrainablePipe):
         allowed = _constrain(batch, marks, scheme)
         scores: Sequence[float | None]
         if self.decoding == MARGINAL:
-            spans, scores = decode_spans(self.model, emissions, scheme, self.threshold, allowed)
+            threshold = max(self.threshold, LOWEST_THRESHOLD)
+            spans, scores = decode_spans(self.model, emissions, scheme, threshold, allowed)
         else:
             spans = scheme.decode(decode(self.model, emissions, scheme, allowed))
             scores = [None] * len(spans)
@@ -336,13 +380,16 @@ class ChineseMedicalNER(TrainablePipe):
     def kbest(self, doc: Doc, k: int) -> list[Reading]:
         """The k most probable sets of entities of a document, the most probable first.
 
-        Entities that the document already has are in all of them. A sentence is read whole here,
-        however long it is, and ``threshold`` does not count.
+        Entities that the document already has are in all of them, if the recogniser knows their
+        type. A sentence is read whole here, however long it is, and ``threshold`` does not count.
 
         doc (Doc): read by the component that the model listens to, if it does.
         k (int): above 0.
         RETURNS (List[Reading]): fewer if there are fewer.
+        RAISES: as ``predict``; CM308 for another k.
         """
+        self._check_ready()
+        check_number_of_readings(k)
         marks = [read_marks(doc)]
         scheme = self.scheme
         sentences = []
@@ -431,7 +478,11 @@ class ChineseMedicalNER(TrainablePipe):
         drop: float = 0.0,
     ) -> dict[str, float]:
         """Pull the emissions towards those from before ``nlp.resume_training``, so that what was
-        learnt then is not forgotten. The loss is their mean squared difference."""
+        learnt then is not forgotten. The loss is their mean squared difference.
+
+        RAISES: CM423 if the model listens to a component upstream, which ``nlp.rehearse`` does not
+            run.
+        """
         losses = {} if losses is None else losses
         losses.setdefault(self.name, 0.0)
         docs = [example.predicted for example in examples]

@@ -51,9 +51,12 @@ def read_emissions(
     """The emissions of all windows at once, and the callback for their gradient.
 
     docs (Sequence[Doc]): in training the batch that the components upstream were updated with.
+    RAISES: CM423 as ``predict_emissions``, but in training.
     """
     if not listens(model):
         return model(gather(windows), is_train)
+    if not is_train:
+        _check_read(docs)
     emissions, backprop_docs = model([*docs], is_train)
     cut_out, backprop_windows = _cut_out(model, emissions, character_rows(docs), windows)
     return cut_out, lambda d_cut_out: backprop_docs(backprop_windows(d_cut_out))

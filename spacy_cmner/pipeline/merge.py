@@ -10,7 +10,7 @@ from thinc.api import Config
 
 from spacy_cmner.data.docs import SCORES
 from spacy_cmner.errors import Messages
-from spacy_cmner.pipeline.annotate import ENTS
+from spacy_cmner.pipeline.annotate import ENTS, warn_missing
 from spacy_cmner.pipeline.entity_data import Identity, identity
 from spacy_cmner.pipeline.marks import blocked_spans
 from spacy_cmner.pipeline.policies import POLICIES, Candidate
@@ -70,7 +70,7 @@ class Merge(Pipe):
     name (str): the component's name.
     policy (str): a key of ``policies.POLICIES``.
     inputs (Sequence[str]): "ents" for ``doc.ents``, keys of ``doc.spans``; a group that a
-        document does not have is empty. A span of a group whose sources are not on record
+        document does not have is empty, with a warning unless it is one of the usual. A span of a group whose sources are not on record
         (``source.mark_recorded``) has the group's key as its source.
     target (str): "ents", whose entities are replaced, or a key of ``doc.spans``.
     unknown (str): the source of entities in ``doc.ents`` that have none on record. Say "model" if
@@ -98,6 +98,7 @@ class Merge(Pipe):
         self.name = name
         self.policy = policy
         self.inputs = list(inputs)
+        self._unusual = [key for key in inputs if key not in DEFAULTS["inputs"]]
         self.target = target
         self.unknown = unknown
         self.prior = prior
@@ -105,6 +106,7 @@ class Merge(Pipe):
 
     def __call__(self, doc: Doc) -> Doc:
         """Merge the entities of a document."""
+        warn_missing(doc, self.name, self._unusual)
         blocked = blocked_spans(doc)
         found = {key: [*_spans(doc, key)] for key in self.inputs}
         chosen = POLICIES[self.policy](self._candidates(doc, found, blocked))
@@ -134,6 +136,8 @@ class Merge(Pipe):
         for key, spans in found.items():
             missing = (self.unknown if key == ENTS else key,)
             for span in spans:
+                if not span.label and self.target == ENTS:
+                    continue  # it cannot be an entity, and must not keep one away
                 if closed and not closed.isdisjoint(range(span.start, span.end)):
                     continue
                 entity = identity(span)
@@ -160,7 +164,8 @@ class Merge(Pipe):
 class _Finding:
     """An entity as the inputs together know it.
 
-    span (Span): that of the first input.
+    span (Span): that of the first input that has an id for it (of a rule or a knowledge base),
+        or else of the first.
     sources (Dict[str, None]): who found it, in their order.
     rules (Set[str]): the ids of its spans.
     scores (List[float]): that span groups have for it.
@@ -174,6 +179,12 @@ class _Finding:
     def add(self, span: Span, sources: Iterable[str]) -> None:
         self.sources.update(dict.fromkeys(sources))
         self.rules.add(span.id_)
+        if not _has_id(self.span) and _has_id(span):
+            self.span = span
+
+
+def _has_id(span: Span) -> bool:
+    return bool(span.id or span.kb_id)
 
 
 def _spans(doc: Doc, key: str) -> Iterable[Span]:
@@ -189,4 +200,5 @@ def _scores(doc: Doc, key: str) -> Iterator[tuple[Identity, float]]:
     group = doc.spans.get(key)
     if group is not None and SCORES in group.attrs:
         for span, score in zip(group, group.attrs[SCORES], strict=False):
-            yield identity(span), float(score)
+            if score is not None:
+                yield identity(span), float(score)

@@ -1,9 +1,10 @@
 """The most probable readings of a text, from those of its sentences."""
 
 from collections.abc import Sequence
-from heapq import nlargest
 from math import exp
 from typing import NamedTuple
+
+import numpy as np
 
 from spacy_cmner.types import CharSpan
 
@@ -33,12 +34,11 @@ def combine_readings(sentences: Sequence[Sequence[Reading]], k: int) -> list[Rea
     """
     best = [NOTHING]
     for readings in sentences:
-        pairs = [(left, right) for left in best for right in readings]
-        chosen = nlargest(
-            k, pairs, key=lambda pair: pair[0].log_probability + pair[1].log_probability
-        )
+        left, right = ([reading.log_probability for reading in each] for each in (best, readings))
+        sums = np.add.outer(left, right)
+        chosen = np.argsort(-sums, axis=None, kind="stable")[:k]
         best = [
-            Reading(left.spans + right.spans, left.log_probability + right.log_probability)
-            for left, right in chosen
+            Reading(best[i].spans + readings[j].spans, float(sums[i, j]))
+            for i, j in zip(*np.unravel_index(chosen, sums.shape), strict=True)
         ]
     return best

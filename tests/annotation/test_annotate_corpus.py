@@ -80,8 +80,15 @@ def test_jsonl_has_the_entities_with_offsets_source_and_place(nlp, tmp_path):
     assert [row["id"] for row in rows] == [f"文{i}" for i in range(5)]
     assert [row["meta"] for row in rows] == [{"ward": i} for i in range(5)]
     assert rows[0]["number"] == 1
-    found = {"start": 3, "end": 5, "label": "sym", "score": None, "source": "dictionary"}
-    assert rows[0]["entities"] == [found]
+    [found] = rows[0]["entities"]
+    assert found == {
+        "start": 3,
+        "end": 5,
+        "label": "sym",
+        "score": None,
+        "source": "dictionary",
+        "assertion": None,
+    }
     assert (result.read, result.bad, result.finished) == (5, 0, True)
     assert result.entities == sum(len(row["entities"]) for row in rows) == 5
     assert result.characters == sum(map(len, TEXTS))
@@ -131,6 +138,26 @@ def test_parquet_is_read_back(nlp, tmp_path):
     assert [row["entities"] for row in read_rows(again)] == [row["entities"] for row in rows]
 
 
+@pytest.mark.parametrize("ending", [".jsonl", ".parquet", ".spacy"])
+def test_assertions_are_written(nlp, tmp_path, ending):
+    asserting = spacy.blank("zh", config=tiny.CHARACTERS)
+    asserting.add_pipe("cmner_dictionary", source=nlp)
+    asserting.add_pipe("cmner_assertion")
+    source, out = (
+        write_texts(tmp_path / "in.jsonl", ["无头痛。服阿司匹林。"]),
+        tmp_path / f"out{ending}",
+    )
+    annotate_corpus(asserting, Source(source), out)
+    if ending == ".spacy":
+        doc, *_ = DocBin().from_disk(out / "part-000000.spacy").get_docs(Vocab())
+        assert [ent._.negated for ent in doc.ents] == [True, False]
+        assert [ent._.negated_trigger for ent in doc.ents] == [None, None]
+    else:
+        parquet = pytest.importorskip("pyarrow.parquet")
+        rows = read_rows(out) if ending == ".jsonl" else parquet.read_table(out).to_pylist()
+        assert [ent["assertion"] for ent in rows[0]["entities"]] == [["negated"], []]
+
+
 @pytest.mark.parametrize("batch_size", [1, 2, 100])
 def test_bad_records_go_to_the_side_file_and_stop_nothing(nlp, tmp_path, batch_size):
     source, out = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
@@ -154,7 +181,7 @@ def test_bad_records_go_to_the_side_file_and_stop_nothing(nlp, tmp_path, batch_s
     assert [row["number"] for row in read_rows(out)] == [2, 9]
     errors = read_rows(beside(out, "errors.jsonl"))
     assert [row["number"] for row in errors] == [1, 3, 4, 6, 7, 8, 10]
-    words = ["not JSON", "lone surrogate", "'text' is None", "is 7", "more than 20", "[1]", "None"]
+    words = ["not JSON", "lone surrogate", "one of: other", "is 7", "more than 20", "[1]", "None"]
     assert all(word in row["reason"] for word, row in zip(words, errors, strict=True))
     assert {row["file"] for row in errors} == {str(source)}
     assert (result.read, result.bad) == (9, 7)
@@ -426,9 +453,22 @@ def test_other_weights_and_settings_are_another_pipeline(fresh, trained, tmp_pat
     assert fingerprint(spacy.load(tmp_path)) == fingerprint(trained) == before
     override = {"components": {"cmner": {"threshold": 0.5}}}
     assert fingerprint(spacy.load(tmp_path, config=override)) != before
+    fresh.get_pipe("cmner").threshold = 0.5
+    assert fingerprint(fresh) != before
+    fresh.get_pipe("cmner").threshold = 0.0
+    assert fingerprint(fresh) == before
     transitions = fresh.get_pipe("cmner").model.get_ref("transitions").get_param("transitions")
     transitions[0, 0] += 1e-3
     assert fingerprint(fresh) != before
+
+
+@pytest.mark.parametrize("n_process", [1, 2])
+def test_no_text_at_a_time_is_refused(nlp, tmp_path, n_process):
+    """spaCy would read nothing and say nothing."""
+    source, out = Source(write_texts(tmp_path / "in.jsonl")), tmp_path / "out.jsonl"
+    with pytest.raises(CmnerError, match=r"CM160.*0"):
+        annotate_corpus(nlp, source, out, batch_size=0, n_process=n_process)
+    assert annotate_corpus(nlp, source, out).read == len(TEXTS)
 
 
 def test_two_runs_at_once_are_refused(nlp, tmp_path):

@@ -6,7 +6,7 @@ from record_strategies import records
 from spacy_cmner.annotation.items import FoundEntity
 from spacy_cmner.data.brat import read_brat, write_brat
 from spacy_cmner.data.records import Entity, Record
-from spacy_cmner.data.report import Report
+from spacy_cmner.data.report import Item, Outcome, Report
 from spacy_cmner.errors import CmnerError
 
 
@@ -48,7 +48,7 @@ def test_what_is_no_whole_entity_is_reported(tmp_path):
     )
     [record], report = read(tmp_path, "肺叶炎", ann)
     assert record.entities == (Entity(0, 1, "bod"),)
-    assert [f.code for f in report.findings] == ["CM135", "CM136", "CM136", "CM122"]
+    assert [f.code for f in report.findings] == ["CM135", "CM136", "CM122"]
     assert [f.code for f in report.problems] == ["CM135", "CM122"]
 
 
@@ -85,14 +85,19 @@ def test_what_brat_cannot_hold(tmp_path, bad):
         write_brat(bad, tmp_path)
 
 
-def test_scores_of_found_entities_are_notes(tmp_path):
-    entities = (FoundEntity(0, 2, "dis", score=0.93), FoundEntity(2, 4, "sym"))
+def test_scores_are_notes_and_assertions_attributes(tmp_path):
+    said = ("negated", "past")
+    entities = (FoundEntity(0, 2, "dis", score=0.93), FoundEntity(2, 4, "sym", assertion=said))
     write_brat([Record("肺炎发热", entities, id="a")], tmp_path)
     lines = (tmp_path / "a.ann").read_text("utf-8").splitlines()
     assert lines == [
         "T1\tdis 0 2\t肺炎",
         "#1\tAnnotatorNotes T1\tscore 0.9300",
         "T2\tsym 2 4\t发热",
+        "A1\tnegated T2",
+        "A2\tpast T2",
     ]
-    [record] = read_brat(tmp_path, Report())
+    report = Report()
+    [record] = read_brat(tmp_path, report)
+    assert report.count(Outcome.SKIPPED, Item.OTHER) == 2  # the attributes
     assert record.entities == (Entity(0, 2, "dis"), Entity(2, 4, "sym"))

@@ -77,6 +77,7 @@ def test_a_character_without_resources_is_the_unknown_one(trained):
 
 
 def test_same_entities_and_the_trained_pipeline_stays(trained, compiled):
+    assert compiled.path is None  # it is nowhere on the disk
     before = trained.to_bytes()
     texts = [text for text, _ in tiny.SENTENCES] + ["", "肺😀疼痛", UNKNOWN]
     expected = predictions(trained, texts)

@@ -9,7 +9,7 @@ from spacy.training import Example
 
 from spacy_cmner.analysis.gold import Gold, entities_of
 from spacy_cmner.data.docs import doc_to_record
-from spacy_cmner.errors import CmnerError
+from spacy_cmner.errors import CmnerError, CmnerWarning
 
 TEXTS = [text for text, _ in tiny.SENTENCES]
 
@@ -199,8 +199,38 @@ def test_marginal_decoding_keeps_entities_that_are_there(choosing):
 def test_settings_of_decoding_are_checked():
     with pytest.raises(CmnerError, match=r"CM424.*'beam'.*viterbi, marginal"):
         tiny.blank(decoding="beam")
-    with pytest.raises(CmnerError, match=r"CM425.*0\.0 .*0\.05"):
+    with pytest.warns(CmnerWarning, match=r"CM426.*0\.0 .*0\.05"):
         tiny.blank(decoding="marginal")
+
+
+def test_too_low_a_threshold_is_the_lowest(fresh):
+    """As `spacy find-threshold` begins with 0."""
+    recogniser = fresh.get_pipe("cmner")
+    recogniser.decoding, recogniser.threshold = "marginal", 0.05
+    expected = [tiny.entities(fresh(text)) for text in TEXTS]
+    recogniser.threshold = 0.0
+    with pytest.warns(CmnerWarning, match="CM426"):
+        assert [tiny.entities(fresh(text)) for text in TEXTS] == expected
+
+
+@pytest.mark.parametrize(
+    "name, value, message",
+    [
+        ("decoding", "margnal", r"CM424.*'margnal'"),
+        ("threshold", 2, r"CM408.*2"),
+        ("alignment_mode", "wide", r"CM401.*'wide'"),
+    ],
+)
+def test_settings_that_were_changed_are_checked(fresh, name, value, message):
+    setattr(fresh.get_pipe("cmner"), name, value)
+    with pytest.raises(CmnerError, match=message):
+        fresh(TEXTS[0])
+
+
+@pytest.mark.parametrize("text", ["", TEXTS[0]])
+def test_a_number_of_readings(trained, text):
+    with pytest.raises(CmnerError, match=r"CM308.*0"):
+        trained.get_pipe("cmner").kbest(trained.make_doc(text), 0)
 
 
 def test_a_score_is_that_of_one_label(scoring):

@@ -174,6 +174,17 @@ def test_a_document_that_was_not_read_upstream(listening):
             find(listening.make_doc(TEXTS[0]))
 
 
+def test_rehearsal_is_refused():
+    """spaCy runs no component upstream for it, so the model from before would read zeros."""
+    nlp = blank()
+    examples = tiny.examples(nlp)
+    initialize(nlp, examples)
+    optimizer = nlp.resume_training()
+    nlp.update(examples, sgd=optimizer)
+    with pytest.raises(CmnerError, match="CM423"):
+        nlp.rehearse(examples, sgd=optimizer)
+
+
 def test_most_probable_readings(listening):
     text, gold = tiny.SENTENCES[0]
     doc = listening.get_pipe("tok2vec")(listening.make_doc(text))

@@ -41,6 +41,19 @@ def test_negative_evidence(trained):
     assert (7, 9, "sym") not in tiny.entities(doc)
 
 
+def test_an_error_loses_only_the_document_that_it_is_about(trained):
+    nlp = load(trained)
+    docs = [nlp.make_doc(TEXT) for _ in range(4)]
+    with_hits(docs[2], (2, 6, "exam"))
+    failed = []
+    recogniser = nlp.get_pipe("cmner")
+    recogniser.set_error_handler(lambda name, pipe, docs, error: failed.append((name, docs, error)))
+    assert list(recogniser.pipe(docs, batch_size=3)) == [docs[0], docs[1], docs[3]]
+    [(name, lost, error)] = failed
+    assert (name, lost) == ("cmner", [docs[2]]) and "CM319" in str(error)
+    assert all(doc.ents for doc in (docs[0], docs[1], docs[3]))
+
+
 def test_weights_of_rules_and_sources():
     doc = tiny.blank().make_doc(TEXT)
     doc.spans["hits"] = [

@@ -5,11 +5,11 @@ import spacy
 from spacy.tokens import Span, SpanGroup
 from tiny import CHARACTERS
 
-from spacy_cmner.errors import CmnerError
+from spacy_cmner.errors import CmnerError, CmnerWarning
 from spacy_cmner.pipeline.source import add_source, mark_recorded
 
 TEXT = "肺炎支原体感染，CT"
-INPUTS = ["ents", "dictionary", "ruler", "none"]
+INPUTS = ["ents", "dictionary", "ruler"]
 
 
 def pipeline(**settings):
@@ -122,6 +122,49 @@ def test_blocked_tokens_stay_free():
     nlp(doc)
     assert merged(doc.ents) == [PRO]
     assert doc.to_array("ENT_IOB")[6] == 3
+
+
+def test_ids_of_rules_stay_where_the_model_agrees():
+    nlp = pipeline(inputs=INPUTS)
+    doc = annotated(nlp)
+    doc.spans["ruler"] = [
+        Span(doc, 8, 10, "pro", span_id="LP1"),
+        Span(doc, 0, 5, "mic", kb_id="Q1"),
+    ]
+    mic, pro = nlp(doc).ents
+    assert (mic.kb_id_, pro.ent_id_) == ("Q1", "LP1")
+    assert merged([mic, pro]) == [(0, 5, "mic", "model+ruler"), (8, 10, "pro", "model+icd+ruler")]
+
+
+def test_spans_without_a_label_keep_no_entity_away():
+    nlp = pipeline(inputs=[*INPUTS, "candidates"], policy="longest")
+    doc = annotated(nlp)
+    doc.spans["candidates"] = [Span(doc, 0, 10)]
+    assert merged(nlp(doc).ents) == [DIS, PRO]
+
+
+def test_a_rule_that_adds_to_scored_spans():
+    """As `spancat` writes them: the scores stay, and so does who found what."""
+    nlp = pipeline(inputs=["sc"], policy="highest_score")
+    nlp.add_pipe("cmner_dictionary", first=True, config={"target": "sc"}).add_terms(
+        [(TEXT[:2], "dis")]
+    )
+    doc = nlp.make_doc(TEXT)
+    spans = [Span(doc, 0, 5, "mic"), Span(doc, 3, 7, "dis")]
+    doc.spans["sc"] = SpanGroup(doc, name="sc", spans=spans, attrs={"scores": [0.9, 0.2]})
+    dictionary, merge = (component for _, component in nlp.pipeline)
+    assert dictionary(doc).spans["sc"].attrs["scores"] == [0.9, 0.2, None]
+    assert merged(merge(doc).ents) == [(0, 5, "mic", "sc")]
+
+
+@pytest.mark.parametrize("name", ["cmner_merge", "cmner_assertion"])
+def test_a_group_that_is_not_there_is_empty(name):
+    nlp = spacy.blank("zh", config=CHARACTERS)
+    nlp.add_pipe(name, config={"inputs": ["ents", "dictionarry"]})
+    message = rf"CM427.*'{name}'.*'dictionarry'.*'cmner', 'dictionary', 'ruler'"
+    with pytest.warns(CmnerWarning, match=message):
+        doc = nlp(annotated(nlp))
+    assert [span.label_ for span in doc.ents] == ["mic", "pro"]
 
 
 def test_another_policy_is_refused():
