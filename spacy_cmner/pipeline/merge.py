@@ -70,8 +70,9 @@ class Merge(Pipe):
     name (str): the component's name.
     policy (str): a key of ``policies.POLICIES``.
     inputs (Sequence[str]): "ents" for ``doc.ents``, keys of ``doc.spans``; a group that a
-        document does not have is empty, with a warning unless it is one of the usual. A span of a group whose sources are not on record
-        (``source.mark_recorded``) has the group's key as its source.
+        document does not have is empty, with a warning (CM427) unless it is one of the default
+        inputs. A span of a group whose sources are not on record (``source.mark_recorded``) has
+        the group's key as its source.
     target (str): "ents", whose entities are replaced, or a key of ``doc.spans``.
     unknown (str): the source of entities in ``doc.ents`` that have none on record. Say "model" if
         they are those of spaCy's ``ner``.

@@ -92,7 +92,8 @@ def _results(candidate: Candidate) -> list[dict[str, Any]]:
 
 def _about(candidate: Candidate) -> dict[str, Any]:
     id_ = candidate.record.id
-    return {**({} if id_ is None else {"record": id_}), "certainty": round(candidate.certainty, 6)}
+    certainty = float(f"{candidate.certainty:.6g}")  # that of a long text has many zeros
+    return {**({} if id_ is None else {"record": id_}), "certainty": certainty}
 
 
 WRITERS: dict[str, Callable[[Sequence[Candidate], Path, Sequence[str]], None]] = {

@@ -85,6 +85,12 @@ CANDIDATES = [
 ]
 
 
+def test_the_certainty_of_a_long_text_is_not_0(tmp_path):
+    path = tmp_path / "todo.jsonl"
+    write_candidates([CANDIDATES[0]._replace(certainty=1.23456789e-12)], path, "doccano")
+    assert json.loads(path.read_text(encoding="utf-8"))["certainty"] == 1.23457e-12
+
+
 def test_what_doccano_exports_is_read_back(tmp_path):
     path = tmp_path / "new" / "todo.jsonl"
     write_candidates(CANDIDATES, path, "doccano")
