@@ -496,7 +496,7 @@ def _span_probabilities(scores, tops, relative, lengths, allowed, start, end, fo
     longest = max(1, lengths.max()) if len(lengths) else 1
     alpha, gamma = empty_messages(longest, n_tags), empty_messages(longest, n_tags)
     probabilities, log_z = np.zeros(len(spans)), np.zeros(len(lengths))
-    known, stop = 0, 0
+    m, stop = 0, 0
     for b in range(len(lengths)):
         n = lengths[b]
         if n == 0:
@@ -506,49 +506,33 @@ def _span_probabilities(scores, tops, relative, lengths, allowed, start, end, fo
         weights, may = relative[begin:stop], allowed[begin:stop]
         sweep(emissions, highest, weights, may, start, forth, alpha)
         log_z[b] = log_partition(alpha, n, end)
-        found = known
-        while found < len(spans) and spans[found, 0] < stop:
-            found += 1
-        if found > known:
+        if m < len(spans) and spans[m, 0] < stop:
             sweep(emissions, highest, weights, may, end, back, gamma)
-            weigh_spans(
-                spans[known:found],
-                begin,
-                emissions,
-                highest,
-                weights,
-                may,
-                alpha,
-                gamma,
-                log_z[b],
-                forth,
-                probabilities[known:found],
+        while m < len(spans) and spans[m, 0] < stop:
+            first, last, k = spans[m, 0] - begin, spans[m, 1] - 1 - begin, spans[m, 2]
+            probabilities[m] = span_probability(
+                first, last, k, emissions, highest, weights, may, alpha, gamma, log_z[b], forth
             )
-        known = found
+            m += 1
     return probabilities, log_z
 
 
 @njit(cache=True, nogil=True)
-def weigh_spans(
-    spans, begin, scores, tops, relative, allowed, alpha, gamma, log_z, moves, probabilities
-):
-    """The shares that the paths through spans of a sentence, which is packed from ``begin`` on,
-    have in the weight of all paths."""
-    between = moves.log
-    for m in range(len(spans)):
-        first, last, k = spans[m, 0] - begin, spans[m, 1] - 1 - begin, spans[m, 2]
-        if first == last:
-            probabilities[m] = _marginal(first, 4 * k + SINGLE, scores, alpha, gamma, log_z)
-            continue
-        tag, inside, end = 4 * k + BEGIN, 4 * k + INSIDE, 4 * k + LAST
-        log_p = log_weight(alpha, first, tag) + log_weight(gamma, last, end) - log_z
-        for t in range(first + 1, last):
-            # The rounded weights that the messages are made of, so that what is certain is 1.
-            weight = np.float64(relative[t, inside])
-            emission = tops[t] + np.log(weight) if weight > 0.0 else scores[t, inside]
-            log_p += between[tag, inside] + (emission if allowed[t, inside] else -np.inf)
-            tag = inside
-        probabilities[m] = np.exp(log_p + between[tag, end])
+def span_probability(first, last, k, scores, tops, relative, allowed, alpha, gamma, log_z, moves):
+    """The share that the paths through a span of label k have in the weight of all paths."""
+    if first == last:
+        return _marginal(first, 4 * k + SINGLE, scores, alpha, gamma, log_z)
+    tag, inside, end = 4 * k + BEGIN, 4 * k + INSIDE, 4 * k + LAST
+    log_p = log_weight(alpha, first, tag) - log_z
+    for t in range(first + 1, last):
+        if not allowed[t, inside]:
+            return 0.0
+        # The rounded weights that the messages are made of, so that what is certain comes out as 1.
+        weight = np.float64(relative[t, inside])
+        emission = tops[t] + np.log(weight) if weight > 0.0 else scores[t, inside]
+        log_p += moves.log[tag, inside] + emission
+        tag = inside
+    return np.exp(log_p + moves.log[tag, end] + log_weight(gamma, last, end))
 
 
 @njit(cache=True, nogil=True)

@@ -24,9 +24,9 @@ from .crf_numba import (
     empty_messages,
     log_partition,
     prepare,
+    span_probability,
     sweep,
     to_float64,
-    weigh_spans,
 )
 
 # How far rounding may put the probability of a tag below that of an entity it is part of.
@@ -63,7 +63,7 @@ def likely_spans(
     prepared = prepare(emissions, lengths, transitions, start, end, masks, allowed)
     spans, probabilities, log_z = _likely_spans(*prepared, threshold)
     starts, ends, labels = np.ascontiguousarray(spans.T)
-    return LikelySpans(starts, ends, labels, np.minimum(probabilities, 1.0)), log_z
+    return LikelySpans(starts, ends, labels, np.minimum(probabilities[:, 0], 1.0)), log_z
 
 
 @njit(cache=True, nogil=True)
@@ -72,7 +72,7 @@ def _likely_spans(scores, tops, relative, lengths, allowed, start, end, forth, b
     longest = max(1, lengths.max()) if len(lengths) else 1
     alpha, gamma = empty_messages(longest, n_tags), empty_messages(longest, n_tags)
     marginals = np.empty((longest, n_tags))
-    spans, probabilities = np.empty((256, 3), np.int64), np.empty(256)
+    spans, probabilities = np.empty((256, 3), np.int64), np.empty((256, 1))
     log_z = np.zeros(len(lengths))
     found, stop = 0, 0
     for b in range(len(lengths)):
@@ -90,27 +90,21 @@ def _likely_spans(scores, tops, relative, lengths, allowed, start, end, forth, b
         marginals[:n] = 0.0
         add_marginals(1.0, n, emissions, alpha, gamma, log_z[b], marginals, 0, least - _ROUNDING)
         known = found
-        spans, found = _add_possible(marginals, begin, n, least - _ROUNDING, spans, found)
+        spans, found = _add_possible(marginals, n, least - _ROUNDING, spans, found)
         if len(probabilities) < len(spans):
             probabilities = _longer(probabilities, len(spans))
-        weigh_spans(
-            spans[known:found],
-            begin,
-            emissions,
-            highest,
-            weights,
-            may,
-            alpha,
-            gamma,
-            log_z[b],
-            forth,
-            probabilities[known:found],
-        )
+        for m in range(known, found):
+            first, last, k = spans[m, 0], spans[m, 1] - 1, spans[m, 2]
+            probabilities[m, 0] = span_probability(
+                first, last, k, emissions, highest, weights, may, alpha, gamma, log_z[b], forth
+            )
+            spans[m, 0] += begin
+            spans[m, 1] += begin
     return spans[:found], probabilities[:found], log_z
 
 
 @njit(cache=True, nogil=True)
-def _add_possible(marginals, begin, length, least, spans, found):
+def _add_possible(marginals, length, least, spans, found):
     """Add the spans of one sentence all of whose tags are likely; the spans and their number."""
     for t in range(length):
         if 1.0 - marginals[t, 0] < least:
@@ -119,12 +113,12 @@ def _add_possible(marginals, begin, length, least, spans, found):
             if len(spans) < found + length:
                 spans = _longer(spans, 2 * (found + length))
             if marginals[t, 4 * k + SINGLE] >= least:
-                spans[found] = begin + t, begin + t + 1, k
+                spans[found, 0], spans[found, 1], spans[found, 2] = t, t + 1, k
                 found += 1
             if marginals[t, 4 * k + BEGIN] >= least:
                 for u in range(t + 1, length):
                     if marginals[u, 4 * k + LAST] >= least:
-                        spans[found] = begin + t, begin + u + 1, k
+                        spans[found, 0], spans[found, 1], spans[found, 2] = t, u + 1, k
                         found += 1
                     if marginals[u, 4 * k + INSIDE] < least:
                         break
@@ -133,8 +127,10 @@ def _add_possible(marginals, begin, length, least, spans, found):
 
 @njit(cache=True, nogil=True)
 def _longer(rows, size):
-    longer = np.empty((size, *rows.shape[1:]), rows.dtype)
-    longer[: len(rows)] = rows
+    longer = np.empty((size, rows.shape[1]), rows.dtype)
+    for m in range(len(rows)):
+        for column in range(rows.shape[1]):
+            longer[m, column] = rows[m, column]
     return longer
 
 
