@@ -15,10 +15,14 @@ from spacy_cmner.errors import Messages
 from spacy_cmner.pipeline.folding import Folding
 from spacy_cmner.types import CharSpan
 
+# Signs that look like others, which the folding leaves.
+_SIGNS = str.maketrans("∕∶∼〜−", "/:~~-")
 TO = r"\s?[-~–—至到]\s?"
-NUMBER = r"(?:\d{1,3}(?:[,\ ]\d{3}(?!\d)){1,3}|\d{1,6})(?:\.\d{1,4})?"
+# A blank parts thousands, unless what is before it is part of a name or a time: D3 800.
+_THOUSANDS = r"(?<!\d:)[1-9]\d{0,2}(?:(?:,|(?<![a-z]\d)(?<![a-z]\d\d)\ )\d{3}(?!\d)){1,3}"
+NUMBER = rf"(?:{_THOUSANDS}|\d{{1,6}})(?:\.\d{{1,4}})?"
 # Not the second half of a fraction, of a ratio or of a power.
-START = r"(?<![\d.^])(?<!\d/)(?<![a-z克]/)(?<!\de[+-])"
+START = r"(?=\d)(?<![\d.^])(?<!\d/)(?<![a-z克]/)(?<!\de[+-])"
 NUMBERS = rf"{START}{NUMBER}(?:{TO}{NUMBER})?"
 COUNT = r"(?:\d{1,2}|[一二两三四五六七八九十]{1,2})"
 COUNTS = rf"{COUNT}(?:{TO}{COUNT})?"
@@ -49,21 +53,39 @@ DIGIT = r"\d"
 _TABLET = r"(?:片|粒|袋|丸|滴|喷|包|瓶|枚|支(?!支?架|气管|原体))"
 _PORTION = rf"(?:\d{{1,2}}\s?/\s?\d{{1,2}}|{NUMBER})"
 _TIME = r"(?:次|日|天|d|小时|h|分钟|min|周)"
-_PER = rf"(?:\s?/\s?(?:\(?kg[·•.*]?{_TIME}?\)?|m2|m²|㎡|{_TIME}|片|支|粒|袋))"
+_PER = rf"(?:\s?/\s?(?:\(?kg[·•.*]?{_TIME}?\)?|m2|m²|㎡|{_TIME}|片|支|粒|袋|吸|喷))"
+_SERIES = rf"{NUMBERS}(?:{TO}{NUMBER}){{0,2}}"
+_ABOUT = r"[:为约达共在(<>≤≥超过大小低高于\s]{0,5}"
+_LIQUID = r"(?:ml|毫升)"
+_LOST = r"(?:引流|[呕吐咯]|便血|抽出|放出|吸出|排出|[胸腹]水|积液)"
+_PART = r"\d{1,4}(?:\.\d{1,2})?"
 
 DOSE = (
-    # 0.5g/次, 10 mg/(kg·d), 40万u; no body weights, urine volumes or blood losses
+    # 0.5g/次, 10 mg/(kg·d), 40万u, 8-8-6u, 0.4g/250ml; no body weights, volumes lost or drinks
     _rule(
         DIGIT,
-        rf"""(?:(?<!公斤)(?<!千克)体重|[尿水血]量|[出失]血) \s?[:为约达共]{{0,3}}\s? {NUMBERS}
-      | (?P<value> {NUMBERS}\s?
-        (?: (?:mg|g|[uμµ]g|mcg|ng|ml|meq|万?\s?i?u) {_PER}{{0,2}} {UNIT_END}
-          | (?:毫克|微克|克(?!隆|罗)|毫升|万?(?:国际)?单位) {_PER}{{0,2}} ) )""",
+        rf"""(?: (?<!公斤)(?<!千克)体重 | [尿水血奶]量 | [出失献]血 | 饮[水酒] | [啤白红]酒
+          | (?<![a-z])hb | 血红蛋白 | 尿蛋白(?:定量)? ) {_ABOUT} {NUMBERS}
+      | {_LOST} [^\d,。;予给服喂喝吃补输注用]{{0,8}} {NUMBERS}\s?{_LIQUID}
+      | (?P<value> {_SERIES}\s?
+        (?: (?:mg|g|[uμµ]g|mcg|ng|ml|meq|万?\s?i?u)
+            (?:{_PER}{{0,2}}|\s?/\s?(?:50|250|500)\s?ml) {UNIT_END}
+          | (?:毫克|微克|克(?!隆|罗)|毫升|万?(?:国际)?单位) {_PER}{{0,2}} ) )
+        (?!\s?[啤白红烈]酒)""",
     ),
-    _rule(DIGIT, rf"{START}{_PORTION}(?:{TO}{_PORTION})?\s?{_TABLET}{_PER}?"),
+    # both parts of a compound: 160/4.5μg
+    _rule(DIGIT, rf"{START}{_PART}/{_PART}\s?(?:mg|[uμµ]g|mcg|微克|毫克){_PER}?{UNIT_END}"),
+    _rule(
+        DIGIT,
+        rf"""(?<!戒)烟(?!酸|酰)[^。;予给服药注]{{0,12}}?{NUMBERS}\s?[支包]
+      | (?P<value> {START}{_PORTION}(?:{TO}{_PORTION})?\s?{_TABLET}{_PER}? )""",
+    ),
     # 一片 is also a patch of something, so numerals need a verb
-    _rule("次|服", rf"(?:每次|一次|口服|服用)(?P<value>[一二两三四五六七八九十半]{_TABLET})"),
+    _rule("[次服半]", rf"(?:每次|一次|口服|服用)(?P<value>[一二两三四五六七八九十半]{_TABLET})"),
+    _rule("[次服半]", r"(?<![一大小多对抽吸])半[片粒袋包支](?![着茎皮裹围半莲])"),
 )
+
+_TAKEN = r"[吃喝喂用拉吐]"
 
 FREQUENCY = (
     _rule(
@@ -71,14 +93,25 @@ FREQUENCY = (
         r"""(?<![a-z\d])
         (?:q\.?d | b\.?i\.?d | t\.?i\.?d | q\.?i\.?d | q\.?o\.?d | q\.?n | qhs | qam | qpm
           | hs(?!\s?c?tn) | p\.?r\.?n | sos | qw | biw | tiw
-          | q\d{1,2}(?:-\d{1,2})?\s?(?:h|d|w|min))
+          | q\d{1,2}(?:[-~]\d{1,2})?\s?(?:h|d|w|min)(?:[-~]q\d{1,2}\s?h)?
+          | (?<=g\s)st(?=[\s,。;)]|$))
         (?![a-z\d-])""",
     ),
-    # 每日3次, 一天三次, 隔日口服1次, 每天早晚各1次
+    # 每日3次, 一天三次, 隔日口服1次, 每天早晚各1次, 每半年1次, 一天吃3次
     _rule(
         "次",
-        rf"""(?:每|隔|一|(?<!\d)1)(?:日|天|晚|晨|早|周|星期|个?月)\s?
-        (?:口?服|分|早晚各|早中晚各)?\s?{COUNTS}\s?次""",
+        rf"""(?<!第)(?:每|隔|一|(?<![\d第])1)
+        (?:半?(?:日|天|周|月|年|小时)|晚|晨|早|星期|个月)\s?
+        (?:口?服|分|早晚各|早中晚各|{_TAKEN})?\s?{COUNTS}\s?次""",
+    ),
+    # 日3次 after a dose or a pause, 早晚各1次
+    _rule("次", rf"(?:(?<![^\s,。;(服用片粒丸袋gl])日|早中?晚各)\s?{COUNTS}\s?次"),
+    # 两天一次, 3天/次
+    _rule(
+        "次",
+        rf"""(?<![\d.第这那前后近今昨孕一二两三四五六七八九十]){COUNTS}\s?
+        (?: (?:天|日|周|个月|小时|h)\s?[一1]\s?次(?![都也没半])
+          | (?:天|日|周|个?月|d)\s?/\s?次 )""",
     ),
     # 3次/日, 1次/12h, not 80次/分
     _rule(
@@ -91,29 +124,45 @@ FREQUENCY = (
     ),
 )
 
-_PER_LITRE = r"(?:[munpμµ]?mol|m?eq|[mnuμµ]?g|[mkuμµ]?i?u|mosm)/l"
-_POWER = r"[×x*]?\s?10\s?\^?\s?(?:9|12|6|3|⁹|¹²|⁶|³)\s?/\s?l"
+_PER_LITRE = r"(?:[munpμµ]?mol|m?eq|[mnuμµ]?g|[mkuμµ]?i?u|mosm|t)/l"
+_POWER = r"[×x*]?\s?10\s?[\^*]?\s?(?:9|12|6|3|⁹|¹²|⁶|³)\s?/\s?l"
 _EXPONENT = r"(?:\s?[×x*]\s?10\s?\^?\s?[-⁻]?(?:\d{1,2}|[⁰¹²³⁴⁵⁶⁷⁸⁹]{1,2})|e[+-]?\d{1,2})"
 _TEST = (
     r"(?:细胞|中性粒|淋巴(?!结)|血红蛋白|饱和度|比容|压积|百分比|比率|射血分数"
-    r"|hba1c|spo2|sao2|lvef|ef|hct|ret)"
+    r"|hba1c|spo2|sao2|lvef|ef|hct|ret|[a-z]%)"
 )
+_BOUND = r"(?:[<>≤≥]\s?)"
+_NEARBY = r"[^\d,。;<>≤≥]{0,4}"
 
 LAB_VALUE = (
     _rule(
         DIGIT,
-        rf"""(?:[<>≤≥]\s?)?{NUMBERS}{_EXPONENT}?\s?
+        rf"""(?:{_BOUND}|(?<=be)-|(?<=be[\s:])-|(?<=剩余)-)?(?<!hco){NUMBERS}{_EXPONENT}?\s?
         (?: {_PER_LITRE} | {_POWER}
-          | (?:[mnpuμµ]?g|[muμµ]?i?u|copies|拷贝|cfu)/ml | [mun]?g/dl | mg/24h | g/24h
+          | (?:[mnpuμµ]?g|[mruμµ]?i?u|copies|拷贝|cfu)/ml | [mun]?g/dl | mg/24h | g/24h
           | ml/min/1\.73\s?(?:m2|m²|㎡) | mm/h | fl | pg | 个?/(?:hp|ul|μl|µl) )
         (?![a-z\d])""",
     ),
     # 中性粒细胞 78%, but no percentage of anything else
-    _rule(DIGIT, rf"{_TEST}[^\d,。;瘤癌]{{0,6}}(?P<value>[<>≤≥]?{NUMBERS}\s?%)"),
+    _rule(
+        DIGIT,
+        rf"{_TEST}[^\d,。;瘤癌]{{0,6}}(?P<value>{_BOUND}?(?:{NUMBER}\s?%{TO})?{NUMBERS}\s?%)",
+    ),
+    # pH 7.35, PaO2 62mmHg, PT 18.5s, ANA 1:320
+    _rule(
+        "[a-z]", rf"(?<![a-z])ph{_NEARBY}(?P<value>{_BOUND}?\d\.\d{{1,2}}(?:{TO}\d\.\d{{1,2}})?)"
+    ),
+    _rule(
+        DIGIT,
+        rf"(?:p[av]?c?o2|氧分压|碳分压){_NEARBY}"
+        rf"(?P<value>{_BOUND}?{NUMBER}(?:{TO}{NUMBER})?\s?(?:mm\s?hg|kpa))",
+    ),
+    _rule("t", rf"(?<![a-z])(?:pt|a?ptt|tt)\s?[:为]?\s?(?P<value>{NUMBERS}\s?(?:s|秒)(?![a-z]))"),
+    _rule(DIGIT, r"(?:滴度|抗体|阳性|(?<![a-z])ana)[^\d,。;比]{0,4}(?P<value>1:\d{1,5})(?!\d)"),
 )
 
 _ROMAN = r"(?:[ⅰⅱⅲⅳ]|iv|i{1,3})"
-_SUBSTAGE = r"\s?[a-d]?[12]?"
+_SUBSTAGE = r"\s?[a-d]?[1-3]?(?:-n[0-3])?"
 # Phases of trials and operations in stages are no stages of a disease.
 _NO_STAGE = r"(?!临床|试验|研究|缝合|愈合|手术|切除|修复|吻合|闭合|重建|植)"
 
@@ -121,21 +170,28 @@ STAGE = (
     _rule(
         "t",
         r"""(?<![a-z\d])[cpyra]{0,2}
-        t(?:[0-4][a-d]?(?:-[0-4][a-d]?)?|x|is)\s?n(?:[0-3][a-c]?|x)(?:\s?m(?:[01][a-c]?|x))?
+        t(?:[0-4][a-d]?(?:-[0-4][a-d]?)?|x|is)(?:\([a-z\d]{1,4}\))?\s?
+        n(?:[0-3][a-c]?|x|\+)(?:\s?m(?:[01][a-c]?|x))?
         (?![a-z\d])""",
     ),
-    _rule("期", rf"(?<![a-z\d])[cpyra]{{0,2}}t(?:[0-4][a-d]?|x|is)\s?期{_NO_STAGE}"),
+    _rule(
+        "期", rf"(?<![a-z\d])[cpyra]{{0,2}}(?:t(?:[0-4][a-d]?|x|is)|n[0-3][a-c]?)\s?期{_NO_STAGE}"
+    ),
     _rule(
         "[期级]",
-        rf"""(?<![a-zⅰⅱⅲⅳ\d])(?<!肌力)(?<!肌力[:为约\ ]){_ROMAN}{_SUBSTAGE}
+        rf"""(?<![a-zⅰⅱⅲⅳ\d])(?<![肌握张]力)(?<!肌力[:为约\ ])(?<![肢端]){_ROMAN}{_SUBSTAGE}
         (?:\s?[-~/至到]\s?{_ROMAN}{_SUBSTAGE})?\s?(?:期{_NO_STAGE}|级(?!护理))""",
     ),
-    _rule("期", rf"(?<![\d.第t])[1-5][a-d]?(?:\s?[-~至到]\s?[1-5][a-d]?)?\s?期{_NO_STAGE}"),
+    _rule("期", rf"(?<![\d.第tn])[1-5][a-d]?(?:\s?[-~至到]\s?[1-5][a-d]?)?\s?期{_NO_STAGE}"),
     _rule("期", rf"(?<![第这那每上下同])[一二三四]期{_NO_STAGE}"),
-    _rule("级", r"(?:nyha|心功能|高血压病?|分级)\s?[:为]?\s?(?P<value>[1-4一二三四]\s?级)"),
+    _rule(
+        "级",
+        r"(?:nyha|心功能|高血压病?|分级|killip|gold|wagner|hunt-?hess|fisher)\s?[:为(]?\s?"
+        r"(?P<value>[0-5一二三四五]\s?级)",
+    ),
     _rule(
         "[期级]",
-        r"(?:child(?:-pugh)?|dukes'?)\s?(?:分[级期])?\s?[:为]?\s?(?P<value>[a-d]\d?\s?[级期])",
+        r"(?:child(?:-pugh)?|dukes'?|binet|bclc)\s?(?:分[级期])?\s?[:为]?\s?(?P<value>[a-d]\d?\s?[级期])",
     ),
 )
 
@@ -145,7 +201,11 @@ _PRESSURE = rf"\d{{2,3}}(?:{TO}\d{{2,3}})?\s?/\s?\d{{2,3}}(?:{TO}\d{{2,3}})?"
 BLOOD_PRESSURE = (
     _rule(DIGIT, rf"(?<![\d./]){_PRESSURE}\s?{_MMHG}"),
     _rule(DIGIT, r"(?<![\d./])\d{1,2}(?:\.\d)?\s?/\s?\d{1,2}(?:\.\d)?\s?kpa"),
-    _rule(DIGIT, rf"(?:血压|(?<![a-z])bp)[^\d,。;]{{0,4}}(?P<value>{_PRESSURE})(?![\d./])"),
+    _rule(
+        DIGIT,
+        rf"""(?:(?:血压|(?<![a-z])bp)[^\d,。;]{{0,6}}|[左右][上下]肢[:为\s]{{0,2}}(?=\d{{3}}))
+        (?P<value>{_PRESSURE})(?![\d/]|\.\d)""",
+    ),
     _rule(
         DIGIT,
         rf"""(?:收缩压|舒张压|高压|低压)[^\d,。;]{{0,4}}
@@ -154,45 +214,81 @@ BLOOD_PRESSURE = (
 )
 
 _DEGREES = r"(?:3[4-9]|4[0-2])(?:\.\d{1,2})?"
+_ANGLE = r"[角曲屈伸展弯翻旋斜]"
+_REACHES = r"[最高峰低升降波动超过达大至到在于为约是:\s]{0,6}"
 
 TEMPERATURE = (
     _rule(DIGIT, rf"(?<![\d.]){_DEGREES}(?:\s?(?:℃|°c)?{TO}{_DEGREES})?\s?(?:℃|°c|摄氏度)"),
     _rule(
         DIGIT,
-        rf"(?<![\d.角曲伸展])(?<![角曲伸展]约){_DEGREES}(?:{TO}{_DEGREES})?\s?度\d?(?![角数])",
+        rf"""(?=[34])(?<![\d.])(?<!{_ANGLE})(?<!{_ANGLE}约)(?<!抬高)(?<!床头)
+        {_DEGREES}(?:{TO}{_DEGREES})?\s?度\d?(?![角数]|的?[热温开]?水|白?酒)""",
     ),
-    _rule(DIGIT, rf"(?:体温|(?<![a-z])t)\s?[:为]?\s?(?P<value>{_DEGREES})(?![\d.]|\s?[℃°度])"),
+    _rule(
+        DIGIT,
+        rf"""(?:[体腋肛口耳额]温{_REACHES}|(?<![a-z])t\s?[:为]?\s?)
+        (?P<value>{_DEGREES}(?:{TO}{_DEGREES})?(?:°(?!\s?c))?)
+        (?!\d|[.。]\d|\s?(?:[℃°度床天周岁次例h]|小时|分钟))""",
+    ),
 )
 
 _DRAWN = (
     r"(?:打印|重建|超声|彩超|成像|[图影][像象]|技术|模型|立体|可视|适形|动画|导航|腹?腔镜|[cm][tr])"
 )
+_DIGITS = r"[\d一二两俩三四五六七八九十数几半多]"
+_MONTHS = rf"\d{{1,2}}(?:\s?月?{TO}\d{{1,2}})?\s?月"
 _MEASURE = r"(?:个[余多半]?)"
-_SOME = r"(?:(?<![\d.])\d{1,3}(?:\.\d)?|[一二两三四五六七八九十数几半多]{1,3})"
+_SOME = r"(?:(?<![\d.])\d{1,3}(?:\.\d)?|(?!百)[一二两俩三四五六七八九十百数几半多]{1,5})"
+# Days of a month and years of a century: 于12日, 15日出院, 08年, 19年发现.
+_DATE = (
+    r"(?:0\d年|(?<=[于自从])\d{1,2}日(?![内前后之以余多])|(?<![^,。;于自从])(?:"
+    r"\d\d年(?:[行在因查起]|发现|诊断|确诊|体检)|"
+    r"\d{1,2}日(?:[上下中]午|[夜晚凌早晨行]|[出入转]院|转入|手术|确诊|诊断|就诊|复查)))"
+)
+_PER_DAY = rf"(?<=[一1][天日])\s?(?:{_TAKEN}{COUNTS}\s?次|{_SERIES}\s?(?:[mμµu]?g|ml|万?u|毫))"
+# Not after these is 2月 a length: months of a year, and ages.
+_NO_LENGTH = (
+    r"年于自从在第每为是到至同现今本去月季节历期峰末份中春夏秋冬宝孩儿子女男岁大婴者孕怀周龄"
+)
 
 DURATION = (
     _rule(
-        r"[\d一二两三四五六七八九十数几半多]",
-        rf"""(?<![第每隔孕月q/~–—至到+-])(?<![第每隔孕~–—至到+-]\s)(?<!妊娠)(?<!妊娠\s)(?<!停经后)
-        {_SOME}\+?(?:{TO}{_SOME})?\s?[余多]?
-        (?: 年(?![级龄轻代度]|\s?\d{{1,2}}\s?月) | {_MEASURE}月(?!龄) | 月[余多] | (?<=\+)月(?!龄)
+        _DIGITS,
+        rf"""(?={_DIGITS})(?<![第每隔孕月q/~–—至到+-])(?<![第每隔孕~–—至到+-]\s)
+        (?<!妊娠)(?<!妊娠\s)(?<!停经后)(?<!pt)(?<!pt\s)(?<!ptt)(?<!ptt\s)
+        (?!{_DATE}){_SOME}\+?(?:{TO}{_SOME})?\s?[余多]?
+        (?: 年(?:\s?零?{_SOME}个半?月)?(?![级龄轻代度底]|\s?\d{{1,2}}\s?月)
+          | {_MEASURE}月(?!龄) | 月[余多] | (?<=\+)月(?!龄) | (?<=[两俩数])月(?![经份龄亮])
           | (?<=半)(?<!个半)月(?=[前后来内,。;]|以[来前后上内]|左右|$)
-          | {_MEASURE}?(?:周|星期|礼拜)(?![期围边岁末龄一二三四五六日天])
-          | [天日](?![龄常期间程然花生疟]) | {_MEASURE}?(?:小时|钟头) | 分钟
-          | (?:h|min)(?![a-z\d]) )
-        [余多半]?(?!尿|动态|\s?{COUNTS}\s?次|\s?[一二两三四五六七八九十\d]{{1,2}}[片粒])""",
+          | {_MEASURE}?(?:周|星期|礼拜)(?![期围边岁末龄年一二三四五六日天])
+          | [天日](?![龄常期间程然花生疟]) | {_MEASURE}?(?:小时|钟头) | 分钟 | 秒(?!钟?[量率用])钟?
+          | (?:h(?:rs?)?|min)(?![a-z\d]) )
+        (?:[余多半]|\+(?=[,。;、)\s]|$))?
+        (?!尿|动态|步行[试距]|\s?{COUNTS}\s?次|\s?[一二两三四五六七八九十\d]{{1,2}}[片粒]
+          | (?<=[天日周])\s?/\s?[次周月] | {_PER_DAY})""",
     ),
     # 3d, 5 d, ×7d, 2w; no 3D, no dioptres, no watts
     _rule(
         r"\d\s?[dw]",
         rf"""(?<![A-Za-wyz第每隔孕图表~–—至到+/.\d-])(?<![第每隔孕]\s)(?<!妊娠)(?<!妊娠\s)(?<!停经)
-        \d{{1,3}}(?:{TO}\d{{1,3}})?\s?[dw](?![A-Za-z\d]|\s?-|\s?{_DRAWN}|\s?{COUNTS}\s?次)""",
+        \d{{1,3}}(?:{TO}\d{{1,3}})?\s?[dw]
+        (?![A-Za-z\d]|\s?-|\s?{_DRAWN}|\s?{COUNTS}\s?次|\s?/\s?[次周月])""",
         cased=True,
     ),
     # 2月前 may be before February, and seldom is
     _rule(
         "月",
-        rf"(?<![年孕第\d./~–—至到-])\d{{1,2}}(?:{TO}\d{{1,2}})?\s?月(?=[前后来])(?!前后)",
+        rf"""(?={_DIGITS})(?<![年孕第\d./~–—至到一二三四五六七八九十-])
+        (?:{_MONTHS}|[一二三四五六七八九十]{{1,2}}月)
+        (?=[前后来]|以[上内]|内(?!分泌|科|镜|瘘))(?!前后)""",
+    ),
+    # 近1月, 术后2月
+    _rule("月", rf"(?<=[近前后])\s?(?P<value>{_MONTHS})(?![份龄中底初末]|\s?\d)"),
+    # 咳嗽2月, but not 宝宝2月
+    _rule(
+        "月",
+        rf"""(?=[\d\s])(?<=[一-鿿])(?<![{_NO_LENGTH}])(?<!月经)\s?(?P<value>{_MONTHS})
+        (?=[,。;、)]|\s(?!\d)|$|[伴再余]|加重|入院)""",
     ),
 )
 
@@ -221,6 +317,8 @@ class PatternMatcher:
         self.labels = tuple(labels) or tuple(PATTERNS)
         self._folding = Folding()
         self._width = Folding(case=False)
+        self._folding.update(_SIGNS)
+        self._width.update(_SIGNS)
         # By what they need, which is looked for once.
         self._searches: dict[re.Pattern[str], list[_Search]] = {}
         for label in self.labels:
