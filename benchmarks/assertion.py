@@ -3,8 +3,8 @@
     python benchmarks/assertion.py [CASES.jsonl] [--errors]
 
 The sentences that ship were written for this; their entities are given, and what counts is each
-attribute of each entity. The rules were made with the development part in view; the held-out part
-was written after them and run once.
+attribute of each entity. The rules were made with the development part in view and not changed for
+the held-out part; docs/hybrid.md says when each was written.
 """
 
 import argparse

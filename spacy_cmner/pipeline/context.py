@@ -2,7 +2,8 @@
 
 A trigger reaches from its place to the end of its scope, in the direction it has, and gives its
 attribute to the entities there. Scopes end at punctuation or at a terminator, such as 但. A longer
-trigger hides the shorter ones in it; a pseudo-trigger (无明显诱因) does nothing but that.
+trigger hides the shorter ones in it; a pseudo-trigger (无明显诱因) does nothing but that. Of the
+words in an entity (双下肢无水肿) only those count that have the scope inside.
 
 Harkema et al. (2009), "ConText: An algorithm for determining negation, experiencer, and temporal
 status from clinical reports", section 3.
@@ -12,17 +13,18 @@ import json
 import re
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import NamedTuple
 
 from spacy_cmner.data.files import read_lines
 from spacy_cmner.errors import Messages
 from spacy_cmner.pipeline.term_matcher import TermMatcher
-from spacy_cmner.types import TextRange
+from spacy_cmner.types import CharSpan, TextRange
 
 ATTRIBUTES = ("negated", "uncertain", "family", "past")
 DIRECTIONS = ("forward", "backward", "either", "pseudo", "terminator")
-SCOPES = ("adjacent", "answer", "clause", "list", "sentence")
+SCOPES = ("adjacent", "answer", "clause", "inside", "last", "list", "sentence")
 
 # All folded to half width.
 SENTENCE_END = re.compile(r"[。!?;\n]")
@@ -31,9 +33,28 @@ COMMA = re.compile(",")
 ENTITY = "\0"
 # A clause that only goes on with a list of entities.
 LIST = re.compile(rf"(?:[{ENTITY}\s、和及与或等史]|病史|以及|症状|情况)*")
-# What a word stands between that answers what is before it.
+LISTED = re.compile(rf"(?:{LIST.pattern},)*{LIST.pattern}")
+# Entities that say how something is: no list goes on with them, though one may begin with them.
+STATEMENT = re.compile(
+    r"^(?:[左右](?!心)|双(?!相)|[两常偶]|可有|并有|局部|周围|软组织)|[不无未没](?![全张良育孕耐稳力闭])"
+    r"|(?:[差可佳好清弱快慢高低多少窄]|(?<!肿)大|明显|[加减]重|减轻|(?<!功能)[增减升下][强弱退厚粗宽降]"
+    r"|异常|正常|缓解|萎靡|迟钝)了?$"
+)
+NUMBER = r"[(]?\d{1,2}[.、)](?!\d)"
+NUMBERED = re.compile(rf"[: ]*{NUMBER}")
+# What begins an item behind others: a number, or a word with a colon.
+ITEM = re.compile(rf" (?:{NUMBER}|\w{{1,6}}:)")
+# What the entities of an item stand behind.
+HEAD = re.compile(rf"(?:\d[.、)]|:)(?=\s*{ENTITY})")
+# What a word stands between that answers what is before it, or is the last about an entity.
 ASKED = (":", "(")
 ANSWERED = re.compile(r"\s*(?:[,。!?;、)\n]|$)")
+LAST = re.compile(r"[,。;、)\n]|$")
+# The same of a word that may also be about what follows: 肺癌可能 2.高血压.
+CLOSED = re.compile(rf"{LAST.pattern}|\s|{NUMBER}")
+# Stands in an entity that says several things, anywhere or before the word that counts.
+SEVERAL = re.compile(r"[,。!?;\n]|(?<=.)[不未]伴")
+ENUMERATED = re.compile("[、/]")
 # How many characters an adjacent trigger may leave free.
 GAP = 2
 
@@ -49,7 +70,10 @@ class Trigger(NamedTuple):
     scope (str): sentence ends at 。！？； and line breaks, clause at commas too; list is a clause
         with the clauses after it (before it) that hold nothing but entities; adjacent leaves at
         most two characters between the word and the entity; answer is a clause whose last word
-        this is, behind a colon or in brackets: 高血压：否认.
+        this is, behind a colon or in brackets: 高血压：否认; last is the same directly behind an
+        entity: 头痛无; inside is the entity that the word is part of, with something behind the
+        word (forward), at its end (backward), or either. What a word says at the start of an
+        entity goes on in the list that follows, if its other triggers would.
     """
 
     trigger: str
@@ -103,17 +127,30 @@ class ContextRules:
 
     def __init__(self, triggers: Iterable[Trigger]) -> None:
         self.triggers = list(triggers)
-        self._matcher = TermMatcher(whole_words=False)
-        self._matcher.add((trigger.trigger, "trigger") for trigger in self.triggers)
-        self._by_word: dict[str, list[Trigger]] = {}
+        self._outside = TermMatcher(whole_words=False)
+        self._inside = TermMatcher(whole_words=False)
+        self._inside.add((trigger.trigger, "trigger") for trigger in self.triggers)
+        self._outside.add(
+            (trigger.trigger, "trigger") for trigger in self.triggers if trigger.scope != "inside"
+        )
+        # By word: what it says beyond itself, what it says within an entity, whose scopes it ends.
+        self._reaching: dict[str, list[Trigger]] = {}
+        self._containing: dict[str, list[Trigger]] = {}
+        self._stopping: dict[str, list[str]] = {}
         for trigger in self.triggers:
-            word = self._matcher.fold(trigger.trigger.strip())
-            self._by_word.setdefault(word, []).append(trigger)
+            word = self._inside.fold(trigger.trigger.strip())
+            if trigger.direction == "terminator":
+                ended = [trigger.attribute] if trigger.attribute else ATTRIBUTES
+                self._stopping.setdefault(word, []).extend(ended)
+            elif trigger.direction != "pseudo":
+                by_word = self._containing if trigger.scope == "inside" else self._reaching
+                by_word.setdefault(word, []).append(trigger)
+        # Only entities with one of these are looked at: a set is far faster than the words.
+        initials = "".join(re.escape(word[0]) for word in self._containing)
+        self._hint = re.compile(f"[{initials}]" if initials else "(?!)")
 
     def __call__(self, text: str, entities: Sequence[TextRange]) -> list[Assertion]:
         """What the text says of each entity; of several triggers, the nearest one is named.
-
-        Triggers inside of entities do not count.
 
         entities (Sequence[TextRange]): may overlap, in any order.
         RETURNS (List[Assertion]): one an entity.
@@ -124,41 +161,76 @@ class ContextRules:
         self, texts: Sequence[str], entities: Sequence[Sequence[TextRange]]
     ) -> list[list[Assertion]]:
         """The same for each of several texts: far faster than one by one."""
-        masked = [
-            _mask(self._matcher.fold(text), places)
-            for text, places in zip(texts, entities, strict=True)
-        ]
-        found = self._matcher.find(masked)
+        folded = [self._outside.fold(text) for text in texts]
+        masked = [_mask(text, places) for text, places in zip(folded, entities, strict=True)]
+        inside = self._find_inside(folded, entities)
+        found = zip(folded, masked, entities, self._outside.find(masked), strict=True)
         return [
-            self._assert(text, places, [TextRange(start, end) for start, end, _ in words])
-            for text, places, words in zip(masked, entities, found, strict=True)
+            self._assert(_Context(text, hidden, places), words, inside.get(owner, {}))
+            if words or owner in inside
+            else [{} for _ in places]
+            for owner, (text, hidden, places, words) in enumerate(found)
         ]
 
+    def _find_inside(
+        self, texts: Sequence[str], entities: Sequence[Sequence[TextRange]]
+    ) -> dict[int, dict[int, TextRange]]:
+        """The words that count within entities, by the numbers of the text and the entity."""
+        found: dict[int, dict[int, TextRange]] = {}
+        hinted = [
+            (owner, number, text[place.start : place.end])
+            for owner, (text, places) in enumerate(zip(texts, entities, strict=True))
+            for number, place in enumerate(places)
+            if self._hint.search(text, place.start, place.end)
+        ]
+        words = self._inside.find([entity for _, _, entity in hinted])
+        for (owner, number, entity), places in zip(hinted, words, strict=True):
+            place = self._containing_word(entity, places)
+            if place is not None:
+                origin = entities[owner][number].start
+                where = TextRange(origin + place.start, origin + place.end)
+                found.setdefault(owner, {})[number] = where
+        return found
+
+    def _containing_word(self, entity: str, places: Sequence[CharSpan]) -> CharSpan | None:
+        if SEVERAL.search(entity):
+            return None
+        words = [entity[place.start : place.end] for place in places]
+        stopped = {attribute for word in words for attribute in self._stopping.get(word, ())}
+        for place, word in zip(places, words, strict=True):
+            if ENUMERATED.search(entity, 0, place.start):
+                return None
+            fits = {"forward": place.end < len(entity), "backward": place.end == len(entity)}
+            for trigger in self._containing.get(word, ()):
+                if trigger.attribute not in stopped and fits.get(trigger.direction, True):
+                    return place
+        return None
+
     def _assert(
-        self, text: str, entities: Sequence[TextRange], words: Sequence[TextRange]
+        self, context: "_Context", outside: Sequence[CharSpan], inside: dict[int, TextRange]
     ) -> list[Assertion]:
-        """text (str): folded, without its entities. words (Sequence[TextRange]): of triggers."""
-        assertions: list[Assertion] = [{} for _ in entities]
-        if not words:
-            return assertions
-        context = _Context(text, entities)
-        found = [(place, self._by_word[text[place.start : place.end]]) for place in words]
-        stops = {attribute: _Stops([], []) for attribute in ATTRIBUTES}
-        for place, triggers in found:
-            for trigger in triggers:
-                if trigger.direction == "terminator":
-                    for attribute in [trigger.attribute] if trigger.attribute else ATTRIBUTES:
-                        stops[attribute].starts.append(place.start)
-                        stops[attribute].ends.append(place.end)
-        for place, triggers in found:
-            for trigger in triggers:
-                if trigger.attribute is None or trigger.direction in ("pseudo", "terminator"):
-                    continue
-                for number in context.reached(place, trigger, stops[trigger.attribute]):
-                    entity, assertion = entities[number], assertions[number]
-                    other = assertion.get(trigger.attribute)
+        """outside, inside: where words stand, outside of entities and in which of them."""
+        assertions: list[Assertion] = [{} for _ in context.entities]
+        places = [TextRange(start, end) for start, end, _ in outside]
+        stops: dict[str, _Stops] = {}
+        for place in places:
+            for attribute in self._stopping.get(context.text[place.start : place.end], ()):
+                starts, ends = stops.setdefault(attribute, _Stops([], []))
+                starts.append(place.start)
+                ends.append(place.end)
+        for number, place in inside.items():
+            for trigger in self._containing[context.text[place.start : place.end]]:
+                assertions[number][str(trigger.attribute)] = place
+            if place.start == context.entities[number].start:
+                places.append(place)
+        for place in places:
+            for trigger in self._reaching.get(context.text[place.start : place.end], ()):
+                attribute = str(trigger.attribute)
+                for number in context.reached(place, trigger, stops.get(attribute, NO_STOPS)):
+                    entity, assertion = context.entities[number], assertions[number]
+                    other = assertion.get(attribute)
                     if other is None or _distance(place, entity) < _distance(other, entity):
-                        assertion[trigger.attribute] = place
+                        assertion[attribute] = place
         return assertions
 
 
@@ -177,24 +249,34 @@ class _Stops(NamedTuple):
     ends: list[int]
 
 
-class _Context:
-    """A masked text, its entities, and the places where scopes end."""
+NO_STOPS = _Stops([], [])
 
-    def __init__(self, text: str, entities: Sequence[TextRange]) -> None:
+
+class _Context:
+    """A folded text, the same without its entities, these, and the places where scopes end."""
+
+    def __init__(self, text: str, masked: str, entities: Sequence[TextRange]) -> None:
         self.text = text
+        self.masked = masked
         self.entities = entities
         self.order = sorted(range(len(entities)), key=lambda number: entities[number].start)
         self.starts = [entities[number].start for number in self.order]
-        self.sentence_ends = [match.start() for match in SENTENCE_END.finditer(text)]
-        self.commas = [match.start() for match in COMMA.finditer(text)]
+        self.sentence_ends = [match.start() for match in SENTENCE_END.finditer(masked)]
+        self.commas = [match.start() for match in COMMA.finditer(masked)]
+        self.items = [match.start() for match in ITEM.finditer(masked)]
+        self.heads = [match.end() - 1 for match in HEAD.finditer(masked)]
 
     def reached(self, place: TextRange, trigger: Trigger, stops: _Stops) -> list[int]:
         """The numbers of the entities in a trigger's scope."""
         reached: list[int] = []
-        is_answer = self._is_answer(place)
-        if trigger.scope == "answer" and not is_answer:
+        if trigger.scope == "inside":
             return reached
-        if trigger.direction in ("forward", "either") and not is_answer:
+        if self.masked[place.start] == ENTITY:
+            return self._reached_from_inside(place, trigger, stops)
+        role = self._role(place, trigger.direction)
+        if trigger.scope in ("answer", "last") and trigger.scope != role:
+            return reached
+        if trigger.direction in ("forward", "either") and role is None:
             end = self._end(place.end, trigger.scope)
             reached = self._between(place.end, _first(stops.starts, place.end, end))
         if trigger.direction == "backward" or (trigger.direction == "either" and not reached):
@@ -203,6 +285,15 @@ class _Context:
         if trigger.scope == "adjacent":
             reached = [i for i in reached if _distance(place, self.entities[i]) <= GAP]
         return reached
+
+    def _reached_from_inside(self, place: TextRange, trigger: Trigger, stops: _Stops) -> list[int]:
+        """Beyond the entity that begins with a trigger, nothing but a list is sure to be meant."""
+        if trigger.direction not in ("forward", "either"):
+            return []
+        end = self._end(place.end, trigger.scope)
+        listed = LISTED.match(self.masked, place.end, _first(stops.starts, place.end, end))
+        reached = self._between(place.end, listed.end() if listed else place.end)
+        return list(takewhile(lambda number: not self._is_statement(number), reached))
 
     def _between(self, start: int, end: int) -> list[int]:
         first, last = bisect_left(self.starts, start), bisect_left(self.starts, end)
@@ -213,6 +304,8 @@ class _Context:
         last = _first(self.sentence_ends, position, len(self.text))
         if scope == "sentence":
             return last
+        if not NUMBERED.match(self.masked, position):
+            last = _first(self.items, position + 1, last)
         end = _first(self.commas, position, last)
         while scope == "list" and end < last:
             following = _first(self.commas, end + 1, last)
@@ -226,20 +319,33 @@ class _Context:
         first = _last(self.sentence_ends, position, -1)
         if scope == "sentence":
             return first + 1
+        first = _last(self.heads, position, first)
         start = _last(self.commas, position, first)
-        while scope == "list" and start > first:
+        is_list = scope == "list" and self._is_list(start + 1, position)
+        while is_list and start > first:
             preceding = _last(self.commas, start, first)
             if not self._is_list(preceding + 1, start):
                 break
             start = preceding
         return start + 1
 
-    def _is_answer(self, place: TextRange) -> bool:
-        before = self.text[max(place.start - 2, 0) : place.start].rstrip()
-        return before.endswith(ASKED) and ANSWERED.match(self.text, place.end) is not None
+    def _role(self, place: TextRange, direction: str) -> str | None:
+        """Whether a word is an answer, or the last of a clause, and looks back as such."""
+        before = self.masked[max(place.start - 2, 0) : place.start]
+        if before.endswith(ENTITY):
+            closed = CLOSED if direction == "either" else LAST
+            return "last" if closed.match(self.masked, place.end) else None
+        is_answer = before.rstrip().endswith(ASKED) and ANSWERED.match(self.masked, place.end)
+        return "answer" if is_answer else None
 
     def _is_list(self, start: int, end: int) -> bool:
-        return LIST.fullmatch(self.text, start, end) is not None
+        return LIST.fullmatch(self.masked, start, end) is not None and not any(
+            map(self._is_statement, self._between(start, end))
+        )
+
+    def _is_statement(self, number: int) -> bool:
+        start, end = self.entities[number]
+        return STATEMENT.search(self.text[start:end]) is not None
 
 
 def _first(places: Sequence[int], position: int, default: int) -> int:

@@ -5,6 +5,8 @@ import spacy
 from spacy.tokens import Doc, DocBin
 from tiny import CHARACTERS
 
+from spacy_cmner.errors import CmnerWarning
+
 TEXT = "无发热，其父有哮喘。"
 TERMS = [("发热", "sym"), ("哮喘", "dis")]
 ATTRIBUTES = ("negated", "uncertain", "family", "past")
@@ -36,6 +38,16 @@ def test_attributes_with_their_triggers():
     assert fever._.past_trigger is None
 
 
+def test_a_negation_inside_of_an_entity():
+    nlp = spacy.blank("zh")
+    nlp.add_pipe("cmner_dictionary").add_terms([("双下肢无水肿", "sym"), ("肢体无力", "sym")])
+    nlp.add_pipe("cmner_assertion")
+    swelling, weakness = nlp("双下肢无水肿，肢体无力").ents
+    assert swelling._.negated_trigger.start_char == 3
+    assert swelling._.negated_trigger.text == "无"
+    assert not weakness._.negated
+
+
 def test_entities_without_the_component_have_none():
     doc = pipeline().make_doc(TEXT)
     assert attributes([doc[1:3]]) == [{}]
@@ -44,7 +56,8 @@ def test_entities_without_the_component_have_none():
 def test_span_groups():
     nlp = pipeline(inputs=["terms", "none"])
     nlp.get_pipe("cmner_dictionary").target = "terms"
-    doc = nlp(TEXT)
+    with pytest.warns(CmnerWarning, match="CM427.*'none'"):
+        doc = nlp(TEXT)
     assert attributes(doc.spans["terms"]) == EXPECTED
 
 

@@ -15,6 +15,11 @@ RULES = ContextRules(read_triggers(shipped("triggers")))
 TRIGGERS = [
     Trigger("无", "forward", "negated", "list"),
     Trigger("无", "backward", "negated", "answer"),
+    Trigger("无", "backward", "negated", "last"),
+    Trigger("无", "forward", "negated", "inside"),
+    Trigger("无力", "pseudo", None, "inside"),
+    Trigger("不喘", "either", "negated", "inside"),
+    Trigger("阴性", "backward", "negated", "inside"),
     Trigger("不", "forward", "negated", "adjacent"),
     Trigger("阴性", "backward", "negated"),
     Trigger("均阴性", "backward", "negated", "list"),
@@ -40,6 +45,7 @@ def marked(text, rules=SMALL):
 
 
 NO = {"negated": "无"}
+MAYBE = {"uncertain": "可能"}
 
 
 @pytest.mark.parametrize(
@@ -71,11 +77,56 @@ NO = {"negated": "无"}
         ("[无力]，[喘]", [{}, {}]),
         ("既往无[咳]", [{"past": "既往", "negated": "无"}]),
         ("无[咳]，可能[喘]", [NO, {"uncertain": "可能"}]),
+        ("[咳]无，[喘]", [NO, {}]),
+        ("[咳]，[喘]无", [{}, NO]),
+        ("[咳]无[喘]", [{}, NO]),
+        ("无[咳]，[食欲差]，[喘]", [NO, {}, {}]),
+        ("无[咳]、[食欲差]", [NO, NO]),
+        ("无[咳]，[双肺喘]，[肺喘]", [NO, {}, {}]),
+        ("无[咳]，[淋巴结肿大]", [NO, NO]),
+        ("[咳声大]，[痰]均阴性", [{}, {"negated": "均阴性"}]),
+        ("[咳]，有[痰]均阴性", [{}, {"negated": "均阴性"}]),
+        ("[咳]可能[喘]", [{}, MAYBE]),
+        ("[咳]可能 [喘]", [MAYBE, {}]),
+        ("[咳]可能、[喘]", [MAYBE, {}]),
+        ("[咳]可能2.[喘]", [MAYBE, {}]),
+        ("[咳] 可能 [喘]", [{}, MAYBE]),
+        ("1.[咳] 2.[喘]可能 3.[痰]", [{}, MAYBE, {}]),
+        ("1.可能[咳] 2.[喘]", [MAYBE, {}]),
+        ("可能：1.[咳] 2.[喘]", [MAYBE, MAYBE]),
+        ("可能[咳] 药：[喘]", [MAYBE, {}]),
+        ("[咳]待查：[喘]可能", [{}, MAYBE]),
+        ("[咳]：双侧均阴性", [{"negated": "均阴性"}]),
         ("无", []),
         ("", []),
     ],
 )
 def test_scopes(text, expected):
+    assert marked(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("[肺无音]、[喘]", [NO, {}]),
+        ("[无咳]、[喘]，[痰]", [NO, NO, NO]),
+        ("[无咳][喘]", [NO, NO]),
+        ("[无咳]的[喘]", [NO, {}]),
+        ("[无咳]但[喘]", [NO, {}]),
+        ("[无咳]、[食欲差]、[喘]", [NO, {}, {}]),
+        ("无[咳]，[无喘]，[痰]", [NO, NO, NO]),
+        ("[无力]，[喘]", [{}, {}]),
+        ("[咳无]，[喘]", [{}, {}]),
+        ("[咳，无喘]", [{}]),
+        ("[咳、无喘]", [{}]),
+        ("[咳但无喘]", [{}]),
+        ("[不喘]，[咳]", [{"negated": "不喘"}, {}]),
+        ("[咳]、[抗体阴性]", [{}, {"negated": "阴性"}]),
+        ("[阴性菌]", [{}]),
+        ("既往[无咳]", [{"past": "既往", "negated": "无"}]),
+    ],
+)
+def test_words_inside_of_entities(text, expected):
     assert marked(text) == expected
 
 
@@ -94,15 +145,17 @@ def test_overlapping_entities_and_hostile_text():
     entities = [TextRange(2, 4), TextRange(2, 3), TextRange(0, len(text)), TextRange(3, 3)]
     assert SMALL(text, entities) == [{}] * 4
     assert SMALL(text, entities[:2]) == [{"negated": (0, 1)}] * 2
+    assert SMALL("无发热", [TextRange(0, 3), TextRange(1, 3)]) == [{"negated": (0, 1)}] * 2
 
 
 @given(st.text("无不未见可能，。[咳]但", max_size=25), st.data())
-def test_triggers_lie_outside_of_entities_in_the_same_sentence(text, data):
+def test_triggers_lie_in_the_same_sentence_and_in_no_entity_in_part(text, data):
     ends = data.draw(st.lists(st.integers(0, len(text)), unique=True, max_size=6).map(sorted))
     entities = [TextRange(*pair) for pair in zip(ends[::2], ends[1::2], strict=False)]
     for entity, assertion in zip(entities, SMALL(text, entities), strict=True):
         for start, end in assertion.values():
-            assert end <= entity.start or start >= entity.end
+            is_inside = entity.start <= start and end <= entity.end
+            assert is_inside or end <= entity.start or start >= entity.end
             between = text[min(end, entity.end) : max(start, entity.start)]
             inside = [place for place in entities if "。" in text[place.start : place.end]]
             assert inside or "。" not in between
@@ -126,9 +179,10 @@ def test_a_sentence_is_judged_without_its_neighbours(sentences, data):
 
 
 @pytest.mark.parametrize(
-    ("split", "precision", "recall"), [("development", 0.99, 0.99), ("held-out", 0.75, 0.75)]
+    ("split", "size", "floor"),
+    [("development", 250, 0.99), ("held-out", 60, 0.75), ("held-out-2", 20, 0.95)],
 )
-def test_written_sentences(split, precision, recall):
+def test_written_sentences(split, size, floor):
     scores = {attribute: PRFScore() for attribute in ATTRIBUTES}
     cases = [
         case for case in srsly.read_jsonl(shipped("assertion_cases")) if case["split"] == split
@@ -139,10 +193,10 @@ def test_written_sentences(split, precision, recall):
             for attribute, score in scores.items():
                 gold = {attribute} & set(entity["attributes"])
                 score.score_set({attribute} & found.keys(), gold)
-    assert len(cases) >= (150 if split == "development" else 50)
+    assert len(cases) >= size
     for score in scores.values():
-        assert score.precision >= precision
-        assert score.recall >= recall
+        assert score.precision >= floor
+        assert score.recall >= floor
 
 
 @pytest.mark.parametrize(
