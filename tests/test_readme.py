@@ -73,8 +73,16 @@ def test_config_block_resolves():
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_lead_somewhere(page):
     text = page.read_text(encoding="utf-8")
-    for target in re.findall(r"\]\(([^)#:]+)(?:#[\w-]+)?\)", text):
-        assert (page.parent / target).exists(), target
+    for target, section in re.findall(r"\]\(([^)#:]*)(?:#([\w-]+))?\)", text):
+        linked = page.parent / target if target else page
+        assert linked.exists(), target
+        assert not section or section in sections(linked), section
+
+
+def sections(page: Path) -> set[str]:
+    """The names that GitHub gives the headings of a page."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def test_page_on_data_lists_all_formats():

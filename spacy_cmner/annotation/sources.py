@@ -275,13 +275,14 @@ def _check_column(path: Path, names: list[str], column: str) -> None:
 
 
 def _item(path: Path, number: int, fields: dict[str, Any], layout: Layout) -> Item:
-    names = ", ".join(fields)
-    has_text = layout.text in fields
-    text = fields.pop(layout.text, None)
+    if layout.text not in fields:
+        problem = (
+            f"it has no {layout.text!r}; the column of the text is one of: {', '.join(fields)}"
+        )
+        return _bad(path, number, Messages.CM120, problem=problem)
+    text = fields.pop(layout.text)
     id_ = _finite(fields.pop(layout.id, None))
-    if not has_text:
-        problem = f"it has no {layout.text!r}; the column of the text is one of: {names}"
-    elif not isinstance(text, str):
+    if not isinstance(text, str):
         problem = f"{layout.text!r} is {text!r:.40}, not a text"
     elif len(text) > layout.max_length:
         problem = f"its text has more than {layout.max_length} characters"

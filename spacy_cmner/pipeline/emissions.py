@@ -51,7 +51,7 @@ def read_emissions(
     """The emissions of all windows at once, and the callback for their gradient.
 
     docs (Sequence[Doc]): in training the batch that the components upstream were updated with.
-    RAISES: CM423 as ``predict_emissions``, but in training.
+    RAISES: CM423 as ``predict_emissions``, unless this is training.
     """
     if not listens(model):
         return model(gather(windows), is_train)

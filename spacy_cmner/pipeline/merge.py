@@ -99,7 +99,6 @@ class Merge(Pipe):
         self.name = name
         self.policy = policy
         self.inputs = list(inputs)
-        self._unusual = [key for key in inputs if key not in DEFAULTS["inputs"]]
         self.target = target
         self.unknown = unknown
         self.prior = prior
@@ -107,7 +106,7 @@ class Merge(Pipe):
 
     def __call__(self, doc: Doc) -> Doc:
         """Merge the entities of a document."""
-        warn_missing(doc, self.name, self._unusual)
+        warn_missing(doc, self.name, [key for key in self.inputs if key not in DEFAULTS["inputs"]])
         blocked = blocked_spans(doc)
         found = {key: [*_spans(doc, key)] for key in self.inputs}
         chosen = POLICIES[self.policy](self._candidates(doc, found, blocked))

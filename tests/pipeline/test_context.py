@@ -135,6 +135,12 @@ def test_the_nearest_trigger_is_named():
     assert marked("否认并无[咳]", rules) == [NO]
 
 
+def test_no_scope_is_endless():
+    """Or texts without punctuation would take a square of their length."""
+    assert marked("无" + "[喘]、" * 600) == [NO] * 250 + [{}] * 350
+    assert marked("、[喘]" * 600 + "均阴性") == [{}] * 350 + [{"negated": "均阴性"}] * 250
+
+
 def test_full_width_punctuation_and_triggers():
     rules = ContextRules([Trigger("(-)", "backward", "negated")])
     assert marked("[征]（－）", rules) == [{"negated": "（－）"}]
