@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import spacy
 
@@ -33,7 +34,7 @@ def main() -> None:
                 source = Path(folder) / f"{millions}.txt"
                 out = Path(folder) / str(millions) / name
                 write_texts(source, millions * 1_000_000)
-                command = [sys.executable, __file__, "run", pipeline, source, out]
+                command = [sys.executable, __file__, "run", *map(str, (pipeline, source, out))]
                 measured = subprocess.run(command, check=True, capture_output=True, text=True)
                 print(f"{name:16}{measured.stdout.strip()}", flush=True)
 
@@ -50,7 +51,8 @@ def run(pipeline: str, source: str, out: str) -> None:
 def make_dictionary(folder: Path) -> Path:
     tokenizer = {"@tokenizers": "spacy-cmner.char_tokenizer.v1"}
     nlp = spacy.blank("zh", config={"nlp": {"tokenizer": tokenizer}})
-    nlp.add_pipe("cmner_dictionary").add_terms([("头痛", "sym"), ("阿司匹林", "dru")])
+    dictionary: Any = nlp.add_pipe("cmner_dictionary")
+    dictionary.add_terms([("头痛", "sym"), ("阿司匹林", "dru")])
     nlp.to_disk(folder / "pipeline")
     return folder / "pipeline"
 

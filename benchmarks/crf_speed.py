@@ -38,22 +38,22 @@ def main() -> None:
     n_characters, n_tags = N_SENTENCES * LENGTH, SCHEME.n_tags
     emissions = rng.normal(size=(n_characters, n_tags)).astype(np.float32)
     lengths = np.full(N_SENTENCES, LENGTH, dtype=np.int32)
-    parameters = [
+    transitions, start, end = (
         rng.normal(size=shape).astype(np.float32) for shape in ((n_tags, n_tags), n_tags, n_tags)
-    ]
-    gold, _ = crf_decode(emissions, lengths, *parameters, SCHEME.masks)
+    )
+    gold, _ = crf_decode(emissions, lengths, transitions, start, end, SCHEME.masks)
     allowed = SCHEME.encode(n_characters, SCHEME.decode(gold))
 
     rows = [
         (
             "spacy_cmner, numba",
             "cpu",
-            lambda: crf_loss(emissions, lengths, allowed, *parameters, SCHEME.masks),
-            lambda: crf_decode(emissions, lengths, *parameters, SCHEME.masks),
+            lambda: crf_loss(emissions, lengths, allowed, transitions, start, end, SCHEME.masks),
+            lambda: crf_decode(emissions, lengths, transitions, start, end, SCHEME.masks),
         )
     ]
     for device in ["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"]:
-        rows += torch_rows(device, emissions, lengths, allowed, parameters, gold)
+        rows += torch_rows(device, emissions, lengths, allowed, (transitions, start, end), gold)
 
     print(f"{N_SENTENCES} sentences of {LENGTH} characters, {n_tags} tags")
     print(f"{'':20}{'device':>8}{'loss + gradient':>18}{'decoding':>12}{'characters/s':>16}")
@@ -65,15 +65,15 @@ def main() -> None:
 
 def torch_rows(device, emissions, lengths, allowed, parameters, gold):
     """Our torch path and pytorch-crf, on the same numbers."""
-    scores, permitted, *weights = (
+    scores, permitted, transitions, start, end = (
         torch.from_numpy(array).to(device) for array in (emissions, allowed, *parameters)
     )
     sizes = torch.from_numpy(lengths)
     peer = CRF(SCHEME.n_tags, batch_first=True).to(device)
     with torch.no_grad():
-        peer.transitions.copy_(weights[0])
-        peer.start_transitions.copy_(weights[1])
-        peer.end_transitions.copy_(weights[2])
+        peer.transitions.copy_(transitions)
+        peer.start_transitions.copy_(start)
+        peer.end_transitions.copy_(end)
     padded = scores.view(N_SENTENCES, LENGTH, -1).clone().requires_grad_()
     tags = torch.from_numpy(gold).long().view(N_SENTENCES, LENGTH).to(device)
     mask = torch.ones_like(tags, dtype=torch.bool)
@@ -87,8 +87,8 @@ def torch_rows(device, emissions, lengths, allowed, parameters, gold):
         (
             "spacy_cmner, torch",
             device,
-            lambda: crf_loss(scores, sizes, permitted, *weights, SCHEME.masks),
-            lambda: crf_decode(scores, sizes, *weights, SCHEME.masks),
+            lambda: crf_loss(scores, sizes, permitted, transitions, start, end, SCHEME.masks),
+            lambda: crf_decode(scores, sizes, transitions, start, end, SCHEME.masks),
         ),
         ("pytorch-crf", device, peer_loss, lambda: peer.decode(padded, mask=mask)),
     ]

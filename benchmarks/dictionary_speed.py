@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import spacy
 
@@ -54,7 +55,7 @@ def main() -> None:
     texts = [text[start : start + DOCUMENT] for start in range(0, len(text), DOCUMENT)]
 
     nlp = spacy.blank("zh", config=CHARACTERS)
-    dictionary = nlp.add_pipe("cmner_dictionary")
+    dictionary: Any = nlp.add_pipe("cmner_dictionary")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "terms.jsonl"
         write_terms(path, ((term, ["X"]) for term in terms))
@@ -66,11 +67,11 @@ def main() -> None:
 
         print(f"load {len(terms)} terms: {seconds(load):.2f} s")
 
-    docs = list(nlp.tokenizer.pipe(texts))
+    docs = [nlp.make_doc(text) for text in texts]
     n_found = sum(len(dictionary.matcher(text)) for text in texts)
     print(f"found {n_found} terms in {len(text)} characters")
     boundaries = {"@misc": "spacy-cmner.word_boundaries.v1", "tool": "jieba"}
-    checked = nlp.create_pipe("cmner_dictionary", config={"boundaries": boundaries})
+    checked: Any = nlp.create_pipe("cmner_dictionary", config={"boundaries": boundaries})
     checked.add_terms((term, label) for term, labels in dictionary.matcher for label in labels)
     checked.matcher(texts[0])
     for name, run in {

@@ -12,7 +12,9 @@ import gc
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import spacy
@@ -127,7 +129,8 @@ def in_processes(
     spend its time on sending documents."""
 
     items = [SourceRecord(text) for text in texts * PASSES]
-    nlp.get_pipe("cmner").decoding = "viterbi"
+    recogniser: Any = nlp.get_pipe("cmner")
+    recogniser.decoding = "viterbi"
     systems: dict[str, Callable[[], object]] = {
         f"cmner, {n_process} processes": lambda: list(annotate(nlp, items, n_process)),
         f"spaCy ner, {n_process} processes": lambda: list(annotate(ner, items, n_process)),
@@ -136,14 +139,15 @@ def in_processes(
 
 
 def recognise(nlp: Language, texts: list[str], decoding: str, threshold: float) -> None:
-    recogniser = nlp.get_pipe("cmner")
+    recogniser: Any = nlp.get_pipe("cmner")
     recogniser.decoding, recogniser.threshold = decoding, threshold
     list(nlp.pipe(texts))
 
 
 def encoder_input(nlp: Language, texts: list[str]) -> tuple[EncodeModel, list[Rows]]:
     """The pipeline's encoder, and what it reads of the texts, in batches of the pipeline's size."""
-    embed, encoder = nlp.get_pipe("cmner").model.get_ref("tok2vec").layers
+    recogniser: Any = nlp.get_pipe("cmner")
+    embed, encoder = recogniser.model.get_ref("tok2vec").layers
     docs = [nlp.make_doc(text) for text in texts]
     starts = range(0, len(docs), nlp.batch_size)
     batches = [embed.predict(docs[start : start + nlp.batch_size]) for start in starts]
@@ -160,7 +164,7 @@ def with_rules(nlp: Language, texts: list[str], rounds: int) -> None:
         "and cmner_assertion": [],
     }
     compare(
-        {name: lambda off=off: without(nlp, off, texts) for name, off in steps.items()},
+        {name: partial(without, nlp, off, texts) for name, off in steps.items()},
         next(iter(steps)),
         sum(map(len, texts)),
         rounds,

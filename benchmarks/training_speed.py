@@ -11,6 +11,7 @@ import argparse
 import random
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -61,7 +62,7 @@ def epoch_times(data: Path, names: list[str], steps: int, batch: int) -> None:
         nlp = load_model_from_config(config, auto_fill=True)
         nlp.batch_size = batch
         reader = CorpusReader(data)
-        optimizer = nlp.initialize(lambda reader=reader, nlp=nlp: reader(nlp))
+        optimizer = nlp.initialize(partial(reader, nlp))
         pipelines[name] = (nlp, optimizer, list(reader(nlp)))
     seconds = dict.fromkeys(names, 0.0)
     n_examples = len(pipelines[names[0]][2])
