@@ -7,7 +7,6 @@ a dictionary is used, so that what is measured is the reading, the writing and s
 """
 
 import random
-import resource
 import subprocess
 import sys
 import tempfile
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import spacy
+from _measure import CHARACTERS, peak_memory
 
 from spacy_cmner.annotation.runner import annotate_corpus
 from spacy_cmner.annotation.sources import Source
@@ -43,14 +43,12 @@ def run(pipeline: str, source: str, out: str) -> None:
     nlp = spacy.load(pipeline)
     start = time.perf_counter()
     result = annotate_corpus(nlp, Source(Path(source)), Path(out))
-    seconds = time.perf_counter() - start
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"{result.characters:12,}{seconds:10.1f}{peak:10.0f}")
+    spent = time.perf_counter() - start
+    print(f"{result.characters:12,}{spent:10.1f}{peak_memory():10.0f}")
 
 
 def make_dictionary(folder: Path) -> Path:
-    tokenizer = {"@tokenizers": "spacy-cmner.char_tokenizer.v1"}
-    nlp = spacy.blank("zh", config={"nlp": {"tokenizer": tokenizer}})
+    nlp = spacy.blank("zh", config=CHARACTERS)
     dictionary: Any = nlp.add_pipe("cmner_dictionary")
     dictionary.add_terms([("头痛", "sym"), ("阿司匹林", "dru")])
     nlp.to_disk(folder / "pipeline")

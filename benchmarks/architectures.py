@@ -16,7 +16,6 @@ import argparse
 import json
 import os
 import random
-import resource
 import subprocess
 import sys
 import tempfile
@@ -26,16 +25,15 @@ from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
 import spacy
+from _measure import ROOT, peak_memory, shipped_corpus
 from spacy.language import Language
 from spacy.training import Example
 from spacy.util import load_config, load_model_from_config
 from thinc.api import fix_random_seed
 
-from spacy_cmner.data.corpus import convert
 from spacy_cmner.data.reader import CorpusReader
 from spacy_cmner.models.compile import compile_pipeline
 
-ROOT = Path(__file__).parent.parent
 BATCHES = (1, 32)
 LARGE = 256  # the batch size of the configs in use
 WARM_UP = 2  # batches; the first ones compile
@@ -94,12 +92,6 @@ def all_configs() -> list[str]:
     """All but those that need pretrained weights."""
     names = {path.stem for path in (ROOT / "configs").glob("*.cfg")}
     return sorted(name for name in names if not name.startswith("transformer"))
-
-
-def shipped_corpus(folder: Path) -> Path:
-    out = folder / "benchmark.spacy"
-    convert(ROOT / "assets" / "corpus" / "train.jsonl", "jsonl", out)
-    return out
 
 
 def all_models(names: Sequence[str], data: Path, seconds: float, threads: int) -> None:
@@ -237,8 +229,7 @@ def measure(step: Callable[[list], int], items: Sequence, size: int, seconds: fl
             characters += read
         if spent > seconds and number >= WARM_UP + MIN_STEPS:
             break
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return Measurement(characters / spent, peak / (2**20 if sys.platform == "darwin" else 2**10))
+    return Measurement(characters / spent, peak_memory())
 
 
 if __name__ == "__main__":

@@ -6,11 +6,11 @@ Each row is the best of several runs after a warm-up, on one thread of the CPU; 
 appear where there is one. pytorch-crf knows no illegal moves, so it searches all of them.
 """
 
-import time
 from collections.abc import Callable
 
 import numpy as np
 import torch
+from _measure import shortest
 from torchcrf import CRF
 
 from spacy_cmner.layers.crf import TagScheme, crf_decode, crf_loss
@@ -23,14 +23,14 @@ REPEATS = 20
 
 def milliseconds(function: Callable[[], object], device: str) -> float:
     """The shortest of several runs; the first one, which may compile, does not count."""
-    times = []
-    for _ in range(REPEATS + 1):
-        start = time.perf_counter()
+
+    def run() -> None:
         function()
         if device == "cuda":
             torch.cuda.synchronize()
-        times.append(time.perf_counter() - start)
-    return min(times[1:]) * 1e3
+
+    run()
+    return 1e3 * shortest(run, REPEATS)
 
 
 def main() -> None:

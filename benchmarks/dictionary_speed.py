@@ -10,33 +10,21 @@ component, which also makes the spans; the same with word boundaries checked by 
 import argparse
 import random
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import spacy
+from _measure import CHARACTERS, shortest
 
 from spacy_cmner.pipeline.term_lists import read_terms, write_terms
 
 COMMON = [chr(code) for code in range(0x4E00, 0x4E00 + 3000)]
 DOCUMENT = 500
 REPEATS = 3
-CHARACTERS = {"nlp": {"tokenizer": {"@tokenizers": "spacy-cmner.char_tokenizer.v1"}}}
 
 
 def word(rng: random.Random) -> str:
     return "".join(rng.choices(COMMON, k=rng.randint(2, 8)))
-
-
-def seconds(run: Callable[[], object]) -> float:
-    """The shortest of several runs."""
-    times = []
-    for _ in range(REPEATS):
-        start = time.perf_counter()
-        run()
-        times.append(time.perf_counter() - start)
-    return min(times)
 
 
 def main() -> None:
@@ -65,7 +53,7 @@ def main() -> None:
             dictionary.add_terms(read_terms(path))
             dictionary.matcher("")
 
-        print(f"load {len(terms)} terms: {seconds(load):.2f} s")
+        print(f"load {len(terms)} terms: {shortest(load, REPEATS):.2f} s")
 
     docs = [nlp.make_doc(text) for text in texts]
     n_found = sum(len(dictionary.matcher(text)) for text in texts)
@@ -79,7 +67,7 @@ def main() -> None:
         "component": lambda: list(dictionary.pipe([doc.copy() for doc in docs])),
         "matcher with jieba": lambda: [checked.matcher(text) for text in texts],
     }.items():
-        print(f"{name}: {len(text) / seconds(run) / 1e6:.2f} million characters/s")
+        print(f"{name}: {len(text) / shortest(run, REPEATS) / 1e6:.2f} million characters/s")
 
 
 if __name__ == "__main__":

@@ -1,13 +1,13 @@
 """What rules, the model and both together reach with few labels.
 
-    python benchmarks/label_curve.py corpus/cmeee/train.spacy corpus/cmeee/dev.spacy --out metrics/c
+    python benchmarks/label_curve.py corpus/cmeee/{train,dev}.spacy --output metrics/curve
 
 Of each fraction of the training texts a term list is learned and two models are trained, one alone
 and one with soft evidence: hits of that list and of THUOCL's, whose biases are learned with the
 CRF. While the model is trained, the hits in a text are those of terms from other texts, as in use.
 The number of epochs is fixed for a fraction, so nothing is chosen on the development texts. The
 metrics of each point are written to a JSON file; what is there already is not done again. --lists
-adds term lists to the evidence.
+adds term lists to the evidence. label_curve_report.py draws several seeds in one picture.
 
 With --members CONFIG ... the model has others beside it, of the configs of these names and of
 further seeds, and all are joined as one ("joined").
@@ -30,6 +30,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+from label_curve_report import POLICIES, report
 from spacy.language import Language
 from spacy.tokens import Doc, Span
 from spacy.training import Example
@@ -38,8 +39,8 @@ from spacy.vocab import Vocab
 
 from spacy_cmner.analysis.evaluation import evaluate
 from spacy_cmner.analysis.gold import Gold, GoldText, entities_of
-from spacy_cmner.analysis.plots import create_figure
 from spacy_cmner.data.corpus import load_docs, subsample
+from spacy_cmner.data.files import replacing
 from spacy_cmner.models.compile import compile_pipeline, find_compilable
 from spacy_cmner.models.ensemble import join_pipelines
 from spacy_cmner.pipeline.dictionary import Dictionary
@@ -63,9 +64,6 @@ LIKELY = 0.5  # probability of an entity that counts for a term of further texts
 CONSISTENT = 0.4  # precision of such a term
 POSSIBLE = 0.28  # probability of an entity that a student is not told anything of
 TRUSTED = 0.6  # probability of an entity that a student learns
-POLICIES = ("prefer_model", "prefer_rules", "longest")
-MERGED = [f"merge, {policy}" for policy in POLICIES]
-SYSTEMS = ("rules", "model", "constraints", *MERGED, "soft, given", "soft, learned")
 
 
 def main() -> None:
@@ -94,6 +92,9 @@ def main() -> None:
     args = parser.parse_args()
     if args.rounds and not args.texts:
         parser.error("--rounds needs texts to teach with: --texts N")
+    if not args.epochs and not EPOCHS.keys() >= {*args.fractions}:
+        listed = ", ".join(f"{fraction:g}" for fraction in EPOCHS)
+        parser.error(f"--fractions other than {listed} need --epochs N")
     types = dict(pair.split("=") for pair in args.map)
     dev = [text for _, text in load(args.dev, types)]
     if args.dev_texts:
@@ -132,7 +133,8 @@ def main() -> None:
             teacher = point.measure_joined(f"{name}, joined", students)
         if not args.model:
             point.measure_learned()
-    report(args.output)
+    scored = f"{len({*types.values()})} shared types" if types else "all gold"
+    report([args.output], f"{args.dev.parent.name}, {len(dev):,} texts", scored)
 
 
 def load(path: Path, types: dict[str, str]) -> list[tuple[Doc, GoldText]]:
@@ -251,7 +253,9 @@ class Point:
             return models[0]
         folder = self.folder / system
         if not folder.exists():
-            join_pipelines([load_model(model) for model in models]).to_disk(folder)
+            joined = join_pipelines([load_model(model) for model in models])
+            with replacing(folder) as partial:
+                joined.to_disk(partial)
         self.score(system, self.load(str(folder)))
         return str(folder)
 
@@ -334,8 +338,8 @@ class Point:
                 nlp.update(batch, drop=0.5, sgd=optimizer, losses=losses)
                 optimizer.step_schedules()
             print(f"{name}: epoch {epoch + 1}, loss {losses['cmner']:.1f}", flush=True)
-        with nlp.use_params(optimizer.averages):
-            nlp.to_disk(folder)
+        with nlp.use_params(optimizer.averages), replacing(folder) as partial:
+            nlp.to_disk(partial)
         return str(folder)
 
     def build(self, name: str, with_hits: bool) -> Language:
@@ -375,7 +379,9 @@ class Point:
             return
         evaluation = evaluate(compiled(nlp), self.dev)
         metrics = {"system": system, "labelled": len(self.texts), **evaluation.to_dict()}
-        path.write_text(json.dumps(metrics, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+        text = json.dumps(metrics, ensure_ascii=False, indent=2) + "\n"
+        with replacing(path) as partial:
+            partial.write_text(text, encoding="utf-8")
         print(f"{system}: {100 * evaluation.scores.all_gold.total.f1:.2f}", flush=True)
 
 
@@ -418,32 +424,6 @@ def compiled(nlp: Language) -> Language:
     """A pipeline that finds the same and is faster, if that is to be had."""
     can_be = any(find_compilable(pipe) for _, pipe in nlp.components)
     return compile_pipeline(nlp) if can_be else nlp
-
-
-def report(out: Path) -> None:
-    """Write `curve.md` and `curve.png` of all points that there are."""
-    scores: dict[str, dict[float, float]] = {system: {} for system in SYSTEMS}
-    for path in out.glob("*/*.json"):
-        f1 = json.loads(path.read_text(encoding="utf-8"))["all"]["f"]
-        scores.setdefault(path.stem, {})[float(path.parent.name)] = 100 * f1
-    scores = {system: points for system, points in scores.items() if points}
-    fractions = sorted({fraction for points in scores.values() for fraction in points})
-    lines = [
-        f"| F1, all gold | {' | '.join(f'{fraction:.0%}' for fraction in fractions)} |",
-        f"|---|{'---:|' * len(fractions)}",
-    ]
-    figure = create_figure(7, 4.5)
-    axes = figure.subplots()
-    for system, points in scores.items():
-        cells = [f"{points[f]:.2f}" if f in points else "" for f in fractions]
-        lines.append(f"| {system} | {' | '.join(cells)} |")
-        known = sorted(points)
-        axes.plot([100 * f for f in known], [points[f] for f in known], marker="o", label=system)
-    axes.set(xscale="log", xlabel="training sentences, %", ylabel="F1, all gold")
-    axes.set_xticks([100 * f for f in fractions], [f"{100 * f:g}" for f in fractions])
-    axes.legend(frameon=False, fontsize="small")
-    figure.savefig(out / "curve.png", dpi=150)
-    (out / "curve.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

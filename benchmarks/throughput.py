@@ -10,7 +10,6 @@ all of them.
 import argparse
 import gc
 import statistics
-import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import Any
 import numpy as np
 import spacy
 import torch
+from _measure import CHARACTERS, CORPUS, seconds
 from spacy.language import Language
 from spacy.training import Example
 from thinc.api import fix_random_seed
@@ -30,9 +30,6 @@ from spacy_cmner.models.bilstm import build_bilstm_encoder
 from spacy_cmner.models.compile import compile_pipeline
 from spacy_cmner.types import EncodeModel, Rows
 
-ROOT = Path(__file__).parent.parent
-CORPUS = ROOT / "assets" / "corpus" / "train.jsonl"
-CHARACTERS = {"nlp": {"tokenizer": {"@tokenizers": "spacy-cmner.char_tokenizer.v1"}}}
 SENTENCE_LENGTH = 50
 USUAL_WIDTH = 128  # units in each direction, of a BiLSTM that was not narrowed for speed
 PASSES = 4  # over the texts, beside which the start of the processes is short
@@ -80,12 +77,6 @@ def initialize(nlp: Language, labels: list[str]) -> None:
     text = "症状" * len(labels)
     entities = [(2 * i, 2 * i + 2, label) for i, label in enumerate(labels)]
     nlp.initialize(lambda: [Example.from_dict(nlp.make_doc(text), {"entities": entities})])
-
-
-def seconds(run: Callable[[], object]) -> float:
-    begin = time.perf_counter()
-    run()
-    return time.perf_counter() - begin
 
 
 def throughput(nlp: Language, ner: Language, texts: list[str], rounds: int) -> None:

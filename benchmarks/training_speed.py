@@ -9,24 +9,24 @@ the characters of the data.
 
 import argparse
 import random
-import time
+import tempfile
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import torch
+from _measure import ROOT, seconds, shipped_corpus
 from spacy.training import Example
 from spacy.util import load_config, load_model_from_config
 from spacy.vocab import Vocab
 from thinc.api import fix_random_seed
 
-from spacy_cmner.data.corpus import convert, load_docs
+from spacy_cmner.data.corpus import load_docs
 from spacy_cmner.data.reader import CorpusReader
 from spacy_cmner.layers.local_global import LocalGlobal
 from spacy_cmner.models.local_global import build_local_global_embed, build_module, read_codes
 from spacy_cmner.resources.bundle import Resources
 
-ROOT = Path(__file__).parent.parent
 CONFIGS = ["bilstm_crf", "local_global", "contextual"]
 MAX_LENGTH = 250  # of texts in a padded batch, in characters; longer ones would be mostly padding
 PAPER_EPOCH = 1025  # seconds on a GTX 3090, the paper
@@ -39,18 +39,13 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=10, help="documents of a batch")
     parser.add_argument("--configs", nargs="*", default=CONFIGS, help="names in configs/")
     args = parser.parse_args()
-    data = args.data or shipped_corpus()
-    print(f"{data}, {torch.get_num_threads()} threads, {args.steps} steps\n")
-    if args.configs:
-        epoch_times(data, args.configs, args.steps, args.batch)
-        print()
-    representation_times(data, max(args.steps // 6, 3))
-
-
-def shipped_corpus() -> Path:
-    out = Path("corpus/benchmark.spacy")
-    convert(ROOT / "assets" / "corpus" / "train.jsonl", "jsonl", out)
-    return out
+    with tempfile.TemporaryDirectory() as folder:
+        data = args.data or shipped_corpus(Path(folder))
+        print(f"{data}, {torch.get_num_threads()} threads, {args.steps} steps\n")
+        if args.configs:
+            epoch_times(data, args.configs, args.steps, args.batch)
+            print()
+        representation_times(data, max(args.steps // 6, 3))
 
 
 def epoch_times(data: Path, names: list[str], steps: int, batch: int) -> None:
@@ -64,7 +59,7 @@ def epoch_times(data: Path, names: list[str], steps: int, batch: int) -> None:
         reader = CorpusReader(data)
         optimizer = nlp.initialize(partial(reader, nlp))
         pipelines[name] = (nlp, optimizer, list(reader(nlp)))
-    seconds = dict.fromkeys(names, 0.0)
+    spent = dict.fromkeys(names, 0.0)
     n_examples = len(pipelines[names[0]][2])
     total = sum(len(example.reference) for example in pipelines[names[0]][2])
     order = random.Random(0).sample(range(n_examples), n_examples)
@@ -73,17 +68,16 @@ def epoch_times(data: Path, names: list[str], steps: int, batch: int) -> None:
     for step, rows in enumerate(batches):
         for name, (nlp, optimizer, examples) in pipelines.items():
             fresh = [Example(nlp.make_doc(examples[i].text), examples[i].reference) for i in rows]
-            begin = time.perf_counter()
-            nlp.update(fresh, drop=0.5, sgd=optimizer)
+            taken = seconds(partial(nlp.update, fresh, drop=0.5, sgd=optimizer))
             if step >= 2:  # the first steps compile
-                seconds[name] += time.perf_counter() - begin
+                spent[name] += taken
         if step >= 2:
             characters += sum(len(pipelines[names[0]][2][i].reference) for i in rows)
     print(f"{'model':<20}{'characters/s':>14}{'s/epoch':>10}{'ratio':>8}   paper: {PAPER_EPOCH} s")
     for name in names:
-        epoch = seconds[name] / characters * total
-        ratio = seconds[name] / seconds[names[0]]
-        print(f"{name:<20}{characters / seconds[name]:>14,.0f}{epoch:>10.0f}{ratio:>8.2f}")
+        epoch = spent[name] / characters * total
+        ratio = spent[name] / spent[names[0]]
+        print(f"{name:<20}{characters / spent[name]:>14,.0f}{epoch:>10.0f}{ratio:>8.2f}")
 
 
 def representation_times(data: Path, steps: int) -> None:
@@ -113,7 +107,7 @@ def representation_times(data: Path, steps: int) -> None:
                     lambda padded=padded: per_occurrence(module, padded),
                 )
             ):
-                sums[i] += timed(run)
+                sums[i] += seconds(partial(forward_backward, run))
         occurrence, per_type, with_padding = (1000 * total / steps for total in sums)
         print(
             f"{batch:>6}{n_codes:>12,}{n_types:>7,}{occurrence:>10.1f} ms{per_type:>7.1f} ms"
@@ -125,11 +119,9 @@ def per_occurrence(module: LocalGlobal, codes: torch.Tensor) -> tuple[torch.Tens
     return module.encode_types(module.find_rows(codes))
 
 
-def timed(run: Callable) -> float:
-    begin = time.perf_counter()
+def forward_backward(run: Callable) -> None:
     rows, error = run()
     (rows.sum() + error.sum()).backward()
-    return time.perf_counter() - begin
 
 
 if __name__ == "__main__":

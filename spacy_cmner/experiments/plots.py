@@ -1,5 +1,6 @@
 """Plots of experiments: scores, a curve over a setting, kinds of errors."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from spacy_cmner.experiments.summary import (
     F1_SEEN,
     F1_UNSEEN,
     Measure,
+    RowSummary,
     Spread,
     Summary,
 )
@@ -23,18 +25,19 @@ COLORS = ("#4878a8", "#a83232", "#6a9f58", "#d1a33c", "#85659c", "#8c8c8c")
 ROW_HEIGHT = 0.3
 
 
-def plot_scores(summary: Summary, path: Path) -> None:
-    """F1 of each row, all beside flat gold and seen beside unseen, with standard deviations."""
-    figure = create_figure(10, 1.5 + ROW_HEIGHT * len(summary.rows))
+def plot_scores(summary: Summary, title: str, path: Path) -> None:
+    """F1 of each row, the best first, all beside flat gold and seen beside unseen."""
+    rows = sorted(summary.rows, key=lambda each: -each.spread(F1).mean)
+    figure = create_figure(10, 1.5 + ROW_HEIGHT * len(rows))
     left, right = figure.subplots(1, 2, sharey=True)
-    draw_points(left, summary, (F1, F1_FLAT))
-    draw_points(right, summary, (F1_SEEN, F1_UNSEEN))
+    draw_points(left, rows, (F1, F1_FLAT))
+    draw_points(right, rows, (F1_SEEN, F1_UNSEEN))
     left.invert_yaxis()
-    figure.suptitle(summary.experiment.title)
+    figure.suptitle(title)
     figure.savefig(path, dpi=150)
 
 
-def plot_curve(summary: Summary, path: Path) -> None:
+def plot_curve(summary: Summary, title: str, path: Path) -> None:
     """F1 over the numbers that the rows have for labels."""
     figure = create_figure(6, 4)
     axes = figure.subplots()
@@ -50,12 +53,12 @@ def plot_curve(summary: Summary, path: Path) -> None:
             marker="o",
             capsize=3,
         )
-    axes.set(xlabel=summary.experiment.title, ylabel="F1")
+    axes.set(xlabel=summary.experiment.title, ylabel="F1", title=title)
     axes.legend(frameon=False)
     figure.savefig(path, dpi=150)
 
 
-def plot_errors(summary: Summary, path: Path) -> None:
+def plot_errors(summary: Summary, title: str, path: Path) -> None:
     """The errors of each row, kind by kind."""
     figure = create_figure(9, 1.5 + ROW_HEIGHT * len(summary.rows))
     axes = figure.subplots()
@@ -66,18 +69,18 @@ def plot_errors(summary: Summary, path: Path) -> None:
         axes.barh(names, widths, left=left, label=measure.name, color=color)
         left = [start + width for start, width in zip(left, widths, strict=True)]
     axes.invert_yaxis()
-    axes.set(xlabel="errors, all gold", title=summary.experiment.title)
+    axes.set(xlabel="errors, all gold", title=title)
     axes.legend(
         frameon=False, ncols=len(ERROR_CLASSES), loc="upper center", bbox_to_anchor=(0.5, -0.12)
     )
     figure.savefig(path, dpi=150)
 
 
-def draw_points(axes: "Axes", summary: Summary, measures: Sequence[Measure]) -> None:
+def draw_points(axes: "Axes", rows: Sequence[RowSummary], measures: Sequence[Measure]) -> None:
     """A row a line, a measure a colour."""
-    names = [each.row.label for each in summary.rows]
+    names = [each.row.label for each in rows]
     for measure, color in zip(measures, COLORS, strict=False):
-        spreads = [each.spread(measure) for each in summary.rows]
+        spreads = [each.spread(measure) for each in rows]
         means = [spread.mean for spread in spreads]
         axes.errorbar(
             means,
@@ -88,11 +91,14 @@ def draw_points(axes: "Axes", summary: Summary, measures: Sequence[Measure]) -> 
             fmt="o",
             capsize=3,
         )
-    axes.set(xlabel="F1")
+    several = any(len(each.runs) > 1 for each in rows)
+    axes.set(xlabel="F1, mean ± standard deviation" if several else "F1")
     axes.grid(axis="y", linewidth=0.3)
     axes.legend(frameon=False, ncols=2, loc="lower center", bbox_to_anchor=(0.5, 1.0))
 
 
-def deviations(spreads: Sequence[Spread]) -> list[float]:
-    """Lengths of the error bars; none of a single seed."""
-    return [spread.deviation or 0.0 for spread in spreads]
+def deviations(spreads: Sequence[Spread]) -> list[float] | None:
+    """Lengths of the error bars, NaN for a single seed; None if there are no others."""
+    if all(spread.deviation is None for spread in spreads):
+        return None
+    return [math.nan if spread.deviation is None else spread.deviation for spread in spreads]
