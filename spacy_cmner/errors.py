@@ -144,6 +144,9 @@ class Messages:
     CM138 = Message(
         "Record {number}: entity {entity} was counted in UTF-16 units; it is now in characters."
     )
+    CM139 = Message(
+        "{out} has the wrong ending for what is written. Give a name that ends in {ending}."
+    )
     CM140 = Message(
         "{path} is no source of texts. Give a file that ends in one of {endings}, or a folder of "
         "them."
@@ -195,6 +198,15 @@ class Messages:
     CM158 = Message("{path} cannot be read as CSV ({reason}). Mend its first line.")
     CM159 = Message("None of the {n} records could be annotated; {path} says why.")
     CM160 = Message("batch_size = {value} is not possible. Give a number of texts above 0.")
+    CM161 = Message(
+        "{n_process} processes cannot share GPU {gpu_id}: they would start as copies of one that "
+        "uses it already. Give --n-process 1, or --gpu-id -1 for the CPU; with --ray each actor "
+        "can have a GPU of its own."
+    )
+    CM162 = Message(
+        "The Ray cluster has no GPU, but one is needed for each actor. Start it with some, or give "
+        "--gpu-id -1 for the CPU."
+    )
 
     # CM2xx: resources
     CM201 = Message(
@@ -296,10 +308,17 @@ class Messages:
         "{path}, row {row}: no word where one must begin ({problem}). The width {dim} in the first "
         "line may be wrong, or the file was changed in transfer: copy it again in binary mode."
     )
+    CM237 = Message(
+        "{word!r} has the count {count}, but words are weighted by counts of 1 or more. Leave "
+        "the word out, or build the lexicon with `python -m spacy cmner resources lexicon`."
+    )
 
     # CM3xx: models
     CM301 = Message("The labels {labels} hold a duplicate: give every entity label once.")
-    CM302 = Message("Unknown entity label {label!r}: use one of {labels}.")
+    CM302 = Message(
+        "Unknown entity label {label!r}: use one of {labels}. To teach a trained component another "
+        "one, call `add_label({label!r})` on it, and save it before it is sourced."
+    )
     CM303 = Message(
         "Entity {start}–{end} ({label}) overlaps another one, is empty, or leaves its text of "
         "{length} characters: give flat spans inside one sentence."
@@ -394,6 +413,19 @@ class Messages:
         "{model} has no trained recogniser '{name}' to join; its components are {found}. Train it, "
         "or give the name that the component has in all pipelines."
     )
+    CM329 = Message(
+        "None of the {words} words of the bigram vectors is a pair of characters. Give the path of "
+        "a file made by `python -m spacy cmner resources vectors --unit bigram`, or leave it out "
+        "to use the shipped one."
+    )
+    CM330 = Message(
+        "The transformer in {path} cannot be made ({reason}). Mend the setting of tokenizer_config "
+        "or transformer_config that does not fit; without any, a file of the tokenizer is missing."
+    )
+    CM331 = Message(
+        "The transformer has no folder. Name one with config.json, the weights and the tokenizer's "
+        "files, for example with --paths.transformer; nothing is downloaded."
+    )
 
     # CM4xx: pipeline
     CM401 = Message("alignment_mode = {value!r} is not possible. Choose one of: {allowed}.")
@@ -409,7 +441,7 @@ class Messages:
     )
     CM406 = Message(
         "{n} entities ({examples}) begin or end inside a token and were dropped (alignment_mode "
-        'is {mode!r}). Use "expand" or "contract", or the character tokenizer.'
+        "is {mode!r}). Use {others}the character tokenizer."
     )
     CM407 = Message(
         "The texts of an example differ: {predicted!r} … is predicted on, {reference!r} … is "
@@ -461,6 +493,10 @@ class Messages:
     CM427 = Message(
         "'{name}' has '{key}' among its inputs, but there is no such span group on a document. "
         "Check the name; there are: {groups}."
+    )
+    CM428 = Message(
+        "{n} entities ({examples}) begin or end inside a token and were moved to the boundaries of "
+        "tokens (alignment_mode is {mode!r}). Use the character tokenizer to have them as found."
     )
     CM430 = Message("min_precision = {value} is not possible. Give a number from 0 to 1.")
     CM431 = Message(

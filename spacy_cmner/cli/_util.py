@@ -16,13 +16,18 @@ from wasabi import msg
 
 from spacy_cmner.annotation.items import BadRecord, SourceRecord
 from spacy_cmner.annotation.sources import Source
+from spacy_cmner.data.files import replacing
 from spacy_cmner.errors import DAMAGE, CmnerError, Messages
 
 PipelineArgument = Annotated[
     str, typer.Argument(help="Pipeline: a folder or an installed package.")
 ]
 TextsArgument = Annotated[
-    Path, typer.Argument(help="Texts: .txt, .jsonl, .csv, .tsv, .parquet, or a folder.")
+    Path,
+    typer.Argument(
+        help="Texts: .txt (one a line), .jsonl, .csv, .tsv, .parquet, or a folder, in which each "
+        ".txt file is one text."
+    ),
 ]
 
 # Of a command that takes settings of a config, see ``read_settings``.
@@ -115,8 +120,8 @@ def write_annotated(docs: Iterable[Doc], out: Path) -> None:
     for doc in docs:
         entities += len(doc.ents)
         docbin.add(doc)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    docbin.to_disk(out)
+    with replacing(out) as draft:
+        docbin.to_disk(draft)
     msg.good(f"{out}: {len(docbin)} texts, {entities} entities")
 
 

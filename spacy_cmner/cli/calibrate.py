@@ -13,7 +13,7 @@ from spacy_cmner.analysis.plots import check_picture
 from spacy_cmner.analysis.temperature import fit_temperature
 from spacy_cmner.cli import cmner_cli
 from spacy_cmner.cli._util import PipelineArgument, errors_shown, load_pipeline, save_pipeline
-from spacy_cmner.data.files import check_outputs
+from spacy_cmner.data.files import check_outputs, write_text
 
 
 @cmner_cli.command("calibrate")
@@ -57,5 +57,5 @@ def calibrate_command(
         output.parent.mkdir(parents=True, exist_ok=True)
         plot_reliability(result, output)
         figures = output.with_suffix(".json")
-        figures.write_text(json.dumps(result.to_dict(), indent=2), encoding="utf-8")
+        write_text(figures, json.dumps(result.to_dict(), indent=2))
         msg.good(f"{output} and {figures}")

@@ -14,7 +14,7 @@ from spacy_cmner.analysis.gold import GoldText, load_gold, load_predictions
 from spacy_cmner.analysis.tables import Table
 from spacy_cmner.cli import cmner_cli
 from spacy_cmner.cli._util import errors_shown
-from spacy_cmner.data.files import check_outputs
+from spacy_cmner.data.files import check_outputs, write_text
 from spacy_cmner.errors import Messages
 
 Gold = Annotated[Path, typer.Argument(help="Gold data (.spacy or .jsonl).")]
@@ -112,6 +112,5 @@ def _markdown(tables: Sequence[Table]) -> str:
 
 
 def _write(path: Path, content: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(content, encoding="utf-8")
+    write_text(path, content)
     msg.good(f"Written: {path}")

@@ -8,6 +8,7 @@ from wasabi import msg
 
 from spacy_cmner.cli import cmner_cli
 from spacy_cmner.cli._util import PipelineArgument, errors_shown, load_pipeline
+from spacy_cmner.data.files import write_text
 from spacy_cmner.display import to_page, to_terminal
 
 SENTENCES = (
@@ -36,6 +37,5 @@ def demo_command(
         typer.echo(to_terminal(doc))
         typer.echo()
     if output is not None:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        output.write_text(to_page(docs, f"Entities found by {model}"), encoding="utf-8")
+        write_text(output, to_page(docs, f"Entities found by {model}"))
         msg.good(f"{output}: open it in a browser")

@@ -20,7 +20,7 @@ from spacy_cmner.cli._util import (
     read_settings,
     use_gpu,
 )
-from spacy_cmner.data.files import check_outputs
+from spacy_cmner.data.files import check_outputs, write_text
 from spacy_cmner.data.jsonl import write_jsonl
 
 
@@ -78,10 +78,7 @@ def evaluate_command(
         msg.info(f"{left_out} texts occur in {exclude_texts}; deduplicated scores leave them out")
     if output is not None:
         metrics = {"model": model, "settings": settings, "data": str(data), **evaluation.to_dict()}
-        output.parent.mkdir(parents=True, exist_ok=True)
-        output.write_text(
-            json.dumps(metrics, ensure_ascii=False, indent=2) + "\n", encoding="utf-8"
-        )
+        write_text(output, json.dumps(metrics, ensure_ascii=False, indent=2) + "\n")
         msg.good(f"Figures: {output}")
     if predictions is not None:
         write_jsonl(prediction_records(texts, found), predictions)

@@ -10,7 +10,7 @@ from wasabi import msg
 from spacy_cmner.analysis.gold import load_gold
 from spacy_cmner.cli import cmner_cli
 from spacy_cmner.cli._util import errors_shown
-from spacy_cmner.data.files import check_other
+from spacy_cmner.data.files import check_ending, check_other, write_text
 from spacy_cmner.supervision.terms import learn_terms
 
 
@@ -30,6 +30,7 @@ def terms_command(
 
     Beside term and type stand the estimated precision and how often it was an entity.
     """
+    check_ending(out, ".jsonl")
     check_other(data, out)
     terms = learn_terms(
         load_gold(data),
@@ -37,7 +38,6 @@ def terms_command(
         min_count=min_count,
         min_length=min_length,
     )
-    out.parent.mkdir(parents=True, exist_ok=True)
     rows = [
         {
             "term": term.text,
@@ -48,5 +48,5 @@ def terms_command(
         for term in terms
     ]
     lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in rows]
-    out.write_text("".join(lines), encoding="utf-8")
+    write_text(out, "".join(lines))
     msg.good(f"{out}: {len(terms)} terms")

@@ -25,7 +25,7 @@ class RawSpan:
     surface: Any = None
 
     def __str__(self) -> str:
-        return f"{self.start}–{self.end} {self.label}"
+        return f"{self.start!r}–{self.end!r} {self.label}"
 
 
 def checked_record(

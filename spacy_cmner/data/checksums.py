@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from spacy_cmner.data.files import read_lines
+from spacy_cmner.data.files import read_lines, write_text
 from spacy_cmner.errors import Messages
 
 _LINE = re.compile(r"(?P<digest>[0-9a-fA-F]{64}) [ *](?P<name>.+)")
@@ -50,7 +50,7 @@ def write_checksums(folder: Path, names: Iterable[str], sums: Path) -> None:
     names (Iterable[str]): Files of the folder.
     """
     lines = (f"{_sha256(folder / name)}  {name}\n" for name in names)
-    sums.write_text("".join(lines), encoding="utf-8", newline="\n")
+    write_text(sums, "".join(lines))
 
 
 def _sha256(path: Path) -> str:

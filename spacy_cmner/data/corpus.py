@@ -15,7 +15,7 @@ from spacy_cmner.data.brat import read_brat
 from spacy_cmner.data.cmeee import read_cmeee
 from spacy_cmner.data.columns import read_columns
 from spacy_cmner.data.docs import SPANS_KEY, Flatten, doc_to_record, record_to_doc
-from spacy_cmner.data.files import check_other
+from spacy_cmner.data.files import check_other, replacing
 from spacy_cmner.data.imcs import read_imcs
 from spacy_cmner.data.jsonl import read_jsonl
 from spacy_cmner.data.label_studio import read_label_studio
@@ -155,8 +155,8 @@ def write_docbin(
             docbin.user_data[-1] = None  # unpacking an empty one costs as much as a full one
         if report is not None:
             report.keep(record)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    docbin.to_disk(path)
+    with replacing(path) as draft:
+        docbin.to_disk(draft)
 
 
 def load_docbin(path: Path, *, user_data: bool = True) -> DocBin:

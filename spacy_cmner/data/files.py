@@ -1,7 +1,11 @@
-"""Reading files so that what is wrong with them is said with their name."""
+"""Reading files so that what is wrong with them is said with their name, and writing them whole or
+not at all."""
 
 import json
-from collections.abc import Iterable
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +28,13 @@ def check_outputs(outs: Iterable[Path | None], reads: Iterable[Path | None]) -> 
             taken.append(out)
 
 
+def check_ending(out: Path, ending: str) -> None:
+    """RAISES (CmnerError): A file of this kind would not be found by its ending, or replaces one of
+    another kind."""
+    if out.suffix.lower() != ending:
+        raise Messages.CM139.error(out=out, ending=ending)
+
+
 def check_apart(source: Path, out: Path) -> None:
     """RAISES (CmnerError): As `check_other`, or one lies in the other, so that what is written
     would be read, or replace a part of it."""
@@ -31,6 +42,45 @@ def check_apart(source: Path, out: Path) -> None:
     read, written = source.resolve(), out.resolve()
     if read in written.parents or written in read.parents:
         raise Messages.CM157.error(out=out, source=source)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Where to write what then takes the place of a file at once.
+
+    Whoever is killed on the way, or finds the disk full, leaves the old file as it was. What is no
+    file, such as a pipe, is written to itself. A folder can be written like this, too, where there
+    is none yet.
+
+    RAISES (OSError): Always with a file's name, which the system leaves out when a disk is full.
+    """
+    target = path.resolve()  # a link goes on to lead where it led
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if target.exists() and not (target.is_file() or target.is_dir()):
+        yield target
+        return
+    draft = target.with_name(f"{target.name}.{os.getpid()}.part")
+    try:
+        yield draft
+        draft.replace(target)
+    except OSError as error:
+        if error.filename is None:
+            raise OSError(error.errno, error.strerror, str(path)) from error
+        raise
+    finally:
+        if draft.is_dir():
+            shutil.rmtree(draft)
+        else:
+            draft.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str, *, errors: str = "strict") -> None:
+    """Write a whole file in UTF-8 with Unix's line ends, see `replacing`.
+
+    errors (str): What becomes of lone surrogates, as in `str.encode`.
+    """
+    with replacing(path) as draft:
+        draft.write_bytes(text.encode("utf-8", errors))
 
 
 def read_text(path: Path, encoding: str = "utf-8") -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from spacy_cmner.data.checks import RawSpan, checked_record
-from spacy_cmner.data.files import read_lines
+from spacy_cmner.data.files import read_lines, replacing
 from spacy_cmner.data.records import Record
 from spacy_cmner.data.report import Item, Outcome, Report
 from spacy_cmner.errors import Messages
@@ -54,8 +54,7 @@ def read_jsonl(path: Path, report: Report, *, encoding: str = "utf-8") -> Iterat
 
 def write_jsonl(records: Iterable[Record], path: Path) -> None:
     """Write records so that `read_jsonl` gives them back."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", encoding="utf-8", newline="\n") as file:
+    with replacing(path) as draft, draft.open("w", encoding="utf-8", newline="\n") as file:
         for record in records:
             item = {
                 "id": record.id,

@@ -11,13 +11,17 @@ from spacy_cmner.data.records import Record
 from spacy_cmner.data.report import Item, Outcome, Report
 from spacy_cmner.errors import Messages
 
+HYPERTEXT = "hypertextlabels"
+KINDS = ("labels", HYPERTEXT)
+
 
 def read_label_studio(path: Path, report: Report, *, encoding: str = "utf-8") -> Iterator[Record]:
     """Read `[{"id", "data": {"text"}, "annotations": [{"result": [{"value"}]}]}]`.
 
     The first annotation that was not cancelled is read. A value of several labels gives an entity
-    of each. Offsets behind an emoji may be in UTF-16 units, as its issue 1347 tells: where the
-    value's own text proves it, they are put right and reported.
+    of each; in HyperText the places are those of `globalOffsets`. Offsets behind an emoji may be in
+    UTF-16 units, as its issue 1347 tells: where the value's own text proves it, they are put right
+    and reported.
 
     RAISES (CmnerError): The file is missing, in another encoding, or not a JSON list.
     """
@@ -60,12 +64,14 @@ def read_label_studio(path: Path, report: Report, *, encoding: str = "utf-8") ->
 def _spans(result: Any, report: Report, number: int) -> Iterator[RawSpan]:
     kind = result.get("type") if isinstance(result, dict) else None
     value = result.get("value") if isinstance(result, dict) else None
-    if kind != "labels" or not isinstance(value, dict):
+    if kind not in KINDS or not isinstance(value, dict):
         what = f"a result of type {kind!r}"
         report.add(Outcome.SKIPPED, Item.OTHER, Messages.CM136, number=number, what=what)
         return
-    for label in value.get("labels") or [None]:
-        yield RawSpan(value.get("start"), value.get("end"), label, surface=value.get("text"))
+    offsets = value.get("globalOffsets") if kind == HYPERTEXT else value
+    offsets = offsets if isinstance(offsets, dict) else {}
+    for label in value.get(kind) or [None]:
+        yield RawSpan(offsets.get("start"), offsets.get("end"), label, surface=value.get("text"))
 
 
 def _in_characters(span: RawSpan, text: Any, report: Report, number: int) -> RawSpan:

@@ -10,6 +10,7 @@ from typing import Any
 
 import wasabi
 
+from spacy_cmner.data.files import write_text
 from spacy_cmner.data.records import Record
 from spacy_cmner.errors import Message
 
@@ -107,8 +108,7 @@ class Report:
         }
         rows = (counts, *map(asdict, self.findings))
         lines = [json.dumps(row, ensure_ascii=False) for row in rows]
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("\n".join(lines) + "\n", encoding="utf-8", errors="backslashreplace")
+        write_text(path, "\n".join(lines) + "\n", errors="backslashreplace")
 
     def summary(self, max_lines: int = 20) -> str:
         """Render the counts as a table, then the findings, problems first.

@@ -9,6 +9,7 @@ from spacy_cmner.analysis.cases import find_cases
 from spacy_cmner.analysis.comparison import TEST_HEADER, significance_cells
 from spacy_cmner.analysis.gold import GoldText, load_predictions
 from spacy_cmner.analysis.tables import Table
+from spacy_cmner.data.files import replacing, write_text
 from spacy_cmner.experiments.plots import plot_curve, plot_errors, plot_scores
 from spacy_cmner.experiments.runs import Runs
 from spacy_cmner.experiments.summary import (
@@ -93,6 +94,15 @@ def describe(summary: Summary, runs: Runs) -> str:
     return "\n\n".join(lines)
 
 
+def make_title(summary: Summary, runs: Runs) -> str:
+    """What a picture shows, for who sees it without the table."""
+    seeds = {run.seed for each in summary.rows for run in each.runs}
+    return (
+        f"{summary.experiment.title}: {runs.data}, {runs.fraction:g} of the training set, "
+        f"seed{'s' if len(seeds) > 1 else ''} {join(seeds)}"
+    )
+
+
 def write_report(summary: Summary, runs: Runs, texts: Sequence[GoldText]) -> list[Path]:
     """Write Markdown, CSV and PNG; of cases Markdown only.
 
@@ -107,9 +117,9 @@ def write_report(summary: Summary, runs: Runs, texts: Sequence[GoldText]) -> lis
     folder.mkdir(parents=True, exist_ok=True)
     markdown, table, plot = (folder / f"{name}.{ending}" for ending in ("md", "csv", "png"))
     parts = [*(each.to_markdown() for each in make_tables(summary)), describe(summary, runs)]
-    markdown.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+    write_text(markdown, "\n\n".join(parts) + "\n")
     write_csv(summary, table)
-    PLOTS[summary.experiment.report](summary, plot)
+    PLOTS[summary.experiment.report](summary, make_title(summary, runs), plot)
     return [markdown, table, plot]
 
 
@@ -121,7 +131,7 @@ def write_csv(summary: Summary, path: Path) -> None:
     for measure in measures:
         header += [f"{measure.name} mean", f"{measure.name} std"]
     header += ["ΔF1", "ΔF1 low", "ΔF1 high", "p bootstrap", "p randomisation"]
-    with path.open("w", encoding="utf-8", newline="") as file:
+    with replacing(path) as draft, draft.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, header, lineterminator="\n")
         writer.writeheader()
         for each in summary.rows:
@@ -151,8 +161,7 @@ def write_cases(summary: Summary, runs: Runs, texts: Sequence[GoldText]) -> Path
         each.row.label: load_predictions(each.runs[0].predictions, texts) for each in summary.rows
     }
     tables = [case.to_table().to_markdown() for case in find_cases(texts, systems)]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("\n\n".join([*tables, describe(summary, runs)]) + "\n", encoding="utf-8")
+    write_text(path, "\n\n".join([*tables, describe(summary, runs)]) + "\n")
     return path
 
 

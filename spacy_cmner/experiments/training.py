@@ -28,6 +28,7 @@ from thinc.api import Config, ConfigValidationError
 
 from spacy_cmner.annotation.lock import locked
 from spacy_cmner.data.corpus import load_docbin, read_docbin, subsample
+from spacy_cmner.data.files import replacing, write_text
 from spacy_cmner.errors import Messages
 from spacy_cmner.experiments.design import pick
 from spacy_cmner.experiments.runs import Run
@@ -116,10 +117,8 @@ def write_subset(source: Path, out: Path, fraction: float) -> None:
     docs = subsample(list(docbin.get_docs(Vocab())), fraction=fraction, seed=SUBSET_SEED)
     if not docs:
         raise Messages.CM527.error(fraction=fraction, path=source)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    draft = out.with_suffix(f".{os.getpid()}")
-    DocBin(attrs=docbin.attrs, store_user_data=True, docs=docs).to_disk(draft)
-    draft.replace(out)
+    with replacing(out) as draft:
+        DocBin(attrs=docbin.attrs, store_user_data=True, docs=docs).to_disk(draft)
 
 
 def make_config(run: Run, training: Training) -> Config:
@@ -196,9 +195,8 @@ def train_and_score(run: Run, training: Training, config: Config) -> None:
         "fingerprints": fingerprints,
         "hardware": training.hardware,
     }
-    text = json.dumps(metrics, ensure_ascii=False, indent=2) + "\n"
-    evaluation.write_text(text, encoding="utf-8")
-    evaluation.replace(run.metrics)
+    write_text(run.metrics, json.dumps(metrics, ensure_ascii=False, indent=2) + "\n")
+    evaluation.unlink()
 
 
 def call(run: Run, training: Training, arguments: Sequence[str | Path]) -> None:

@@ -15,10 +15,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from spacy_cmner.data.files import read_lines
+from spacy_cmner.data.files import read_lines, write_text
 from spacy_cmner.errors import Messages
 
-TERM_HEADER, LABEL_HEADERS = "term", ("type", "label")
+TERM_HEADERS = ("term", "术语", "名称", "词", "词语")
+LABEL_HEADERS = ("type", "label", "类型", "类别", "标签")
 
 
 class Term(NamedTuple):
@@ -56,7 +57,7 @@ def write_terms(path: Path, terms: Iterable[tuple[str, Iterable[str]]]) -> None:
     lines = (
         json.dumps({"term": term, "type": [*labels]}, ensure_ascii=False) for term, labels in terms
     )
-    path.write_text("".join(line + "\n" for line in lines), encoding="utf8")
+    write_text(path, "".join(line + "\n" for line in lines))
 
 
 def _read_txt(path: Path, lines: list[str]) -> Iterator[tuple[int, Term]]:
@@ -78,8 +79,11 @@ def _read_csv(path: Path, lines: list[str]) -> Iterator[tuple[int, Term]]:
 def _find_columns(row: list[str]) -> tuple[int, int] | None:
     """Where the terms and the types stand, by their names; None for a row that holds no names."""
     names = [cell.strip().lower() for cell in row]
-    labels = [names.index(name) for name in LABEL_HEADERS if name in names]
-    return (names.index(TERM_HEADER), labels[0]) if TERM_HEADER in names and labels else None
+    terms, labels = (
+        [names.index(name) for name in headers if name in names]
+        for headers in (TERM_HEADERS, LABEL_HEADERS)
+    )
+    return (terms[0], labels[0]) if terms and labels else None
 
 
 def _read_rows(path: Path, lines: list[str]) -> Iterator[tuple[int, list[str]]]:

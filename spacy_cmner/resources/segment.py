@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
+from spacy_cmner.data.files import replacing
 from spacy_cmner.errors import CmnerWarning, Messages
 from spacy_cmner.resources.raw_text import read_lines, split_runs
 
@@ -150,7 +151,7 @@ def segment_files(
     target (Path): The file to write.
     progress (bool): Show a progress bar on stderr.
     """
-    with target.open("w", encoding="utf8") as file:
+    with replacing(target) as draft, draft.open("w", encoding="utf8") as file:
         for line in read_lines(paths, progress=segmenter.name if progress else None):
             for run in split_runs(line):
                 file.write(" ".join(segmenter(run)) + "\n")

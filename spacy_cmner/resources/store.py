@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from spacy_cmner.data.files import replacing
 from spacy_cmner.errors import DAMAGE, Messages
 
 FORMAT_VERSION = 1
@@ -37,16 +38,13 @@ def save(
     compression (int): a method of `zipfile`; `ZIP_LZMA` takes longer and makes smaller files.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     header = {"format": kind, "version": FORMAT_VERSION, **(metadata or {})}
-    unfinished = path.with_name(path.name + ".part")
-    with zipfile.ZipFile(unfinished, "w") as archive:
+    with replacing(path) as draft, zipfile.ZipFile(draft, "w") as archive:
         text = json.dumps(header, ensure_ascii=False, indent=1, sort_keys=True)
         archive.writestr(_entry(METADATA, compression), text.encode("utf8"), compresslevel=9)
         for name in sorted(arrays):
             with archive.open(_entry(f"{name}.npy", compression), "w", force_zip64=True) as member:
                 np.lib.format.write_array(member, np.asarray(arrays[name]), allow_pickle=False)
-    unfinished.replace(path)
 
 
 def load(path: Path | str, kind: str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 from xml.etree import ElementTree
 
+from spacy_cmner.data.files import replacing, write_text
 from spacy_cmner.errors import Messages
 from spacy_cmner.supervision.preannotation import Candidate
 
@@ -33,13 +34,13 @@ def write_candidates(
     """
     if tool not in WRITERS:
         raise Messages.CM432.error(tool=tool, tools=", ".join(get_args(Tool)))
-    path.parent.mkdir(parents=True, exist_ok=True)
     found = {entity.label for candidate in candidates for entity in candidate.record.entities}
     WRITERS[tool](candidates, path, sorted(found.union(labels)))
 
 
 def _write_doccano(candidates: Iterable[Candidate], path: Path, labels: Sequence[str]) -> None:
-    with path.open("w", encoding="utf-8", newline="\n") as file:
+    """The labels go unwritten: doccano keeps those of a project apart from its texts."""
+    with replacing(path) as draft, draft.open("w", encoding="utf-8", newline="\n") as file:
         for candidate in candidates:
             entities = candidate.record.entities
             item: dict[str, Any] = {"text": candidate.record.text}
@@ -56,8 +57,8 @@ def _write_label_studio(candidates: Sequence[Candidate], path: Path, labels: Seq
         }
         for candidate in candidates
     ]
-    path.write_text(json.dumps(tasks, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-    path.with_name(f"{path.name}.xml").write_text(labelling_config(labels), encoding="utf-8")
+    write_text(path, json.dumps(tasks, ensure_ascii=False, indent=1) + "\n")
+    write_text(path.with_name(f"{path.name}.xml"), labelling_config(labels))
 
 
 def labelling_config(labels: Iterable[str]) -> str:

@@ -115,3 +115,12 @@ def test_verify(tmp_path):
     result = run("verify", tmp_path, sums)
     assert result.exit_code == 1
     assert "CM110" in result.output
+
+
+def test_gold_under_another_ending_is_not_replaced(source, tmp_path):
+    out = tmp_path / "gold.jsonl"
+    out.write_text("mine", encoding="utf-8")
+    result = run("convert", source, out, "--format", "cmeee")
+    assert result.exit_code == 1
+    assert "CM139" in result.output and ".spacy" in result.output
+    assert out.read_text(encoding="utf-8") == "mine"

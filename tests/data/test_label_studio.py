@@ -73,3 +73,22 @@ def test_bad_tasks_are_reported_and_the_others_kept(tmp_path):
         ("CM121", 2),
         ("CM120", 3),
     ]
+
+
+def test_hypertext_has_its_places_in_global_offsets(tmp_path):
+    value = {
+        "start": "/p[1]/text()[1]",
+        "end": "/p[1]/text()[1]",
+        "globalOffsets": {"start": 2, "end": 4},
+        "text": "发热",
+        "hypertextlabels": ["sym"],
+    }
+    lost = {key: value[key] for key in value if key != "globalOffsets"}
+    results = [{"type": "hypertextlabels", "value": each} for each in (value, lost)]
+    path = tmp_path / "export.json"
+    task = {"data": {"text": "患儿发热。"}, "annotations": [{"result": results}]}
+    path.write_text(json.dumps([task]), encoding="utf-8")
+    report = Report()
+    [record] = read_label_studio(path, report)
+    assert record.entities == (Entity(2, 4, "sym"),)
+    assert [finding.code for finding in report.problems] == ["CM122"]

@@ -11,6 +11,7 @@ from spacy_cmner.pipeline.term_lists import Term, read_terms, write_terms
         ("a.csv", '青霉素,dru,J01\n"a,b",dis\n', [("青霉素", "dru"), ("a,b", "dis")]),
         ("a.csv", "code,Type,Term\n1,dru,青霉素\n\n", [("青霉素", "dru")]),
         ("a.csv", "\n\nterm,label\n青霉素,dru\n", [("青霉素", "dru")]),
+        ("a.csv", "编码,名称,类别\n1,青霉素,dru\n", [("青霉素", "dru")]),
         ("a.csv", '术语,term\n"7""骨折",dis', [("术语", "term"), ('7"骨折', "dis")]),
         (
             "a.jsonl",

@@ -92,3 +92,7 @@ def test_command(tmp_path):
     assert nothing.exit_code == 1 and "CM101" in nothing.output
     same = CliRunner().invoke(app, ["cmner", "terms", str(out), str(out)])
     assert same.exit_code == 1 and "CM157" in same.output and out.stat().st_size
+    csv = CliRunner().invoke(
+        app, ["cmner", "terms", str(tmp_path / "gold.jsonl"), str(out.with_suffix(".csv"))]
+    )
+    assert csv.exit_code == 1 and "CM139" in csv.output
