@@ -3,7 +3,7 @@
 Neural networks learn to be too sure. All scores of the CRF are divided by a temperature, which
 changes how probable its tag sequences are, but not their order: the most probable one stays, and
 with it the entities of Viterbi decoding. As these scores are linear in the weights of the output,
-the temperature goes into the weights, and costs nothing in use.
+the temperature goes into the weights, those of given evidence included, and costs nothing in use.
 
 Guo et al. (2017), On Calibration of Modern Neural Networks, section 4.2.
 """
@@ -61,9 +61,19 @@ def fit_temperature(nlp: Language, texts: Sequence[GoldText]) -> tuple[Language,
 
 
 def _soften(nlp: Language, temperature: float) -> Language:
-    softened = rebuild(nlp, {})
+    factor = 1 / temperature
+    readers = {pipe.name: pipe.read_evidence for pipe in find_recognisers(nlp)}
+    weights = {
+        name: {
+            "evidence_weight": reader.weight * factor,
+            "evidence_weights": {rule: w * factor for rule, w in reader.weights.items()},
+        }
+        for name, reader in readers.items()
+        if reader is not None
+    }
+    softened = rebuild(nlp, {}, weights)
     for recogniser in find_recognisers(softened):
-        scale_scores(recogniser.model, 1 / temperature)
+        scale_scores(recogniser.model, factor)
     softened.meta["performance"] = {}
     return softened
 

@@ -1,5 +1,6 @@
-"""A copy of a pipeline in which some components have other models."""
+"""A copy of a pipeline in which some components have other models or settings."""
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple, cast
 
 from spacy.language import Language
@@ -15,15 +16,22 @@ class Replacement(NamedTuple):
     model: Model
 
 
-def rebuild(nlp: Language, replacements: dict[str, Replacement]) -> Language:
-    """Make a pipeline with other models, in the config too. All else stays as it is.
+def rebuild(
+    nlp: Language,
+    replacements: Mapping[str, Replacement],
+    settings: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Language:
+    """Make a pipeline with other models or settings, in the config too. All else stays as it is.
 
     nlp (Language): a trained pipeline; it is not changed.
-    replacements (Dict[str, Replacement]): by the names of their components.
+    replacements (Mapping[str, Replacement]): by the names of their components.
+    settings (Mapping[str, Mapping]): of components, by their names.
     """
     config = nlp.config.copy()
     for name, replacement in replacements.items():
         config["components"][name]["model"] = replacement.config
+    for name, values in (settings or {}).items():
+        config["components"][name].update(values)
     rebuilt = load_model_from_config(config)
     for name, replacement in replacements.items():
         trained, pipe = (cast(TrainablePipe, each.get_pipe(name)) for each in (nlp, rebuilt))

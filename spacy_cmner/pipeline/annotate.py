@@ -5,7 +5,7 @@ All components, the recogniser and the rules alike, find character spans; here t
 """
 
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from itertools import pairwise
 
 import numpy as np
@@ -20,7 +20,9 @@ from spacy_cmner.pipeline.source import add_source, mark_recorded
 from spacy_cmner.tokenizer import is_char_doc
 from spacy_cmner.types import CharSpan
 
-ALIGNMENT_MODES = ("strict", "contract", "expand")
+# What else holds the entities that a mode drops, beside the character tokenizer.
+_OTHERS = {"strict": '"expand" or "contract", or ', "contract": '"expand" or ', "expand": ""}
+ALIGNMENT_MODES = tuple(_OTHERS)
 ENTS = "ents"
 
 
@@ -30,36 +32,48 @@ def check_alignment_mode(mode: str) -> None:
         raise Messages.CM401.error(value=mode, allowed=", ".join(ALIGNMENT_MODES))
 
 
-def align(
-    doc: Doc, found: Iterable[CharSpan], alignment_mode: str
-) -> tuple[list[Span], list[CharSpan]]:
-    """Character spans as spans of tokens.
+class Alignment:
+    """Puts character spans on the tokens of documents, and keeps what did not fit for one warning.
 
-    alignment_mode (str): what becomes of a span whose boundary lies inside a token: strict drops
-        it, contract and expand move the boundary, as in ``Doc.char_span``.
-    RETURNS (Tuple[List[Span], List[CharSpan]]): the spans, and those that had to be dropped.
+    mode (str): what becomes of a span whose boundary lies inside a token: strict drops it, contract
+        and expand move the boundary, as in ``Doc.char_span``.
     """
-    found = list(found)
-    if found and is_char_doc(doc):
-        return [Span(doc, start, end, label=label) for start, end, label in found], []
-    spans, dropped = [], []
-    for char_span in found:
-        start, end, label = char_span
-        span = doc.char_span(start, end, label=label, alignment_mode=alignment_mode)
-        if span is None or not len(span):  # spaCy makes empty ones of blanks between tokens
-            dropped.append(char_span)
-        else:
+
+    def __init__(self, mode: str) -> None:
+        self.mode = mode
+        self.dropped: list[str] = []
+        self.moved: list[str] = []
+
+    def align(self, doc: Doc, found: Iterable[CharSpan]) -> tuple[list[Span], list[CharSpan]]:
+        """RETURNS (Tuple[List[Span], List[CharSpan]]): the spans, and those that were dropped."""
+        found = list(found)
+        if found and is_char_doc(doc):
+            return [Span(doc, start, end, label=label) for start, end, label in found], []
+        spans, dropped = [], []
+        for char_span in found:
+            start, end, label = char_span
+            span = doc.char_span(start, end, label=label, alignment_mode=self.mode)
+            if span is None or not len(span):  # spaCy makes empty ones of blanks between tokens
+                dropped.append(char_span)
+                self.dropped.append(doc.text[start:end])
+                continue
             spans.append(span)
-    return spans, dropped
+            if (span.start_char, span.end_char) != (start, end):
+                self.moved.append(f"{doc.text[start:end]} → {span.text}")
+        return spans, dropped
 
-
-def warn_misaligned(surfaces: Sequence[str], alignment_mode: str) -> None:
-    """Warn (CM406) of entities that the tokens could not hold, if there are any."""
-    if surfaces:
-        message = Messages.CM406.format(
-            n=len(surfaces), examples=", ".join(surfaces[:5]), mode=alignment_mode
-        )
-        warnings.warn(message, CmnerWarning, stacklevel=3)
+    def warn(self) -> None:
+        """Warn of the entities that the tokens could not hold (CM406), and of those that were moved
+        (CM428), if there are any."""
+        for message, entities in ((Messages.CM406, self.dropped), (Messages.CM428, self.moved)):
+            if entities:
+                text = message.format(
+                    n=len(entities),
+                    examples=", ".join(entities[:5]),
+                    mode=self.mode,
+                    others=_OTHERS[self.mode],
+                )
+                warnings.warn(text, CmnerWarning, stacklevel=3)
 
 
 def warn_missing(doc: Doc, name: str, keys: Iterable[str]) -> None:
@@ -112,11 +126,12 @@ def annotate(
     target (str): "ents" for ``doc.ents``, where spans cannot overlap, or a key of
         ``doc.spans``, which takes them all.
     overwrite (bool): whether entities that are there yield, or a span group is emptied first.
-    alignment_mode (str): see ``align``.
+    alignment_mode (str): see ``Alignment``.
     source (str): see ``pipeline.source``.
     """
-    spans, dropped = align(doc, found, alignment_mode)
-    warn_misaligned([doc.text[start:end] for start, end, _ in dropped], alignment_mode)
+    alignment = Alignment(alignment_mode)
+    spans, _ = alignment.align(doc, found)
+    alignment.warn()
     if target == ENTS:
         known = {identity(ent) for ent in doc.ents}
         agreed = [span for span in spans if identity(span) in known]

@@ -28,10 +28,10 @@ from spacy_cmner.models.crf_tagger import (
 )
 from spacy_cmner.models.evidence import Evidence
 from spacy_cmner.pipeline.annotate import (
+    Alignment,
     add_entities,
-    align,
     check_alignment_mode,
-    warn_misaligned,
+    warn_missing,
 )
 from spacy_cmner.pipeline.confidence import write_scores
 from spacy_cmner.pipeline.emissions import predict_emissions, read_emissions
@@ -342,6 +342,7 @@ class ChineseMedicalNER(TrainablePipe):
         self, docs: list[Doc], windows: Iterable[Window]
     ) -> Iterator[tuple[list[Window], Ragged]]:
         """Groups of windows with their emissions, and the evidence in these."""
+        self._warn_without_evidence(docs)
         found = self._find_evidence(docs)
         for batch, emissions in predict_emissions(self.model, docs, windows, self.batch_characters):
             if found:
@@ -352,6 +353,13 @@ class ChineseMedicalNER(TrainablePipe):
     def _find_evidence(self, docs: Iterable[Doc]) -> list[Evidence]:
         """The evidence on each document; empty if none is asked for."""
         return [] if self.read_evidence is None else [self.read_evidence(doc) for doc in docs]
+
+    def _warn_without_evidence(self, docs: Sequence[Doc]) -> None:
+        """Warn (CM427) if documents have span groups, but none the one that is read."""
+        key = None if self.read_evidence is None else self.read_evidence.key
+        others = [doc for doc in docs if doc.spans]
+        if key is not None and others and not any(key in doc.spans for doc in others):
+            warn_missing(others[0], self.name, [key])
 
     def _recognise(
         self, batch: list[Window], emissions: Ragged, marks: list[Marks]
@@ -408,12 +416,11 @@ class ChineseMedicalNER(TrainablePipe):
 
     def set_annotations(self, docs: Iterable[Doc], scores: list[list[ScoredSpan]]) -> None:
         """Add the entities to ``doc.ents``; those that were there stay as they are."""
-        misaligned: list[str] = []
+        alignment = Alignment(self.alignment_mode)
         for doc, found in zip(docs, scores, strict=True):
             known = {(ent.start_char, ent.end_char) for ent in doc.ents}
             new = [span for span in found if (span.start, span.end) not in known]
-            spans, dropped = align(doc, [CharSpan(*span[:3]) for span in new], self.alignment_mode)
-            misaligned += [doc.text[start:end] for start, end, _ in dropped]
+            spans, dropped = alignment.align(doc, [CharSpan(*span[:3]) for span in new])
             added = add_entities(doc, spans)
             for entity in added:
                 add_source(entity, MODEL)
@@ -422,7 +429,7 @@ class ChineseMedicalNER(TrainablePipe):
                 kept = [span.score for span in new if CharSpan(*span[:3]) not in lost]
                 probabilities = dict(zip(spans, kept, strict=True))
                 write_scores(doc, added, [probabilities[entity] for entity in added])
-        warn_misaligned(misaligned, self.alignment_mode)
+        alignment.warn()
 
     def update(
         self,

@@ -6,6 +6,7 @@ said in ``entity_data.py``.
 """
 
 from collections.abc import Sequence
+from itertools import zip_longest
 
 from spacy.tokens import Doc, Span, SpanGroup
 
@@ -27,17 +28,34 @@ def write_scores(doc: Doc, spans: Sequence[Span], scores: Sequence[float | None]
     for span, score in zip(spans, scores, strict=True):
         write(span, NAME, score)
     found: list[tuple[Span, float | None]] = []
-    earlier = doc.spans.get(SPANS_KEY)
-    if earlier is not None and SCORES in earlier.attrs:
+    earlier = read_scores(doc, SPANS_KEY)
+    if earlier:
         others = {*map(identity, doc.ents)}.difference(map(identity, spans))
-        scored = zip(earlier, earlier.attrs[SCORES], strict=True)
-        found = [(span, score) for span, score in scored if identity(span) in others]
+        found = [(span, score) for span, score in earlier if identity(span) in others]
     found.extend(zip(spans, scores, strict=True))
     attrs = {SCORES: [score for _, score in found]}
     doc.spans[SPANS_KEY] = SpanGroup(
         doc, name=SPANS_KEY, spans=[span for span, _ in found], attrs=attrs
     )
     mark_recorded(doc.spans[SPANS_KEY])
+
+
+def read_scores(doc: Doc, key: str) -> list[tuple[Span, float | None]]:
+    """The spans of a group with their scores, as the recogniser and spaCy's ``spancat`` write them.
+
+    None is an unknown score: that of a span which someone has appended. Where there are more scores
+    than spans, some were taken out, and whose the others are cannot be seen; then a score counts
+    that is on the entity itself.
+
+    RETURNS: empty if there is no such group, or it has no scores.
+    """
+    group = doc.spans.get(key)
+    if group is None or SCORES not in group.attrs:
+        return []
+    scores = group.attrs[SCORES]
+    if len(scores) > len(group):
+        return [(span, read_score(span)) for span in group]
+    return [*zip_longest(group, scores)]
 
 
 def read_score(span: Span) -> float | None:

@@ -1,6 +1,6 @@
 """Model and rules made one as a spaCy component: ``nlp.add_pipe("cmner_merge")``."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from spacy.language import Language
@@ -8,9 +8,9 @@ from spacy.pipeline import Pipe
 from spacy.tokens import Doc, Span
 from thinc.api import Config
 
-from spacy_cmner.data.docs import SCORES
 from spacy_cmner.errors import Messages
 from spacy_cmner.pipeline.annotate import ENTS, warn_missing
+from spacy_cmner.pipeline.confidence import read_scores
 from spacy_cmner.pipeline.entity_data import Identity, identity
 from spacy_cmner.pipeline.marks import blocked_spans
 from spacy_cmner.pipeline.policies import POLICIES, Candidate
@@ -146,9 +146,9 @@ class Merge(Pipe):
                     findings[entity] = _Finding(span)
                 findings[entity].add(span, (read_sources(span) if is_own else ()) or missing)
         for key in {SPANS_KEY, *found}:
-            for entity, score in _scores(doc, key):
-                if entity in findings:
-                    findings[entity].scores.append(score)
+            for span, score in read_scores(doc, key):
+                if score is not None and identity(span) in findings:
+                    findings[identity(span)].scores.append(float(score))
         return [
             Candidate(finding.span, (*finding.sources,), self._score(finding))
             for finding in findings.values()
@@ -193,12 +193,3 @@ def _spans(doc: Doc, key: str) -> Iterable[Span]:
 
 def _is_on_record(doc: Doc, key: str) -> bool:
     return key == ENTS or (key in doc.spans and is_recorded(doc.spans[key]))
-
-
-def _scores(doc: Doc, key: str) -> Iterator[tuple[Identity, float]]:
-    """The scores of a span group, as the recogniser and spaCy's ``spancat`` write them."""
-    group = doc.spans.get(key)
-    if group is not None and SCORES in group.attrs:
-        for span, score in zip(group, group.attrs[SCORES], strict=False):
-            if score is not None:
-                yield identity(span), float(score)

@@ -87,10 +87,10 @@ class TermMatcher:
 
         label (Optional[str]): remove only this type of theirs.
         RETURNS (int): how many pairs of term and label were removed.
-        RAISES: CM420 for a string in the place of several.
+        RAISES: CM414, as ``add``; CM420 for a string in the place of several.
         """
         removed = 0
-        for key in dict.fromkeys(map(self.fold, _several(terms))):
+        for key in self._keys(terms):
             term, labels = self._terms.pop(key, (key, []))
             kept = [] if label is None else [other for other in labels if other != label]
             removed += len(labels) - len(kept)
@@ -104,14 +104,13 @@ class TermMatcher:
 
         RAISES: CM414, as ``add``; CM420 for a string in the place of several.
         """
-        checked = [self._check(term) for term in _several(terms)]
-        self._stop_terms.update((self.fold(term), term) for term in checked)
+        self._stop_terms.update(self._keys(terms))
         self._automaton = None
 
     def unstop(self, terms: Iterable[str]) -> None:
-        """Find these terms again. RAISES: CM420 for a string in the place of several."""
-        for term in _several(terms):
-            self._stop_terms.pop(self.fold(term), None)
+        """Find these terms again. RAISES: as ``stop``."""
+        for key in self._keys(terms):
+            self._stop_terms.pop(key, None)
         self._automaton = None
 
     def clear(self) -> None:
@@ -176,6 +175,10 @@ class TermMatcher:
             )
             accepted &= boundaries[before] & boundaries[behind]
         return accepted
+
+    def _keys(self, terms: Iterable[str]) -> dict[str, str]:
+        """Folded term → the term as given, without blanks at its edges."""
+        return {self.fold(term): term for term in map(self._check, _several(terms))}
 
     @staticmethod
     def _check(term: str) -> str:

@@ -3,9 +3,11 @@ import re
 
 import numpy as np
 import pytest
+import spacy
 import tiny
 from hypothesis import given
 from hypothesis import strategies as st
+from spacy.tokens import Span
 from typer.testing import CliRunner
 
 from spacy_cmner.analysis.calibration import judge_scores
@@ -76,6 +78,29 @@ def test_entities_stay_and_log_probabilities_are_divided(trained, fitted):
         (spans_before, before), (spans_after, after) = read(trained, text), read(nlp, text)
         assert spans_after == spans_before
         assert after * temperature == pytest.approx(before, rel=1e-3)
+
+
+def test_given_evidence_counts_as_before(trained, mixed, tmp_path):
+    settings = {"evidence_key": "hits", "evidence_weight": 3.0, "evidence_weights": {"sure": 9.0}}
+    trained.to_disk(tmp_path / "trained")
+    nlp = spacy.load(tmp_path / "trained", config={"components": {"cmner": settings}})
+    fitted, temperature = fit_temperature(nlp, mixed)
+    fitted.to_disk(tmp_path / "fitted")
+    loaded = spacy.load(tmp_path / "fitted")
+
+    def read(nlp, rule):
+        doc = nlp.make_doc("一切正常")
+        doc.spans["hits"] = [Span(doc, 0, 2, "sym", span_id=rule)]
+        return nlp.get_pipe("cmner").kbest(doc, 4)
+
+    for rule in ("", "sure"):
+        before, after = read(nlp, rule), read(loaded, rule)
+        assert [reading.spans for reading in after] == [reading.spans for reading in before]
+        odds, others = (
+            [each.log_probability - best.log_probability for each in rest]
+            for best, *rest in (before, after)
+        )
+        assert np.array(others) * temperature == pytest.approx(np.array(odds), rel=1e-3)
 
 
 def test_the_pipeline_given_stays_as_it_is(trained, mixed, monkeypatch):

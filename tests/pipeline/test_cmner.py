@@ -78,11 +78,18 @@ def test_tokens_without_an_entity_are_annotated_as_outside(trained):
     assert {token.ent_iob_ for token in doc} == {"O"}
 
 
-def test_a_long_sentence_is_read_in_pieces(resource_dir):
-    nlp = tiny.blank(max_length=6)
-    tiny.learn(nlp, tiny.initialize(nlp, resource_dir))
-    doc = nlp("患者右肺疼痛三天" * 30)
-    assert len(doc.ents) > 0
+def test_a_long_sentence_is_read_in_pieces_and_nothing_is_lost_between_them(resource_dir):
+    def sentence(repeats):
+        starts = range(0, 8 * repeats, 8)
+        entities = [(i + s, i + s + 2, label) for i in starts for s, label in parts]
+        return "患者右肺疼痛三天" * repeats, entities
+
+    parts = [(2, "bod"), (4, "sym")]
+    nlp = tiny.blank(max_length=7)  # pieces begin anywhere, in the middle of entities, too
+    sentences = [*tiny.SENTENCES, sentence(5)]
+    tiny.learn(nlp, tiny.initialize(nlp, resource_dir, sentences), 60, sentences)
+    text, entities = sentence(30)
+    assert found(nlp, text) == entities
     assert nlp("").ents == ()
 
 
@@ -174,28 +181,55 @@ def test_strict_drops_and_warns(trained):
 
 
 def test_contract_moves_boundaries_inwards(trained):
-    doc = with_mode(trained, "contract")(words(trained, "患者", "右", "肺疼", "痛", "三天。"))
+    doc = words(trained, "患者", "右", "肺疼", "痛", "三天。")
+    moved = r"CM428.*2 entities \(右肺 → 右, 疼痛 → 痛\).*'contract'"
+    with pytest.warns(CmnerWarning, match=moved):
+        doc = with_mode(trained, "contract")(doc)
     assert tiny.entities(doc) == [(2, 3, "bod"), (5, 6, "sym")]
 
 
 def test_expand_moves_boundaries_outwards_and_the_longer_wins(trained):
-    doc = with_mode(trained, "expand")(words(trained, "患者", "右", "肺疼", "痛", "三天。"))
+    doc = words(trained, "患者", "右", "肺疼", "痛", "三天。")
+    with pytest.warns(CmnerWarning, match=r"CM428.*2 entities \(右肺 → 右肺疼, 疼痛 → 肺疼痛\)"):
+        doc = with_mode(trained, "expand")(doc)
     assert tiny.entities(doc) == [(2, 5, "bod")]
-    doc = with_mode(trained, "expand")(words(trained, "患者右", "肺", "疼痛", "三天。"))
+    doc = words(trained, "患者右", "肺", "疼痛", "三天。")
+    with pytest.warns(CmnerWarning, match=r"CM428.*1 entities \(右肺 → 患者右肺\).*'expand'"):
+        doc = with_mode(trained, "expand")(doc)
     assert tiny.entities(doc) == [(0, 4, "bod"), (4, 6, "sym")]
+
+
+def test_a_batch_gives_one_warning_of_what_was_moved_and_one_of_what_was_dropped(trained):
+    docs = [
+        words(trained, "患者", "右", "肺疼", "痛", "三天。"),
+        words(trained, "服用阿", "莫西林", "后", "咳嗽减轻。"),
+        words(trained, *TEXTS[2]),
+    ]
+    with pytest.warns(CmnerWarning) as caught:
+        docs = list(with_mode(trained, "contract").pipe(docs))
+    assert [tiny.entities(doc) for doc in docs[:2]] == [
+        [(2, 3, "bod"), (5, 6, "sym")],
+        [(3, 6, "dru")],
+    ]
+    dropped, moved = (str(warning.message) for warning in caught)
+    assert "1 entities (咳嗽)" in dropped and 'Use "expand" or the character tok' in dropped
+    assert "3 entities (右肺 → 右, 疼痛 → 痛, 阿莫西林 → 莫西林)" in moved
 
 
 def test_an_expanded_entity_yields_to_one_that_was_there(trained):
     doc = words(trained, "患者", "右肺疼", "痛", "三天。")
     doc.set_ents([Span(doc, 2, 3, "test")], default="missing")
-    doc = with_mode(trained, "expand")(doc)
+    with pytest.warns(CmnerWarning, match="CM428"):
+        doc = with_mode(trained, "expand")(doc)
     assert (5, 6, "test") in tiny.entities(doc)
 
 
-def test_no_warning_where_all_fit(trained):
+@pytest.mark.parametrize("mode", ["strict", "contract", "expand"])
+def test_no_warning_where_all_fit(trained, mode):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        trained.get_pipe("cmner")(words(trained, *TEXTS[0]))
+        with_mode(trained, mode)(words(trained, *TEXTS[0]))
+        with_mode(trained, mode)(words(trained, "患者", "右肺", "疼痛", "三天。"))
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ from spacy.training import Example
 from spacy_cmner.analysis.gold import Gold, entities_of
 from spacy_cmner.data.docs import doc_to_record
 from spacy_cmner.errors import CmnerError, CmnerWarning
+from spacy_cmner.pipeline.confidence import read_scores
 
 TEXTS = [text for text, _ in tiny.SENTENCES]
 
@@ -106,7 +107,8 @@ def test_scores_go_with_moved_boundaries(scoring):
     pipe = scoring.get_pipe("cmner")
     pipe.alignment_mode = "expand"
     doc = Doc(scoring.vocab, words=["患者右", "肺", "疼痛三天。"], spaces=[False] * 3)
-    doc = pipe(doc)
+    with pytest.warns(CmnerWarning, match="CM428"):
+        doc = pipe(doc)
     assert [ent.text for ent in doc.ents] == ["患者右肺", "疼痛三天。"]
     assert [ent._.cmner_score for ent in doc.ents] == scores(doc)
     assert all(score is not None for score in scores(doc))
@@ -251,6 +253,29 @@ def test_a_second_recogniser_adds_to_the_scores_of_the_first(scoring):
         doc = scoring(text)
         assert tuple(doc.spans["cmner"]) == doc.ents
         assert doc.spans["cmner"].attrs["scores"] == [ent._.cmner_score for ent in doc.ents]
+
+
+def test_a_span_that_was_appended_has_no_score_and_stays_if_it_is_an_entity(scoring):
+    recogniser = scoring.get_pipe("cmner")
+    doc = scoring(TEXTS[0])
+    known = {span.text: score for span, score in read_scores(doc, "cmner")}
+    added = Span(doc, len(doc) - 1, len(doc), "mic")
+    doc.ents = [*doc.ents, added]
+    doc.spans["cmner"].extend([added, Span(doc, 0, 1, "mic")])
+    scored = [(span.text, score) for span, score in read_scores(doc, "cmner")]
+    assert scored == [*known.items(), ("。", None), ("患", None)]
+    doc = recogniser(doc)
+    assert [(span.text, score) for span, score in read_scores(doc, "cmner")] == scored[:3]
+
+
+def test_scores_stay_with_their_spans_where_one_was_taken_out(scoring):
+    doc = scoring(TEXTS[0])
+    first, second = doc.spans["cmner"].attrs["scores"]
+    assert first != second
+    group = doc.spans["cmner"]
+    doc.spans["cmner"] = SpanGroup(doc, spans=[group[1]], attrs=group.attrs)
+    [(span, score)] = read_scores(doc, "cmner")
+    assert (span.text, score) == ("疼痛", second)
 
 
 def test_what_was_found_and_scored_is_no_gold_group(scoring):

@@ -11,7 +11,7 @@ from thinc.api import Config
 
 from spacy_cmner.data.corpus import write_docbin
 from spacy_cmner.data.records import Entity, Record
-from spacy_cmner.errors import CmnerError
+from spacy_cmner.errors import CmnerError, CmnerWarning
 from spacy_cmner.pipeline.evidence import NO_EVIDENCE, EvidenceReader, pack, take_part
 from spacy_cmner.types import TextRange
 
@@ -86,6 +86,15 @@ def test_a_document_without_the_group_has_none():
     doc = tiny.blank().make_doc(TEXT)
     assert EvidenceReader("hits")(doc) is NO_EVIDENCE
     assert EvidenceReader("hits")(with_hits(doc)) is NO_EVIDENCE
+
+
+def test_a_group_that_nothing_fills_is_said(trained):
+    nlp = load(trained)
+    docs = [nlp.make_doc(TEXT) for _ in range(2)]
+    docs[0].spans["hitz"] = []
+    with pytest.warns(CmnerWarning, match="CM427.*'cmner' has 'hits'.*'hitz'") as warned:
+        list(nlp.pipe(docs))
+    assert len(warned) == 1
 
 
 def test_windows_that_overlap_have_the_evidence_of_the_whole():

@@ -157,6 +157,16 @@ def test_a_rule_that_adds_to_scored_spans():
     assert merged(merge(doc).ents) == [(0, 5, "mic", "sc")]
 
 
+def test_a_span_that_was_appended_to_scored_ones_has_the_prior():
+    nlp = pipeline(inputs=["cmner"], policy="highest_score", prior=0.5)
+    doc = annotated(nlp)
+    doc.spans["cmner"].append(Span(doc, 0, 7, "dis"))
+    assert [span.label_ for span in nlp(doc).ents] == ["dis", "pro"]  # 0.5 against 0.4
+    doc = annotated(nlp)
+    doc.spans["cmner"].append(Span(doc, 5, 10, "dis"))
+    assert [span.label_ for span in nlp(doc).ents] == ["mic", "pro"]  # 0.5 against 0.8
+
+
 @pytest.mark.parametrize("name", ["cmner_merge", "cmner_assertion"])
 def test_a_group_that_is_not_there_is_empty(name):
     nlp = spacy.blank("zh", config=CHARACTERS)

@@ -35,6 +35,7 @@ WORDS = ["无发热", "肺炎", "CT", "C", "T", "否认", "5mg", "3", "次/日",
 PIECES = [*WORDS, *"，。 \0"]
 
 
+@pytest.mark.filterwarnings("ignore:.*CM428")
 @given(st.lists(st.lists(st.sampled_from(PIECES), max_size=6).map("".join), max_size=5))
 def test_a_batch_is_read_as_each_document_alone(rules, texts):
     """Where one text ends and the next begins, nothing is read across."""

@@ -105,6 +105,25 @@ def test_terms_come_and_go():
     assert len(made) == 0
 
 
+def test_blanks_at_the_edges_are_no_part_of_a_term():
+    made = matcher([(" 头痛 ", "sym"), ("CT\n", "pro")])
+    made.stop(["\u3000CT"])
+    assert found("头痛，CT", made) == [("头痛", "sym")]
+    made.unstop([" CT "])
+    assert made.remove([" 头痛 ", "头痛"]) == 1
+    assert found("头痛，CT", made) == [("CT", "pro")]
+
+
+@pytest.mark.parametrize("change", ["remove", "stop", "unstop"])
+def test_every_change_takes_terms_only(change):
+    made = matcher()
+    with pytest.raises(CmnerError, match="CM414"):
+        getattr(made, change)(["肺炎", " "])
+    with pytest.raises(CmnerError, match="CM420"):
+        getattr(made, change)("肺炎")
+    assert found("肺炎", made) == [("肺炎", "dis")]
+
+
 @pytest.mark.parametrize("term", ["", "  ", None, 3])
 def test_a_faulty_term_is_refused_and_none_added(term):
     made = matcher([])
