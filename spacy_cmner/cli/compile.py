@@ -41,8 +41,14 @@ def compile_command(
         pairs = zip(before.predictions.entities, after.predictions.entities, strict=True)
         different = sum(first != second for first, second in pairs)
         msg.info(f"Documents with other entities: {different} of {len(gold)}")
-        f_before, f_after = (each.scores.flat_gold.total.f1 for each in (before, after))
-        msg.info(f"F1: {f_before:.4f} → {f_after:.4f} ({f_after - f_before:+.4f})")
+        old, new = before.scores, after.scores
+        show_f1("all gold", old.all_gold.total.f1, new.all_gold.total.f1)
+        show_f1("flat gold", old.flat_gold.total.f1, new.flat_gold.total.f1)
+
+
+def show_f1(gold: str, before: float, after: float) -> None:
+    before, after = 100 * before, 100 * after
+    msg.info(f"F1, {gold}: {before:.2f} → {after:.2f} ({after - before:+.2f})")
 
 
 def folder_size(folder: Path) -> float:

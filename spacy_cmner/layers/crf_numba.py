@@ -77,8 +77,9 @@ class Edge(NamedTuple):
     peak: float
 
 
-class Messages(NamedTuple):
-    """Weights of all partial paths that reach, and include, a tag, from one end of a sentence.
+class SweepMessages(NamedTuple):
+    """Weights of all partial paths that reach, and include, a tag, from one end of a sentence: the
+    messages of forward–backward.
 
     A row is linear, or, where weights may have underflown to 0, also in logs.
 
@@ -268,7 +269,7 @@ def _log_sum_exp(scores, more):
 
 @njit(cache=True, nogil=True)
 def empty_messages(length, n_tags):
-    return Messages(
+    return SweepMessages(
         np.empty((length, n_tags)),
         np.empty(length),
         np.empty((length, n_tags)),

@@ -1,8 +1,8 @@
 """A bidirectional lattice LSTM: an LSTM over characters, with cells for the words between them.
 
-Reference: Zhang and Yang (2018), Chinese NER Using Lattice LSTM, section 3.3. For each direction,
-with x_j the representation of character j, x_w the vector of a word w from character b to e, and
-all products elementwise:
+Reference: Zhang and Yang (2018), Chinese NER Using Lattice LSTM, section 3.3, but for f_j, which
+there is a gate with weights of its own. For each direction, with x_j the representation of
+character j, x_w the vector of a word w from character b to e, and all products elementwise:
 
     [i_j; o_j; c̃_j] = [σ; σ; tanh](W x_j + U h_{j-1} + bias),    f_j = 1 - i_j
     [i_w; f_w; c̃_w] = [σ; σ; tanh](W' x_w + U' h_b + bias')

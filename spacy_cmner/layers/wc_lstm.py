@@ -9,9 +9,9 @@ vector of a set of words,
     ←h_i = LSTM([c_i; s(W←_i)], ←h_{i+1})
     h_i = [→h_i; ←h_i]
 
-An empty set holds the word NONE. Strategies: the shortest word; the longest; the average; a
-convolution of width 3 over the words from short to long, max-pooled; self-attention,
-Σ a_w e(w) with a = softmax(u · tanh(V e(w))).
+An empty set holds the word NONE. The paper explores four strategies: the shortest word; the
+longest; the average; self-attention, Σ a_w e(w) with a = softmax(u · tanh(V e(w))). A fifth beside
+them, cnn, is a convolution of width 3 over the words from short to long, max-pooled.
 """
 
 from typing import Literal, NamedTuple

@@ -7,8 +7,10 @@ import torch
 from spacy.tokens import Doc
 from thinc.types import ArgsKwargs
 
+from spacy_cmner.errors import Messages
 from spacy_cmner.layers.bigram import Bigrams, bigram_keys
 from spacy_cmner.models.local_global import read_codes
+from spacy_cmner.models.scaling import deviation
 from spacy_cmner.models.shim import shim_of, to_rows, to_torch, torch_model
 from spacy_cmner.resources.bundle import Resources
 from spacy_cmner.types import EmbedModel, Rows
@@ -17,8 +19,11 @@ from spacy_cmner.types import EmbedModel, Rows
 def build_bigram_embed() -> EmbedModel:
     """Embed each character together with the one that follows it in the sentence.
 
-    The vectors come from the resources at initialisation and are trained further. Use it beside
-    an embedding of characters, under thinc's ``concatenate.v1``.
+    The vectors come from the resources at initialisation and are trained further; those of other
+    words than pairs of characters are left out. Use it beside an embedding of characters, under
+    thinc's ``concatenate.v1``.
+
+    RAISES: CM329 at initialisation if the resources have no pair of characters.
     """
     return torch_model(
         "bigram_embed",
@@ -32,7 +37,10 @@ def build_bigram_embed() -> EmbedModel:
 
 def init(model: EmbedModel, X: list[Doc] | None = None, Y: Rows | None = None) -> None:
     resources = model.attrs.pop("resources", None) or Resources()
-    vectors = resources.bigrams
+    known = resources.bigrams
+    vectors = known.take([row for row, word in enumerate(known.words) if len(word) == 2])
+    if not len(vectors):
+        raise Messages.CM329.error(words=len(known))
     settings = {"n_bigrams": len(vectors) + 1, "width": vectors.dim}
     module = Bigrams(**settings)
     left, right = (torch.tensor([ord(word[i]) for word in vectors.words]) for i in (0, 1))
@@ -40,7 +48,7 @@ def init(model: EmbedModel, X: list[Doc] | None = None, Y: Rows | None = None) -
     module.keys[1:] = keys
     scaled = torch.from_numpy(vectors.vectors.astype("float32"))[order]
     with torch.no_grad():
-        module.embedding.weight[1:] = scaled * (0.5 / scaled.std())
+        module.embedding.weight[1:] = scaled * (0.5 / deviation(scaled))
         module.embedding.weight[0] = 0.0
     shim_of(model).set_module(settings, module)
     model.set_dim("nO", vectors.dim)

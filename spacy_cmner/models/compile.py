@@ -41,8 +41,8 @@ def compile_pipeline(
 ) -> Language:
     """Make a pipeline whose local and global character representations are tables.
 
-    Every ``spacy-cmner.LocalGlobalEmbed.v1`` in any component, however deep in its model, becomes a
-    ``spacy-cmner.CharTableEmbed.v1``, in the config too. All else stays as it is.
+    Every ``spacy-cmner.LocalGlobalEmbed.v1`` in the config of any component, however deep, becomes
+    a ``spacy-cmner.CharTableEmbed.v1`` there and in the model. All else stays as it is.
 
     nlp (Language): a trained pipeline; it is not changed.
     precision (str): how the weights of the components concerned are stored: float32, float16 or
@@ -75,7 +75,13 @@ def find_compilable(pipe: Any, runtime: Runtime = "torch") -> list[Model]:
     if not isinstance(model, Model):
         return []
     names = (LOCAL_GLOBAL, BILSTM) if runtime == "onnx" else (LOCAL_GLOBAL,)
-    return [node for node in model.walk() if node.name in names]
+    return [node for node in model.walk() if node.name in names and is_in_config(node)]
+
+
+def is_in_config(node: Model) -> bool:
+    """Whether the config names the layer, as it must to name what becomes of it; an architecture
+    can have layers of its own, as ``spacy-cmner.Mect.v1`` has."""
+    return bool(node.attrs.get("in_config", True))
 
 
 def compile_config(config: Any, architectures: dict[str, str]) -> Any:
@@ -99,7 +105,7 @@ def compile_model(
     if runtime == "onnx":
         compilers[BILSTM] = partial(compile_bilstm, precision=precision)
     for node in list(compiled.walk()):
-        if node.name in compilers:
+        if node.name in compilers and is_in_config(node):
             compiled.replace_node(node, compilers[node.name](node))
     for node in compiled.walk():
         for shim in node.shims:

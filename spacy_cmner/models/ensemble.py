@@ -31,8 +31,9 @@ def join_pipelines(pipelines: Sequence[Language], name: str = "cmner") -> Langua
 
     pipelines (Sequence[Language]): two or more; they are not changed.
     name (str): of the component in each of them.
-    RETURNS (Language): the first pipeline, with the joined model in this component, and no scores
-        in its meta until it is evaluated.
+    RETURNS (Language): the first pipeline, with the joined model in this component, whose settings
+        are the first's, too (decoding, weights of evidence), and no scores in its meta until it is
+        evaluated.
     RAISES: CM323 if their labels differ, CM324 if a model listens, CM327 for fewer than two, CM328
         if one has no such component, or it is not trained.
     """

@@ -14,6 +14,7 @@ from thinc.api import Model
 from thinc.types import ArgsKwargs
 from torch import nn
 
+from spacy_cmner.models.scaling import deviation
 from spacy_cmner.models.shim import TorchShim, shim_of, to_rows, to_torch
 from spacy_cmner.models.words import WordMatcher
 from spacy_cmner.resources.bundle import Resources
@@ -80,7 +81,7 @@ def init(
         **settings,
     }
     module: Any = shim.build(**settings)
-    scaled = vectors.vectors.astype("float32") / vectors.vectors.std()
+    scaled = vectors.vectors.astype("float32") / deviation(vectors.vectors)
     module.words.weight.data[: len(vectors)] = torch.from_numpy(scaled)
     shim.set_module(settings, module)
     model.set_dim("nO", module.width)

@@ -12,6 +12,7 @@ from torch.nn.functional import interpolate
 
 from spacy_cmner.errors import Messages
 from spacy_cmner.layers.local_global import Fusion, Integration, LocalGlobal
+from spacy_cmner.models.scaling import deviation
 from spacy_cmner.models.shim import shim_of, to_rows, to_torch, torch_model
 from spacy_cmner.resources.bundle import Resources
 from spacy_cmner.resources.vectors import Vectors
@@ -147,7 +148,7 @@ def build_module(attrs: dict[str, Any], resources: Resources) -> tuple[LocalGlob
         module.components[[row[char] for char in components.chars]] = ids
     if attrs["use_global"]:
         words = resources.lexicon.char_table(chars).reshape(len(chars), -1)
-        module.words[1:] = torch.from_numpy(words / words[words != 0].std())
+        module.words[1:] = torch.from_numpy(words / deviation(words[words != 0]))
     return module, settings
 
 
@@ -162,7 +163,7 @@ def fill_char2vec(embedding: nn.Embedding, row: dict[str, int], pretrained: Vect
     vectors = torch.from_numpy(pretrained.vectors[sources].astype("float32"))
     with torch.no_grad():
         nn.init.normal_(embedding.weight, std=CHAR2VEC_DEVIATION)
-        embedding.weight[rows] = vectors * (CHAR2VEC_DEVIATION / vectors.std())
+        embedding.weight[rows] = vectors * (CHAR2VEC_DEVIATION / deviation(vectors))
 
 
 def read_codes(docs: list[Doc], device: torch.device) -> torch.Tensor:

@@ -43,6 +43,7 @@ def build_mect(
         n_components=n_components,
         component_width=component_width,
     )
+    components.attrs["in_config"] = False  # so that compiling leaves it as it is
     return lexicon_layer(
         "mect",
         concatenate(characters, components),

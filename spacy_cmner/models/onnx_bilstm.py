@@ -131,7 +131,7 @@ def forward(model: EncodeModel, X: Rows, is_train: bool) -> tuple[Rows, Callable
         output, _ = run(inputs)  # (L, G, 2H)
         valid = np.flatnonzero(step < sizes)
         encoded[places.ravel()[valid]] = output.reshape(-1, encoded.shape[1]).take(valid, axis=0)
-    return PackedRows(encoded, lengths), _no_backprop
+    return PackedRows(model.ops.asarray2f(encoded), lengths), _no_backprop
 
 
 def _no_backprop(gradient: Any) -> Any:

@@ -32,7 +32,8 @@ from spacy_cmner.models.storage import Precision, pack, unpack
 from spacy_cmner.types import Rows
 
 # A forked child inherits torch's thread pool without its threads and would wait for them for ever.
-os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))
+if hasattr(os, "register_at_fork"):  # Windows cannot fork
+    os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))
 
 Settings = dict[str, Any]
 

@@ -32,8 +32,8 @@ def build_offline_transformer(
     tokenizer_config, transformer_config (Dict): further settings of Hugging Face's loaders.
     mixed_precision (bool): whether to compute in half precision where that is safe; on a GPU.
     grad_scaler_config (Dict): see thinc's ``PyTorchGradScaler``.
-    RAISES: CM325 without spacy-transformers, CM326 at initialisation if the folder has no
-        transformer.
+    RAISES: CM325 without spacy-transformers; at initialisation CM326 if the folder has no
+        transformer, CM330 if there is one but not with these settings, CM331 without a folder.
     """
     try:
         from spacy_transformers.architectures import create_TransformerModel_v3
@@ -41,7 +41,7 @@ def build_offline_transformer(
         raise Messages.CM325.error() from error
     offline = {"local_files_only": True}
     model = create_TransformerModel_v3(
-        str(name),
+        name,
         get_spans,
         {"use_fast": True, **tokenizer_config, **offline},
         {**transformer_config, **offline},
@@ -53,10 +53,17 @@ def build_offline_transformer(
 
 
 def init(model: Model, X: list[Doc] | None = None, Y: Any = None, *, load: Callable) -> None:
+    """Without the documents: an error that they or ``get_spans`` make is not the folder's."""
+    if model.attrs["has_transformer"]:
+        return
+    if model.attrs["name"] is None:
+        raise Messages.CM331.error()
     folder = Path(model.attrs["name"])
-    if not (model.attrs["has_transformer"] or folder.is_dir()):
+    if not folder.is_dir():
         raise Messages.CM326.error(path=folder, reason="no such folder")
     try:
-        load(model, X=X, Y=Y)
-    except (OSError, TypeError, ValueError, SafetensorError) as error:
+        load(model)
+    except (OSError, ValueError, SafetensorError) as error:
         raise Messages.CM326.error(path=folder, reason=error) from error
+    except TypeError as error:  # what comes of None for a file that is missing, too
+        raise Messages.CM330.error(path=folder, reason=error) from error

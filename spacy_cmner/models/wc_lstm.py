@@ -18,6 +18,9 @@ def build_wc_lstm(
 
     The dropout rate of the training loop applies to the input of the LSTM and to the output.
 
+    The paper explores four strategies: shortest, longest, average and (self-)attention; cnn is a
+    fifth beside them.
+
     characters (Model[List[Doc], List[Floats2d]]): represents the characters themselves.
     hidden_width (int): units in each direction; a row of the output has twice as many.
     strategy (str): shortest, longest, average, cnn or attention.

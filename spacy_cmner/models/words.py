@@ -16,9 +16,8 @@ from thinc.model import Model, deserialize_attr, serialize_attr
 from spacy_cmner.automaton import Automaton, Ints, Matches
 from spacy_cmner.errors import Messages
 from spacy_cmner.layers.sentences import Sentences, spread
+from spacy_cmner.resources.lexicon import places_in_words
 from spacy_cmner.tokenizer import read_texts
-
-BEGIN, MIDDLE, END, SINGLE = range(4)
 
 
 class Places(NamedTuple):
@@ -26,7 +25,7 @@ class Places(NamedTuple):
 
     words (Ints1d): (P,) number of the word.
     characters (Ints1d): (P,) packed position of the character.
-    places (Ints1d): (P,) where in the word it stands: begin 0, middle 1, end 2, alone 3.
+    places (Ints1d): (P,) where in the word it stands, see ``places_in_words``.
     """
 
     words: Ints
@@ -77,11 +76,7 @@ def places(matches: Matches) -> Places:
     holders, characters = spread(matches.starts, matches.ends)
     is_first = characters == matches.starts[holders]
     is_last = characters == matches.ends[holders] - 1
-    place = np.full(len(holders), MIDDLE)
-    place[is_last] = END
-    place[is_first] = BEGIN
-    place[is_first & is_last] = SINGLE
-    return Places(matches.words[holders], characters, place)
+    return Places(matches.words[holders], characters, places_in_words(is_first, is_last))
 
 
 @serialize_attr.register

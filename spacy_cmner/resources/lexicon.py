@@ -29,7 +29,8 @@ MAX_WORD_LENGTH = 10
 class Lexicon:
     """The words of a domain with their counts and vectors.
 
-    vectors (Vectors): The V words of D, with counts.
+    vectors (Vectors): The V words of D, with counts, by which their vectors are weighted.
+    RAISES: CM227 without counts, CM237 for one below 1.
     """
 
     vectors: Vectors
@@ -37,6 +38,9 @@ class Lexicon:
     def __post_init__(self) -> None:
         if self.vectors.counts is None:
             raise Messages.CM227.error(words=len(self.vectors))
+        for word, count in zip(self.vectors.words, self.counts.tolist(), strict=True):
+            if not count >= 1:
+                raise Messages.CM237.error(word=word, count=count)
 
     @property
     def counts(self) -> np.ndarray:
@@ -65,14 +69,14 @@ class Lexicon:
             zeros where no word has the character in that place.
         """
         row_of = {char: row for row, char in enumerate(chars)}
-        slots: list[int] = []  # row of the table, as character × place
-        rows: list[int] = []  # row of the word
-        for word_row, word in enumerate(self.vectors.words):
-            for position, char in enumerate(word):
-                row = row_of.get(char)
-                if row is not None:
-                    slots.append(4 * row + _place(position, len(word)))
-                    rows.append(word_row)
+        found = [
+            (row_of[char], word_row, position == 0, position == len(word) - 1)
+            for word_row, word in enumerate(self.vectors.words)
+            for position, char in enumerate(word)
+            if char in row_of
+        ]
+        characters, rows, is_first, is_last = np.array(found, dtype=np.int64).reshape(-1, 4).T
+        slots = 4 * characters + places_in_words(is_first > 0, is_last > 0)
         weights = np.asarray(self.vectors.counts, dtype=np.float64)[rows]
         n_slots = 4 * len(row_of)
         totals = np.bincount(slots, weights, n_slots)
@@ -83,12 +87,17 @@ class Lexicon:
         return means.reshape(len(row_of), 4, self.vectors.dim).astype(np.float32)
 
 
-def _place(position: int, length: int) -> int:
-    if length == 1:
-        return SINGLE
-    if position == 0:
-        return BEGIN
-    return END if position == length - 1 else MIDDLE
+def places_in_words(is_first: np.ndarray, is_last: np.ndarray) -> np.ndarray:
+    """The places of characters in words: begin 0, middle 1, end 2, alone 3.
+
+    is_first, is_last (np.ndarray): (P,) bool, whether each is the first, the last of its word.
+    RETURNS (np.ndarray): (P,) int64.
+    """
+    places = np.full(len(is_first), MIDDLE, dtype=np.int64)
+    places[is_last] = END
+    places[is_first] = BEGIN
+    places[is_first & is_last] = SINGLE
+    return places
 
 
 def is_dictionary_word(word: str) -> bool:

@@ -45,7 +45,7 @@ def rank(
     """
     recogniser = find_recognisers(nlp)[-1]
     with settings([recogniser], scores=True):
-        candidates = list(_annotate(nlp, recogniser, records, MEASURES[by]))
+        candidates = list(_annotate(nlp, recogniser, records, CERTAINTIES[by]))
     return sorted(candidates, key=lambda candidate: candidate.certainty)
 
 
@@ -53,7 +53,7 @@ def _annotate(
     nlp: Language,
     recogniser: ChineseMedicalNER,
     records: Iterable[SourceRecord],
-    measure: Callable[[Doc, float], float],
+    certainty: "Certainty",
 ) -> Iterator[Candidate]:
     """The best reading is looked for before its entities are on the document: afterwards they are
     constraints, and it is certain."""
@@ -61,19 +61,31 @@ def _annotate(
         doc = nlp.make_doc(record.text)
         log_probability = 0.0
         for _, pipe in nlp.pipeline:
-            if pipe is recogniser and measure is not _least_entity:
+            if pipe is recogniser and certainty.needs_reading:
                 log_probability = recogniser.kbest(doc, 1)[0].log_probability
             doc = pipe(doc)
-        yield Candidate(with_entities(record, doc), measure(doc, log_probability))
+        yield Candidate(with_entities(record, doc), certainty.of(doc, log_probability))
 
 
-def _least_entity(doc: Doc, log_probability: float) -> float:
+def _least_entity(doc: Doc) -> float:
     scores = [read_score(entity) for entity in doc.ents]
     return min((score for score in scores if score is not None), default=1.0)
 
 
-MEASURES: dict[str, Callable[[Doc, float], float]] = {
-    "reading": lambda doc, log_probability: math.exp(log_probability),
-    "character": lambda doc, log_probability: log_probability / max(len(doc.text), 1),
-    "entity": _least_entity,
+class Certainty(NamedTuple):
+    """How certain a recogniser is of a text.
+
+    of (Callable[[Doc, float], float]): from the annotated text and the logarithm of the probability
+        of its best reading.
+    needs_reading (bool): whether it uses that, which takes another pass over the text.
+    """
+
+    of: Callable[[Doc, float], float]
+    needs_reading: bool = True
+
+
+CERTAINTIES: dict[str, Certainty] = {
+    "reading": Certainty(lambda doc, log_probability: math.exp(log_probability)),
+    "character": Certainty(lambda doc, log_probability: log_probability / max(len(doc.text), 1)),
+    "entity": Certainty(lambda doc, _: _least_entity(doc), needs_reading=False),
 }

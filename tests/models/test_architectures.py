@@ -5,6 +5,9 @@ import pytest
 import spacy
 import tiny
 from spacy.language import Language
+from thinc.api import set_dropout_rate
+
+from spacy_cmner.models.compile import compile_pipeline
 
 EMBED = {
     "@architectures": "spacy-cmner.LocalGlobalEmbed.v1",
@@ -41,6 +44,8 @@ MODELS = {
     "idcnn_local_global": tok2vec(tiny.EMBED, IDCNN),
     "soft_lexicon": tok2vec(over("SoftLexiconEmbed")),
     "wc_lstm_shortest": over("WcLstm", hidden_width=16, strategy="shortest"),
+    "wc_lstm_longest": over("WcLstm", hidden_width=16, strategy="longest"),
+    "wc_lstm_average": over("WcLstm", hidden_width=16, strategy="average"),
     "wc_lstm_cnn": over("WcLstm", hidden_width=16, strategy="cnn"),
     "wc_lstm_attention": over("WcLstm", hidden_width=16, strategy="attention"),
     "lattice_lstm": over("LatticeLstm", hidden_width=16),
@@ -113,6 +118,27 @@ def test_training_computes_what_use_does(model, docs):
     rows, _ = model.begin_update(docs)
     for trained, used in zip(rows, model.predict(docs), strict=True):
         np.testing.assert_allclose(trained, used, atol=1e-5)
+
+
+def test_dropout_is_for_training_only(model, docs):
+    expected = model.predict(docs).packed
+    set_dropout_rate(model, 0.5)
+    try:
+        first, again = (model.begin_update(docs)[0].packed for _ in range(2))
+        used = model.predict(docs).packed
+    finally:
+        set_dropout_rate(model, 0.0)
+    np.testing.assert_array_equal(used, expected)
+    for one, other in ((first, expected), (again, expected), (first, again)):
+        assert (abs(one - other).max(axis=1) > 1e-4).mean() > 0.9  # of the characters
+
+
+def test_compiled_it_finds_the_same(nlp, docs):
+    compiled = compile_pipeline(nlp)
+    pipes = [each.get_pipe("cmner").model for each in (nlp, compiled)]
+    before, after = (pipe.predict(docs).dataXd for pipe in pipes)
+    np.testing.assert_allclose(after, before, rtol=1e-4, atol=1e-4)
+    assert [tiny.entities(doc) for doc in compiled.pipe(TEXTS)] == GOLD
 
 
 def test_a_batch_of_empty_documents(nlp, model):

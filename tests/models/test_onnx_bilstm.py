@@ -10,6 +10,7 @@ import spacy
 import tiny
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from thinc.api import NumpyOps
 
 from spacy_cmner.errors import CmnerError
 from spacy_cmner.models.bilstm import build_bilstm_encoder
@@ -37,6 +38,22 @@ def test_the_same_arithmetic(encoder, lengths):
     compiled = compile_bilstm(encoder, "float32")
     for ours, trained in zip(compiled.predict(rows), encoder.predict(rows), strict=True):
         np.testing.assert_allclose(ours, trained, atol=1e-5)
+
+
+def test_rows_are_arrays_of_the_models_library(encoder):
+    """As on a GPU, where the graph still runs on the CPU."""
+
+    class Elsewhere(np.ndarray):
+        pass
+
+    class OtherOps(NumpyOps):
+        def asarray(self, data, dtype=None):
+            return np.asarray(data, dtype).view(Elsewhere)
+
+    compiled = compile_bilstm(encoder, "float32")
+    compiled.ops = OtherOps()
+    rows = compiled.predict(rows_of([3, 0]))
+    assert all(isinstance(array, Elsewhere) for array in (*rows, rows.packed))
 
 
 def test_bytes_come_near_to_it(encoder):

@@ -411,7 +411,7 @@ def no_json(folder: Path) -> None:
     (folder / "config.json").write_text("{", encoding="utf-8")
 
 
-@pytest.mark.parametrize("fill", [nothing, only_config, no_weights, damaged_weights, no_json])
+@pytest.mark.parametrize("fill", [nothing, no_weights, damaged_weights, no_json])
 def test_a_folder_without_a_transformer(fill, tmp_path, offline):
     fill(tmp_path)
     nlp = shared(LISTENER, tmp_path)
@@ -419,10 +419,41 @@ def test_a_folder_without_a_transformer(fill, tmp_path, offline):
         nlp.initialize(lambda: tiny.examples(nlp))
 
 
-@pytest.mark.parametrize("name", [None, "bert-base-chinese"])
-def test_nothing_is_downloaded(name, offline):
-    nlp = shared(LISTENER, name)
-    with pytest.raises(CmnerError, match=f"CM326.*{name}.*no such folder"):
+def test_a_folder_without_a_tokenizer(tmp_path, offline):
+    only_config(tmp_path)
+    nlp = shared(LISTENER, tmp_path)
+    with pytest.raises(CmnerError, match=r"CM330.*a file of the tokenizer is missing"):
+        nlp.initialize(lambda: tiny.examples(nlp))
+
+
+def test_a_setting_that_does_not_fit(bert):
+    nlp = shared(LISTENER, bert, transformer_config={"num_hidden_layers": "two"})
+    with pytest.raises(CmnerError, match=r"CM330.*'str'.*transformer_config"):
+        nlp.initialize(lambda: tiny.examples(nlp))
+
+
+def test_an_error_of_get_spans_is_its_own(bert):
+    nlp = shared(LISTENER, bert)
+
+    def broken(docs):
+        raise TypeError("spans of my own")
+
+    nlp.get_pipe("transformer").model.attrs["get_spans"] = broken
+    with pytest.raises(TypeError, match="spans of my own"):
+        tiny.learn(nlp, nlp.initialize(lambda: tiny.examples(nlp)), steps=1)
+
+
+def test_nothing_is_downloaded(offline):
+    nlp = shared(LISTENER, "bert-base-chinese")
+    with pytest.raises(CmnerError, match=r"CM326.*bert-base-chinese.*no such folder"):
+        nlp.initialize(lambda: tiny.examples(nlp))
+
+
+def test_no_name_is_not_the_folder_none(bert, tmp_path, monkeypatch):
+    (tmp_path / "None").symlink_to(bert, target_is_directory=True)
+    monkeypatch.chdir(tmp_path)
+    nlp = shared(LISTENER, None)
+    with pytest.raises(CmnerError, match=r"CM331.*paths\.transformer"):
         nlp.initialize(lambda: tiny.examples(nlp))
 
 

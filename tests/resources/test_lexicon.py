@@ -75,6 +75,12 @@ def test_lexicon_needs_counts():
         Lexicon(Vectors(("心",), np.zeros((1, 2), np.float32)))
 
 
+@pytest.mark.parametrize("count", [0, -1])
+def test_a_word_that_never_occurred_weighs_nothing(count):
+    with pytest.raises(CmnerError, match=rf"CM237.*'心脏' has the count {count},"):
+        make_lexicon({"心肌": 3, "心脏": count})
+
+
 def test_round_trip(tmp_path: Path):
     lexicon = make_lexicon({"心肌": 3, "心": 1})
     lexicon.save(tmp_path / "lexicon.npz")
