@@ -41,6 +41,13 @@ class Checkpoint:
         self.characters += sum(len(record.text) for record in good)
         self.entities += sum(len(record.entities) for record in good)
 
+    def add(self, other: "Checkpoint") -> None:
+        """Add what another one has counted."""
+        self.read += other.read
+        self.bad += other.bad
+        self.characters += other.characters
+        self.entities += other.entities
+
     def save(self, path: Path) -> None:
         """Replace the file, so that it is always the old or the new one."""
         new = path.with_name(f"{path.name}.new")

@@ -1,32 +1,43 @@
-"""Annotation on many machines, by Ray Data: files → actors with a pipeline each → parts.
+"""Annotation on many machines, by Ray Data: files → segments → actors with a pipeline each → parts.
 
-An actor that dies is started anew and its batch annotated again, up to three times; a part that is
-written twice replaces itself. So each record is in the output once. Ray must see the source and the
-output under the same paths on all machines.
+Actors write drafts of parts; the driver numbers them in the order of the source and notes each in
+the checkpoint, as a run on one machine does. An actor that dies is started anew and its segment
+annotated again, up to three times. So each record is in the output once, whoever is killed. Ray
+must see the source and the output under the same paths on all machines.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import chain, islice
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 from spacy.language import Language
+from thinc.api import require_gpu
 
 from spacy_cmner.annotation.checkpoint import Checkpoint
 from spacy_cmner.annotation.items import BadRecord, Item, SourceRecord
 from spacy_cmner.annotation.lock import locked
-from spacy_cmner.annotation.runner import annotate, beside, describe_job, resume
+from spacy_cmner.annotation.runner import (
+    annotate,
+    beside,
+    choose_batch_size,
+    describe_job,
+    resume,
+    segments,
+)
 from spacy_cmner.annotation.sinks import LineFile, OutputFormat, PartFolder, create_part_folder
 from spacy_cmner.annotation.sources import Source
 from spacy_cmner.annotation.workers import check_number
 from spacy_cmner.data.files import check_apart
 from spacy_cmner.errors import CmnerError, Messages
 
-_BATCH = 256
 _ADDED_BY_RAY = "\nFailed to apply UDF"
-# How often a batch is given to an actor again after one has died over it.
+# How often a segment is given to an actor again after one has died over it.
 _RETRIES = 3
 
 
@@ -37,67 +48,130 @@ def annotate_on_ray(
     *,
     format: OutputFormat | None = None,
     actors: int = 1,
+    gpu: bool = False,
+    batch_size: int | None = None,
+    segment_characters: int = 200_000,
     overwrite: bool = False,
+    progress: Callable[[Checkpoint], None] = lambda _: None,
 ) -> Checkpoint:
-    """Annotate all texts of a source on a Ray cluster, in their order.
+    """Annotate all texts of a source on a Ray cluster, in their order, and go on where an earlier
+    run ended.
 
-    The files of the source are read in parallel, so several are better than one. A killed actor
-    or worker costs its batch; a run whose driver is killed begins anew.
+    A killed actor or worker costs its segment, a killed driver the segments that are under way.
 
-    load (Callable): Loads the pipeline, in each actor.
-    texts (Source): What to annotate.
+    load (Callable): Loads the pipeline: in each actor, and here on the CPU, to know it again.
+    texts (Source): What to annotate. Several files are read in parallel.
     out (Path): A folder of parts, in all formats. The side files are as in `annotate_corpus`.
     format (OutputFormat | None): None takes it from the ending of `out`.
     actors (int): Pipelines that work at the same time, on one CPU each; -1 for as many as there
         can be. One CPU of the cluster is kept for reading and writing, so it needs two at least.
+    gpu (bool): Whether each actor computes on a GPU of its own, which Ray chooses.
+    batch_size (int | None): Texts that go through a pipeline together; None for its own.
+    segment_characters (int): Characters of a part, about; it is what an actor is given at a time.
     overwrite (bool): Begin anew, whatever was written before.
-    RAISES (CmnerError): Ray is missing, the cluster has one CPU only, actors cannot start or die
-        again and again; or as `annotate_corpus`.
+    progress (Callable): Is given the checkpoint after each part.
+    RAISES (CmnerError): Ray is missing, the cluster has too few CPUs or GPUs, actors cannot start
+        or die again and again; or as `annotate_corpus`.
     """
     check_number(actors)
     check_apart(texts.path, out)
     ray = _ray()
     if not ray.is_initialized():
         ray.init(log_to_driver=False)
+    size = _count_actors(ray.cluster_resources(), actors, gpu)
     # other machines have other working folders
     texts, out = Source(texts.path.resolve(), texts.layout), out.resolve()
-    cpus = int(ray.cluster_resources().get("CPU", 0))
-    if cpus < 2:  # nothing would be read, and the actor wait for ever
-        raise Messages.CM154.error(available=cpus, needed=2)
     with locked(beside(out, "lock")):
         sink = create_part_folder(out, format)
+        bad_records = LineFile(beside(out, "errors.jsonl"))
         state = beside(out, "state.json")
-        job = describe_job(load(), texts, sink)
+        nlp = load()
+        batch_size = choose_batch_size(nlp, batch_size)
+        job = describe_job(nlp, texts, sink)
         checkpoint = Checkpoint(job) if overwrite else resume(out, state, job)
         if checkpoint.finished:
+            sink.check(checkpoint.output)
             return checkpoint
-        checkpoint = Checkpoint(job)
+        sink.rewind(checkpoint.output)
+        bad_records.rewind(checkpoint.errors)
         checkpoint.save(state)
-        sink.rewind(0)
-        bad_records = LineFile(beside(out, "errors.jsonl"))
-        bad_records.rewind(0)
-        size = cpus - 1 if actors == -1 else min(actors, cpus - 1)
-        datasink = _create_datasink(ray, sink, bad_records, checkpoint)
+        unread = _segments(ray, texts, checkpoint.read, segment_characters)
         with errors_of_actors(ray):
-            _annotated(ray, load, texts, size).write_datasink(datasink)
+            parts = unread.map_batches(
+                _Annotator,
+                fn_constructor_args=(load, sink, gpu, batch_size),
+                batch_size=1,
+                compute=ray.data.ActorPoolStrategy(size=size),
+                num_cpus=1,
+                num_gpus=1 if gpu else None,
+                max_task_retries=_RETRIES,
+            )
+            for row in parts.iter_rows():
+                part: _Part = row["part"]
+                if part.draft:
+                    sink.add(part.draft)
+                if part.bad:
+                    bad_records.write(part.bad)
+                checkpoint.add(part.counts)
+                checkpoint.output, checkpoint.errors = sink.position, bad_records.position
+                checkpoint.save(state)
+                progress(checkpoint)
+        sink.rewind(checkpoint.output)  # drafts of actors that died, or outlived a killed run
         checkpoint.finished = True
         checkpoint.save(state)
         return checkpoint
 
 
-def _annotated(ray: ModuleType, load: Callable[[], Language], texts: Source, actors: int) -> Any:
-    """A Dataset of the annotated items, in the order of the source."""
-    ray.data.DataContext.get_current().execution_options.preserve_order = True
-    files = ray.data.from_items([{"file": str(file)} for file in texts.files])
-    items = files.flat_map(lambda row: ({"item": item} for item in texts.read(Path(row["file"]))))
-    return items.map_batches(
-        _Annotator,
-        fn_constructor_args=(load,),
-        batch_size=_BATCH,
-        compute=ray.data.ActorPoolStrategy(size=actors),
-        num_cpus=1,
-        max_task_retries=_RETRIES,
-    )
+def _count_actors(resources: dict[str, float], actors: int, gpu: bool) -> int:
+    """RAISES: CM154 if the cluster cannot start any: the run would wait for ever."""
+    cpus, gpus = (int(resources.get(kind, 0)) for kind in ("CPU", "GPU"))
+    if cpus < 2:
+        raise Messages.CM154.error(available=cpus, needed=2)
+    if gpu and not gpus:
+        raise Messages.CM162.error()
+    most = min(cpus - 1, gpus) if gpu else cpus - 1
+    return most if actors == -1 else min(actors, most)
+
+
+def _segments(ray: ModuleType, texts: Source, read: int, characters: int) -> Any:
+    """A Dataset of what an earlier run has not read, in its order: lists of records, each of them
+    a block, so that any actor may take it."""
+    run = uuid4().hex  # of a killed run an actor may still be writing
+    rows = []
+    for number, file in enumerate(texts.files):
+        done = sum(1 for _ in islice(texts.read(file), read))
+        read -= done
+        rows.append({"name": f"{run}-{number:06}", "file": str(file), "done": done})
+
+    def read_files(batch: dict[str, np.ndarray]) -> Iterator[dict[str, np.ndarray]]:
+        files = zip(batch["file"], batch["done"], strict=True)
+        items = chain.from_iterable(islice(texts.read(Path(f)), n, None) for f, n in files)
+        for place, segment in enumerate(segments(items, characters)):
+            name = f"{batch['name'][0]}-{place:06}"
+            yield {"segment": _array(_Segment(name, segment))}
+
+    files = ray.data.from_items(rows)
+    files.context.execution_options.preserve_order = True
+    files.context.target_max_block_size = 1
+    files.context.enable_progress_bars = False
+    return files.map_batches(read_files, batch_size=None)
+
+
+@dataclass(frozen=True)
+class _Segment:
+    """What an actor is given: records, and a name for the draft of their part."""
+
+    name: str
+    items: list[Item]
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What an actor gives back; the annotated records are in the draft, if there are any."""
+
+    draft: Path | None
+    bad: list[BadRecord]
+    counts: Checkpoint = field(default_factory=Checkpoint)
 
 
 @contextmanager
@@ -118,49 +192,29 @@ def errors_of_actors(ray: ModuleType) -> Iterator[None]:
 class _Annotator:
     """What an actor keeps: one pipeline."""
 
-    def __init__(self, load: Callable[[], Language]) -> None:
+    def __init__(
+        self, load: Callable[[], Language], sink: PartFolder, gpu: bool, batch_size: int
+    ) -> None:
+        if gpu:
+            require_gpu()  # Ray shows an actor its own only
         self.nlp = load()
+        self.sink = sink
+        self.batch_size = batch_size
 
     def __call__(self, batch: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        return {"item": _array(annotate(self.nlp, batch["item"]))}
+        [segment] = batch["segment"]
+        items = list(annotate(self.nlp, segment.items, batch_size=self.batch_size))
+        good = [item for item in items if isinstance(item, SourceRecord)]
+        bad = [item for item in items if isinstance(item, BadRecord)]
+        part = _Part(self.sink.draft(segment.name, good) if good else None, bad)
+        part.counts.count(good, bad)
+        return {"part": _array(part)}
 
 
-def _array(items: Iterable[Item]) -> np.ndarray:
-    found = list(items)
-    array = np.empty(len(found), dtype=object)
-    array[:] = found
+def _array(value: object) -> np.ndarray:
+    array = np.empty(1, dtype=object)
+    array[0] = value
     return array
-
-
-def _create_datasink(
-    ray: ModuleType, sink: PartFolder, bad_records: LineFile, checkpoint: Checkpoint
-) -> Any:
-    """A Datasink that writes a part a task, and at the end the side file."""
-
-    class PartSink(ray.data.Datasink):  # type: ignore[name-defined]
-        def write(self, blocks: Iterable[Any], ctx: Any) -> tuple[Checkpoint, list[BadRecord]]:
-            items = list(_items(ray, blocks))
-            good = [item for item in items if isinstance(item, SourceRecord)]
-            bad = [item for item in items if isinstance(item, BadRecord)]
-            if good:
-                sink.put(ctx.task_idx, good)
-            written = Checkpoint()
-            written.count(good, bad)
-            return written, bad
-
-        def on_write_complete(self, write_result: Any) -> None:
-            for written, bad in write_result.write_returns:
-                bad_records.write(bad)
-                for name in ("read", "bad", "characters", "entities"):
-                    setattr(checkpoint, name, getattr(checkpoint, name) + getattr(written, name))
-
-    return PartSink()
-
-
-def _items(ray: ModuleType, blocks: Iterable[Any]) -> Iterator[Item]:
-    for block in blocks:
-        for row in ray.data.block.BlockAccessor.for_block(block).iter_rows(False):
-            yield row["item"]
 
 
 def _ray() -> ModuleType:

@@ -3,7 +3,7 @@
 import hashlib
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from itertools import islice
@@ -64,7 +64,7 @@ def annotate_corpus(
         at all; or a process has died.
     """
     check_number(n_process)
-    batch_size = _batch_size(nlp, batch_size)
+    batch_size = choose_batch_size(nlp, batch_size)
     check_apart(texts.path, out)
     with locked(beside(out, "lock")):
         sink = create_sink(out, format)
@@ -80,7 +80,7 @@ def annotate_corpus(
         checkpoint.save(state)
         unread = islice(texts, checkpoint.read, None)
         with closing(annotate(nlp, unread, n_process, batch_size)) as items:
-            for segment in _segments(progress(items), segment_characters):
+            for segment in segments(progress(items), segment_characters):
                 good = [item for item in segment if isinstance(item, SourceRecord)]
                 bad = [item for item in segment if isinstance(item, BadRecord)]
                 if good:
@@ -106,24 +106,20 @@ def annotate(
     RAISES (CmnerError): A component has a problem that is not the text's, such as no labels; or a
         process has died.
     """
-    batch_size = _batch_size(nlp, batch_size)
+    batch_size = choose_batch_size(nlp, batch_size)
     if n_process != 1:
         batches = minibatch(items, batch_size)
-        work = partial(_annotate_batch, nlp)
+        work = partial(_annotate_batch, nlp, batch_size)
         with closing(map_in_processes(work, batches, n_process)) as results:
             for batch in results:
                 yield from batch
         return
 
     errors = _Errors()
-    usual = nlp.default_error_handler
-    _set_error_handler(nlp, errors)
     unread = enumerate(items)
-    try:
+    with _error_handler(nlp, errors):
         while (yield from _annotate_stream(nlp, unread, batch_size, errors)):
             pass
-    finally:
-        _set_error_handler(nlp, usual)
 
 
 def _annotate_stream(
@@ -160,25 +156,35 @@ def _annotate_stream(
     return broken_off
 
 
-def _set_error_handler(nlp: Language, handler: Any) -> None:
-    """As ``nlp.set_error_handler``, which breaks off at a parser or ner of spaCy: these cannot hold
-    a handler, so an error of theirs is raised and ends ``nlp.pipe``."""
-    nlp.default_error_handler = handler
-    for _, pipe in nlp.components:
-        with suppress(AttributeError):
-            cast(Any, pipe).set_error_handler(handler)
+@contextmanager
+def _error_handler(nlp: Language, handler: Any) -> Iterator[None]:
+    """For a time as after ``nlp.set_error_handler``, which breaks off at a parser or ner of spaCy:
+    these cannot hold a handler, so an error of theirs is raised and ends ``nlp.pipe``."""
+    with ExitStack() as stack:
+        stack.callback(setattr, nlp, "default_error_handler", nlp.default_error_handler)
+        nlp.default_error_handler = handler
+        for _, component in nlp.components:
+            pipe = cast(Any, component)
+            with suppress(AttributeError):
+                own = pipe.get_error_handler()
+                pipe.set_error_handler(handler)
+                stack.callback(pipe.set_error_handler, own)
+        yield
 
 
-def _batch_size(nlp: Language, size: int | None) -> int:
-    """RAISES: CM160 for no text at a time, with which spaCy reads nothing."""
+def choose_batch_size(nlp: Language, size: int | None) -> int:
+    """The texts that go through a pipeline together; None for its own number.
+
+    RAISES: CM160 for no text at a time, with which spaCy reads nothing.
+    """
     chosen = nlp.batch_size if size is None else size
     if chosen < 1:
         raise Messages.CM160.error(value=chosen)
     return chosen
 
 
-def _annotate_batch(nlp: Language, items: list[Item]) -> list[Item]:
-    return list(annotate(nlp, items))
+def _annotate_batch(nlp: Language, batch_size: int, items: list[Item]) -> list[Item]:
+    return list(annotate(nlp, items, batch_size=batch_size))
 
 
 def beside(out: Path, ending: str) -> Path:
@@ -239,7 +245,8 @@ def _is_empty(out: Path) -> bool:
     return not (any(out.iterdir()) if out.is_dir() else out.exists() and out.stat().st_size)
 
 
-def _segments(items: Iterable[Item], characters: int) -> Iterator[list[Item]]:
+def segments(items: Iterable[Item], characters: int) -> Iterator[list[Item]]:
+    """Items in lists of about so many characters."""
     segment: list[Item] = []
     size = 0
     for item in items:

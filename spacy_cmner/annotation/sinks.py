@@ -120,20 +120,22 @@ class PartFolder:
         self.position = position
 
     def write(self, items: Sequence[SourceRecord]) -> None:
-        self.put(self.position, items)
-        self.position += 1
+        self.add(self.draft(f"{self.position:06}", items))
 
-    def put(self, number: int, items: Sequence[SourceRecord]) -> None:
-        """Write a part of a given number, in the place of one that is there."""
-        part = self._part(number)
-        unfinished = part.with_name(f".{part.name}")  # readers of folders pass over hidden files
-        self.write_part(items, unfinished)
-        for file in [unfinished, *unfinished.rglob("*")]:
+    def draft(self, name: str, items: Sequence[SourceRecord]) -> Path:
+        """Write a part that has no number yet; any process may do so."""
+        # readers of folders pass over hidden files
+        draft = self.path / f".part-{name}{self.suffix}"
+        self.write_part(items, draft)
+        for file in [draft, *draft.rglob("*")]:
             sync(file)
-        if part.is_dir():
-            _remove(part)
-        unfinished.replace(part)
+        return draft
+
+    def add(self, draft: Path) -> None:
+        """Give a part that has been written the next number."""
+        draft.replace(self._part(self.position))
         sync(self.path)
+        self.position += 1
 
     def _part(self, number: int) -> Path:
         return self.path / f"part-{number:06}{self.suffix}"

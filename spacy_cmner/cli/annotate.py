@@ -66,7 +66,15 @@ def annotate_command(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Begin anew instead of going on.")
     ] = False,
-    gpu_id: Annotated[int, typer.Option("--gpu-id", "-g", help="GPU, or -1 for the CPU.")] = -1,
+    gpu_id: Annotated[
+        int,
+        typer.Option(
+            "--gpu-id",
+            "-g",
+            help="GPU, or -1 for the CPU. With --ray any other number gives each actor a GPU of "
+            "its own, which Ray chooses.",
+        ),
+    ] = -1,
 ) -> None:
     """Annotate texts; a run that was killed goes on where it was when it is called again.
 
@@ -74,7 +82,11 @@ def annotate_command(
     pipeline can be given as to `spacy train`, such as --components.cmner.scores true.
     """
     settings = read_settings(context.args)
-    use_gpu(gpu_id)
+    gpu = gpu_id >= 0
+    if gpu and not ray:
+        if n_process != 1:
+            raise Messages.CM161.error(n_process=n_process, gpu_id=gpu_id)
+        use_gpu(gpu_id)
     texts = Source(source, Layout(text_column, id_column, encoding, max_length))
 
     def load() -> Language:
@@ -84,9 +96,18 @@ def annotate_command(
         return nlp
 
     if ray:
-        result = annotate_on_ray(
-            load, texts, out, format=format, actors=n_process, overwrite=overwrite
-        )
+        with tqdm(unit=" texts") as bar:
+            result = annotate_on_ray(
+                load,
+                texts,
+                out,
+                format=format,
+                actors=n_process,
+                gpu=gpu,
+                batch_size=batch_size,
+                overwrite=overwrite,
+                progress=lambda checkpoint: bar.update(checkpoint.read - bar.n),
+            )
     else:
         result = annotate_corpus(
             load(),

@@ -263,6 +263,22 @@ def test_only_the_record_that_a_component_fails_on_is_bad(tmp_path, n_process):
     assert nlp.default_error_handler is usual
 
 
+def test_each_component_keeps_its_own_error_handler():
+    nlp = spacy.blank("zh", config=tiny.CHARACTERS)
+    own, usual = (lambda *args: None), nlp.default_error_handler
+    first = nlp.add_pipe("cmner_dictionary", name="first")
+    second = nlp.add_pipe("cmner_dictionary", name="second")
+    first.set_error_handler(own)
+    list(annotate(nlp, [SourceRecord("头痛")]))
+    assert first.get_error_handler() is own
+    assert second.get_error_handler() is nlp.default_error_handler is usual
+    items = annotate(nlp, [SourceRecord("头痛"), SourceRecord("头痛")])
+    next(items)
+    assert first.get_error_handler() is second.get_error_handler() is nlp.default_error_handler
+    items.close()  # broken off
+    assert first.get_error_handler() is own and nlp.default_error_handler is usual
+
+
 @pytest.mark.parametrize("n_process", [1, 2])
 def test_a_pipeline_with_components_of_spacy_that_hold_no_error_handler(tmp_path, n_process):
     nlp = spacy.blank("zh", config=tiny.CHARACTERS)

@@ -9,6 +9,8 @@ from spacy.cli._util import app
 from typer.testing import CliRunner
 
 import spacy_cmner.cli  # noqa: F401  (registers its commands on spaCy's)
+from spacy_cmner.annotation.checkpoint import Checkpoint
+from spacy_cmner.cli import annotate
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +69,38 @@ def test_where_nothing_can_be_written_is_said(pipeline, tmp_path):
     for out in ("in.txt/out.jsonl", "/proc/out.jsonl"):
         result = run(pipeline, tmp_path / "in.txt", tmp_path / out)
         assert result.exit_code == 1 and ("CM510" in result.output or "CM157" in result.output)
+
+
+@pytest.mark.parametrize("n_process", ["2", "-1"])
+def test_processes_cannot_share_a_gpu(tmp_path, n_process):
+    """Said before anything is loaded: there is no such pipeline, nor such a GPU."""
+    (tmp_path / "in.txt").write_text("头痛\n", encoding="utf-8")
+    result = run(
+        tmp_path / "none", tmp_path / "in.txt", tmp_path / "out", "-n", n_process, "-g", "7"
+    )
+    said = " ".join(result.output.split())
+    assert result.exit_code == 1 and f"[CM161] {n_process} processes cannot share GPU 7" in said
+    assert [path.name for path in tmp_path.iterdir()] == ["in.txt"]
+
+
+def test_options_reach_the_cluster(pipeline, tmp_path, monkeypatch):
+    asked = {}
+
+    def annotate_on_ray(load, texts, out, *, progress, **options):
+        asked.update(options)
+        checkpoint = Checkpoint(read=3)
+        progress(checkpoint)
+        return checkpoint
+
+    monkeypatch.setattr(annotate, "annotate_on_ray", annotate_on_ray)
+    (tmp_path / "in.txt").write_text("头痛\n", encoding="utf-8")
+    options = ["--ray", "-n", "4", "-g", "0", "--batch-size", "9", "--format", "brat"]
+    result = run(pipeline, tmp_path / "in.txt", tmp_path / "out", *options)
+    assert result.exit_code == 0 and "3 texts" in result.output
+    expected = {"actors": 4, "gpu": True, "batch_size": 9, "format": "brat", "overwrite": False}
+    assert asked == expected
+    run(pipeline, tmp_path / "in.txt", tmp_path / "out", "--ray")
+    assert not asked["gpu"] and asked["batch_size"] is None
 
 
 @pytest.fixture(scope="module")
