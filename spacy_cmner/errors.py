@@ -498,6 +498,10 @@ class Messages:
         "{n} entities ({examples}) begin or end inside a token and were moved to the boundaries of "
         "tokens (alignment_mode is {mode!r}). Use the character tokenizer to have them as found."
     )
+    CM429 = Message(
+        "'{name}' has no inputs, so it would remove all entities. Name groups of doc.spans in "
+        'inputs, or "ents" for the entities that are there.'
+    )
     CM430 = Message("min_precision = {value} is not possible. Give a number from 0 to 1.")
     CM431 = Message(
         "No component of the pipeline ({names}) is a recogniser, whose certainty is asked for. "

@@ -80,7 +80,7 @@ class Merge(Pipe):
     priors (Mapping[str, float]): scores for what a source or a single rule (``span.id_``, as the
         ``span_ruler`` sets it) finds. The score of an entity is the highest of these and of the
         one that a span group has for it in ``attrs["scores"]``.
-    RAISES: CM415 for another policy.
+    RAISES: CM415 for another policy, CM429 without inputs.
     """
 
     def __init__(
@@ -96,6 +96,8 @@ class Merge(Pipe):
     ) -> None:
         if policy not in POLICIES:
             raise Messages.CM415.error(value=policy, allowed=", ".join(POLICIES))
+        if not inputs:
+            raise Messages.CM429.error(name=name)
         self.name = name
         self.policy = policy
         self.inputs = list(inputs)

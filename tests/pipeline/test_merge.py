@@ -182,6 +182,11 @@ def test_another_policy_is_refused():
         pipeline(policy="vote")
 
 
+def test_without_inputs_nothing_would_be_left():
+    with pytest.raises(CmnerError, match=r"CM429.*cmner_merge"):
+        pipeline(inputs=[])
+
+
 def test_saves_and_pickles(tmp_path):
     nlp = pipeline(policy="longest")
     nlp.to_disk(tmp_path)
