@@ -52,7 +52,8 @@ def replacing(path: Path) -> Iterator[Path]:
     file, such as a pipe, is written to itself. A folder can be written like this, too, where there
     is none yet.
 
-    RAISES (OSError): Always with a file's name, which the system leaves out when a disk is full.
+    RAISES (OSError): With the file's own name, where the system says the draft's, or none, as when
+        a disk is full.
     """
     target = path.resolve()  # a link goes on to lead where it led
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -64,7 +65,7 @@ def replacing(path: Path) -> Iterator[Path]:
         yield draft
         draft.replace(target)
     except OSError as error:
-        if error.filename is None:
+        if error.filename in (None, str(draft)):
             raise OSError(error.errno, error.strerror, str(path)) from error
         raise
     finally:

@@ -66,17 +66,22 @@ except CmnerError as error:
 """
 
 
-def test_a_killed_actor_loses_nothing_and_doubles_nothing(tmp_path):
-    pytest.importorskip("ray.data")
+def write_job(folder):
+    """A pipeline and its source: three files of a hundred records, one bad line among each."""
     nlp = spacy.blank("zh", config=tiny.CHARACTERS)
     nlp.add_pipe("cmner_dictionary").add_terms([("头痛", "sym")])
-    nlp.to_disk(tmp_path / "pipeline")
-    (tmp_path / "in").mkdir()
+    nlp.to_disk(folder / "pipeline")
+    (folder / "in").mkdir()
     for i in range(3):
         rows = [{"id": n, "text": f"第{n}次头痛"} for n in range(i * 100, i * 100 + 100)]
-        lines = [*map(json.dumps, rows), "bad"]
-        (tmp_path / "in" / f"{i}.jsonl").write_text("\n".join(lines), encoding="utf-8")
+        lines = [*map(json.dumps, rows[:1]), "bad", *map(json.dumps, rows[1:])]
+        (folder / "in" / f"{i}.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    return nlp
 
+
+def test_a_killed_actor_loses_nothing_and_doubles_nothing(tmp_path):
+    pytest.importorskip("ray.data")
+    nlp = write_job(tmp_path)
     (tmp_path / "faulty").mkdir()
     (tmp_path / "faulty" / "a.csv").write_text("id,words\n1,x\n")
 
@@ -133,16 +138,7 @@ print("read", *read)
 
 def test_a_killed_driver_loses_nothing_and_doubles_nothing(tmp_path):
     pytest.importorskip("ray.data")
-    nlp = spacy.blank("zh", config=tiny.CHARACTERS)
-    nlp.add_pipe("cmner_dictionary").add_terms([("头痛", "sym")])
-    nlp.to_disk(tmp_path / "pipeline")
-    (tmp_path / "in").mkdir()
-    for i in range(3):
-        lines = [
-            json.dumps({"id": n, "text": f"第{n}次头痛"}) for n in range(i * 100, i * 100 + 100)
-        ]
-        (tmp_path / "in" / f"{i}.jsonl").write_text("\n".join(["bad", *lines]), encoding="utf-8")
-
+    nlp = write_job(tmp_path)
     command = [sys.executable, "-c", RUN_TO_BE_KILLED, tmp_path]
     with subprocess.Popen(
         [*command, "4"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL

@@ -27,6 +27,15 @@ def test_a_full_disk_is_said_with_the_name_of_the_file(tmp_path: Path) -> None:
     assert not path.exists()
 
 
+def test_a_folder_in_the_way_is_said_and_stays(tmp_path: Path) -> None:
+    path = tmp_path / "out"
+    (path / "deep").mkdir(parents=True)
+    with pytest.raises(OSError) as caught:
+        write_text(path, "new")
+    assert caught.value.filename == str(path)
+    assert list(tmp_path.iterdir()) == [path] and (path / "deep").is_dir()
+
+
 def test_what_a_link_leads_to_is_replaced(tmp_path: Path) -> None:
     path, link = tmp_path / "deep" / "out.txt", tmp_path / "link"
     write_text(path, "old")

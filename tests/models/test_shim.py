@@ -2,6 +2,8 @@
 
 import copy
 import pickle
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -349,3 +351,10 @@ def test_packing_what_lies_packed_copies_nothing():
     packed = np.ones((7, 3), dtype="float32")
     assert pack_rows(NumpyOps(), PackedRows(packed, [2, 0, 5])) is packed
     assert pack_rows(NumpyOps(), PackedRows(packed[:0], [])).shape == (0, 3)
+
+
+def test_it_can_be_imported_where_nothing_forks():
+    """As on Windows; spaCy imports it for every blank pipeline."""
+    code = "import os, torch; del os.register_at_fork; import spacy_cmner.models.shim"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8")
+    assert done.returncode == 0, done.stderr
