@@ -3,8 +3,8 @@
     python benchmarks/assertion.py [CASES.jsonl] [--errors]
 
 The sentences that ship were written for this; their entities are given, and what counts is each
-attribute of each entity. The rules were made with the development part in view and not changed for
-the held-out part; docs/hybrid.md says when each was written.
+attribute of each entity. docs/hybrid.md says when each part was written, and which of them the
+rules were corrected on.
 """
 
 import argparse

@@ -20,14 +20,29 @@ from typing import NamedTuple
 
 from spacy_cmner.data.files import read_lines
 from spacy_cmner.errors import Messages
+from spacy_cmner.pipeline.folding import Folding
 from spacy_cmner.pipeline.term_matcher import TermMatcher
 from spacy_cmner.types import CharSpan, TextRange
 
 ATTRIBUTES = ("negated", "uncertain", "family", "past")
 DIRECTIONS = ("forward", "backward", "either", "pseudo", "terminator")
-SCOPES = ("adjacent", "answer", "clause", "inside", "last", "list", "sentence")
+SCOPES = ("adjacent", "answer", "clause", "closed", "inside", "last", "list", "open", "sentence")
 
-# All folded to half width.
+# The traditional forms of the characters of the expressions below and of the triggers that ship.
+TRADITIONAL = (
+    "無无 沒没 認认 見见 聞闻 觸触 訴诉 診诊 現现 發发 髮发 懷怀 慮虑 從从 傳传 傷伤 僅仅 會会 "
+    "體体 兒儿 別别 創创 劃划 則则 動动 勁劲 協协 卻却 嗎吗 嘔呕 啞哑 囑嘱 處处 媽妈 寧宁 對对 "
+    "屬属 帶带 幾几 張张 彈弹 徵征 後后 惡恶 應应 據据 擔担 擬拟 斷断 時时 暈晕 暫暂 條条 機机 "
+    "檢检 歷历 曆历 氣气 淚泪 減减 為为 爲为 燒烧 熱热 爺爷 狀状 環环 異异 當当 瘺瘘 瘻瘘 療疗 "
+    "癢痒 癥症 稱称 種种 穩稳 節节 糾纠 紅红 線线 結结 統统 經经 綜综 緩缓 縮缩 繫系 係系 義义 "
+    "聲声 腫肿 脈脉 腦脑 脹胀 與与 臟脏 藥药 規规 親亲 計计 許许 詳详 誘诱 調调 該该 證证 識识 "
+    "貝贝 質质 輕轻 轉转 較较 過过 運运 進进 適适 遺遗 醫医 鈎钩 鉤钩 針针 鑑鉴 鑒鉴 長长 鏈链 "
+    "閉闭 間间 關关 陰阴 難难 須须 頭头 頻频 預预 顯显 類类 鳥鸟 鹽盐 麼么 點点 黃黄 齊齐 傾倾 "
+    "兩两 雙双 週周 裏里 裡里 術术 壓压 喫吃 夾夹 敗败 組组 軟软 寬宽 強强 遲迟 鈍钝 輩辈 內内 "
+    "況况 層层 妳你 瘡疮 脫脱 併并 並并 顏颜 們们 圍围 寶宝 視视 論论 議议 瀉泻 癒愈"
+)
+
+# All folded to half width and the simplified script.
 SENTENCE_END = re.compile(r"[。!?;\n]")
 COMMA = re.compile(",")
 # Stands for each character of an entity.
@@ -37,9 +52,10 @@ LIST = re.compile(rf"(?:[{ENTITY}\s、和及与或等史]|病史|以及|症状|�
 LISTED = re.compile(rf"(?:{LIST.pattern},)*{LIST.pattern}")
 # Entities that say how something is: no list goes on with them, though one may begin with them.
 STATEMENT = re.compile(
-    r"^(?:[左右](?!心)|双(?!相)|[两常偶]|可有|并有|局部|周围|软组织)|[不无未没](?![全张良育孕耐稳力闭])"
-    r"|(?:[差可佳好清弱快慢高低多少窄]|(?<!肿)大|明显|[加减]重|减轻|(?<!功能)[增减升下][强弱退厚粗宽降]"
-    r"|异常|正常|缓解|萎靡|迟钝)了?$"
+    r"^(?:[左右](?!心)|双(?!相)|[两常偶]|可有|并有|局部|周围|软组织|全身|四肢|[上下]肢)"
+    r"|[不无未没](?![全张良育孕耐力闭]|稳定)"
+    r"|(?:[差可佳好清弱快慢高低多少窄]|(?<!肿)大|(?<!肌)无力|明显|[加减]重|减轻"
+    r"|(?<!功能)[增减升下][强弱退厚粗宽降]|异常|正常|缓解|萎靡|迟钝)了?$"
 )
 NUMBER = r"[(]?\d{1,2}[.、)](?!\d)"
 NUMBERED = re.compile(rf"[: ]*{NUMBER}")
@@ -53,6 +69,13 @@ ANSWERED = re.compile(r"\s*(?:[,。!?;、)\n]|$)")
 LAST = re.compile(r"[,。;、)\n]|$")
 # The same of a word that may also be about what follows: 肺癌可能 2.高血压.
 CLOSED = re.compile(rf"{LAST.pattern}|\s|{NUMBER}")
+# Which places at the end of a clause these scopes ask for.
+PLACES = {
+    "answer": ("answer",),
+    "last": ("closed", "open"),
+    "closed": ("closed",),
+    "open": ("open",),
+}
 # Stands in an entity that says several things, anywhere or before the word that counts.
 SEVERAL = re.compile(r"[,。!?;\n]|(?<=.)[不未]伴")
 ENUMERATED = re.compile("[、/]")
@@ -74,15 +97,19 @@ class Trigger(NamedTuple):
         with the clauses after it (before it) that hold nothing but entities; adjacent leaves at
         most two characters between the word and the entity; answer is a clause whose last word
         this is, behind a colon or in brackets: 高血压：否认; last is the same directly behind an
-        entity: 头痛无; inside is the entity that the word is part of, with something behind the
-        word (forward), at its end (backward), or either. What a word says at the start of an
-        entity goes on in the list that follows, if its other triggers would.
+        entity: 头痛无; closed is last with punctuation behind it (发烧没有， answers), open is last
+        where the line ends (发烧没有 asks); inside is the entity that the word is part of, with
+        something behind the word (forward), at its end (backward), or either. What a word says at
+        the start of an entity goes on in the list that follows, if its other triggers would.
+    ending (str): endings with blanks between them, of which an entity must have one; empty means
+        any entity. 肺癌待查 is doubtful, 发热待查 is not: only its cause is.
     """
 
     trigger: str
     direction: str
     attribute: str | None = None
     scope: str = "clause"
+    ending: str = ""
 
 
 # attribute → the trigger's place
@@ -118,6 +145,7 @@ def _is_valid(trigger: Trigger) -> bool:
         and bool(trigger.trigger.strip())
         and trigger.direction in DIRECTIONS
         and trigger.scope in SCOPES
+        and isinstance(trigger.ending, str)
         and has_attribute
     )
 
@@ -132,16 +160,19 @@ class ContextRules:
         self.triggers = list(triggers)
         self._outside = TermMatcher(whole_words=False)
         self._inside = TermMatcher(whole_words=False)
-        self._inside.add((trigger.trigger, "trigger") for trigger in self.triggers)
+        self._folding = Folding()
+        self._folding.update({ord(pair[0]): ord(pair[1]) for pair in TRADITIONAL.split()})
+        words = [self._fold(trigger.trigger.strip()) for trigger in self.triggers]
+        by_trigger = list(zip(self.triggers, words, strict=True))
+        self._inside.add((word, "trigger") for word in words)
         self._outside.add(
-            (trigger.trigger, "trigger") for trigger in self.triggers if trigger.scope != "inside"
+            (word, "trigger") for trigger, word in by_trigger if trigger.scope != "inside"
         )
         # By word: what it says beyond itself, what it says within an entity, whose scopes it ends.
         self._reaching: dict[str, list[Trigger]] = {}
         self._containing: dict[str, list[Trigger]] = {}
         self._stopping: dict[str, list[str]] = {}
-        for trigger in self.triggers:
-            word = self._inside.fold(trigger.trigger.strip())
+        for trigger, word in by_trigger:
             if trigger.direction == "terminator":
                 ended = [trigger.attribute] if trigger.attribute else ATTRIBUTES
                 self._stopping.setdefault(word, []).extend(ended)
@@ -164,7 +195,7 @@ class ContextRules:
         self, texts: Sequence[str], entities: Sequence[Sequence[TextRange]]
     ) -> list[list[Assertion]]:
         """The same for each of several texts: far faster than one by one."""
-        folded = [self._outside.fold(text) for text in texts]
+        folded = [self._fold(text) for text in texts]
         masked = [_mask(text, places) for text, places in zip(folded, entities, strict=True)]
         inside = self._find_inside(folded, entities)
         found = zip(folded, masked, entities, self._outside.find(masked), strict=True)
@@ -174,6 +205,9 @@ class ContextRules:
             else [{} for _ in places]
             for owner, (text, hidden, places, words) in enumerate(found)
         ]
+
+    def _fold(self, text: str) -> str:
+        return text.translate(self._folding)
 
     def _find_inside(
         self, texts: Sequence[str], entities: Sequence[Sequence[TextRange]]
@@ -229,8 +263,11 @@ class ContextRules:
         for place in places:
             for trigger in self._reaching.get(context.text[place.start : place.end], ()):
                 attribute = str(trigger.attribute)
+                endings = tuple(self._fold(trigger.ending).split())
                 for number in context.reached(place, trigger, stops.get(attribute, NO_STOPS)):
                     entity, assertion = context.entities[number], assertions[number]
+                    if endings and not context.text.endswith(endings, *entity):
+                        continue
                     other = assertion.get(attribute)
                     if other is None or _distance(place, entity) < _distance(other, entity):
                         assertion[attribute] = place
@@ -275,7 +312,7 @@ class _Context:
         if self.masked[place.start] == ENTITY:
             return self._reached_from_inside(place, trigger, stops)
         role = self._role(place, trigger.direction)
-        if trigger.scope in ("answer", "last") and trigger.scope != role:
+        if trigger.scope in PLACES and role not in PLACES[trigger.scope]:
             return reached
         if trigger.direction in ("forward", "either") and role is None:
             end = self._end(place.end, trigger.scope)
@@ -331,11 +368,12 @@ class _Context:
         return start + 1
 
     def _role(self, place: TextRange, direction: str) -> str | None:
-        """Whether a word is an answer, or the last of a clause, and looks back as such."""
+        """Whether a word is an answer, or the last of a clause, closed or open, and looks back as
+        such."""
         before = self.masked[max(place.start - 2, 0) : place.start]
         if before.endswith(ENTITY):
-            closed = CLOSED if direction == "either" else LAST
-            return "last" if closed.match(self.masked, place.end) else None
+            end = (CLOSED if direction == "either" else LAST).match(self.masked, place.end)
+            return end and ("closed" if end[0].strip("\n") else "open")
         is_answer = before.rstrip().endswith(ASKED) and ANSWERED.match(self.masked, place.end)
         return "answer" if is_answer else None
 

@@ -15,11 +15,12 @@ from spacy_cmner.errors import Messages
 from spacy_cmner.pipeline.folding import Folding
 from spacy_cmner.types import CharSpan
 
-# Signs that look like others, which the folding leaves.
-_SIGNS = str.maketrans("∕∶∼〜−", "/:~~-")
+# Signs that look like others, and digits of formulas, which the folding leaves.
+_SIGNS = str.maketrans("∕∶∼〜−₀₁₂₃₄₅₆₇₈₉", "/:~~-0123456789")
 TO = r"\s?[-~–—至到]\s?"
-# A blank parts thousands, unless what is before it is part of a name or a time: D3 800.
-_THOUSANDS = r"(?<!\d:)[1-9]\d{0,2}(?:(?:,|(?<![a-z]\d)(?<![a-z]\d\d)\ )\d{3}(?!\d)){1,3}"
+# A blank parts thousands, unless what is before it is part of a name or a time: D3 800, CA125 800.
+_NAMED = r"(?<![a-z]\d)(?<![a-z]\d\d)(?<![a-z]\d\d\d)(?<!ca\d\d-\d)"
+_THOUSANDS = rf"(?<!\d:)[1-9]\d{{0,2}}(?:(?:,|{_NAMED}\ )\d{{3}}(?!\d)){{1,3}}"
 NUMBER = rf"(?:{_THOUSANDS}|\d{{1,6}})(?:\.\d{{1,4}})?"
 # Not the second half of a fraction, of a ratio or of a power.
 START = r"(?=\d)(?<![\d.^])(?<!\d/)(?<![a-z克]/)(?<!\de[+-])"
@@ -58,13 +59,20 @@ _SERIES = rf"{NUMBERS}(?:{TO}{NUMBER}){{0,2}}"
 _ABOUT = r"[:为约达共在(<>≤≥超过大小低高于\s]{0,5}"
 _LIQUID = r"(?:ml|毫升)"
 _LOST = r"(?:引流|[呕吐咯]|便血|抽出|放出|吸出|排出|[胸腹]水|积液)"
+# What is counted and not taken.
+_PIECE = r"(?:结石|结节|息肉|淋巴结|支架|胚胎|卵泡?|瓣膜|弹簧圈|[夹钉牙])"
+# What parts the number of tablets in 2# tid from one of a bed.
+_ROUTE = (
+    r"\s?[,×*]?\s?(?:[/每一1][次日天]|\d\s?次|q\.?[dno\d]|b\.?i\.?d|t\.?i\.?d|prn|hs|po"
+    r"|[口嚼含吞顿]服|舌下|睡前|[早晚餐饭][^\d床楼])"
+)
 _PART = r"\d{1,4}(?:\.\d{1,2})?"
 
 DOSE = (
     # 0.5g/次, 10 mg/(kg·d), 40万u, 8-8-6u, 0.4g/250ml; no body weights, volumes lost or drinks
     _rule(
         DIGIT,
-        rf"""(?: (?<!公斤)(?<!千克)体重 | [尿水血奶]量 | [出失献]血 | 饮[水酒] | [啤白红]酒
+        rf"""(?: (?<!公斤)(?<!千克)体重 | [尿水血奶入出]量 | [出失献]血 | 饮[水酒] | [啤白红]酒
           | (?<![a-z])hb | 血红蛋白 | 尿蛋白(?:定量)? ) {_ABOUT} {NUMBERS}
       | {_LOST} [^\d,。;予给服喂喝吃补输注用]{{0,8}} {NUMBERS}\s?{_LIQUID}
       | (?P<value> {_SERIES}\s?
@@ -78,8 +86,11 @@ DOSE = (
     _rule(
         DIGIT,
         rf"""(?<!戒)烟(?!酸|酰)[^。;予给服药注]{{0,12}}?{NUMBERS}\s?[支包]
-      | (?P<value> {START}{_PORTION}(?:{TO}{_PORTION})?\s?{_TABLET}{_PER}? )""",
+      | {_PIECE}[^\d,。;予给服]{{0,4}}{_PORTION}\s?枚
+      | (?P<value> {START}(?<![素钙维vt][bdek])(?<![素维v]b1)
+          {_PORTION}(?:{TO}{_PORTION})?\s?{_TABLET}{_PER}? )""",
     ),
+    _rule("#", rf"{START}\d(?:\.5)?\s?\#(?={_ROUTE})"),
     # 一片 is also a patch of something, so numerals need a verb
     _rule("[次服半]", rf"(?:每次|一次|口服|服用)(?P<value>[一二两三四五六七八九十半]{_TABLET})"),
     _rule("[次服半]", r"(?<![一大小多对抽吸])半[片粒袋包支](?![着茎皮裹围半莲])"),
@@ -110,7 +121,7 @@ FREQUENCY = (
     _rule(
         "次",
         rf"""(?<![\d.第这那前后近今昨孕一二两三四五六七八九十]){COUNTS}\s?
-        (?: (?:天|日|周|个月|小时|h)\s?[一1]\s?次(?![都也没半])
+        (?: (?:天|日|周|个月|小时|分钟|h|min)\s?[一1]\s?次(?![都也没半])
           | (?:天|日|周|个?月|d)\s?/\s?次 )""",
     ),
     # 3次/日, 1次/12h, not 80次/分
@@ -120,7 +131,8 @@ FREQUENCY = (
     # 每8小时一次, 每8h
     _rule(
         "每",
-        rf"每隔?\s?{COUNTS}\s?(?:(?:小时|h(?![a-z]))(?:\s?{COUNTS}\s?次)?|(?:天|日|周|个月)\s?{COUNTS}\s?次)",
+        rf"每隔?\s?{COUNTS}\s?(?:(?:小时|h(?![a-z]))(?:\s?{COUNTS}\s?次)?"
+        rf"|(?:天|日|周|个月|分钟|min)\s?{COUNTS}\s?次)",
     ),
 )
 
@@ -128,8 +140,8 @@ _PER_LITRE = r"(?:[munpμµ]?mol|m?eq|[mnuμµ]?g|[mkuμµ]?i?u|mosm|t)/l"
 _POWER = r"[×x*]?\s?10\s?[\^*]?\s?(?:9|12|6|3|⁹|¹²|⁶|³)\s?/\s?l"
 _EXPONENT = r"(?:\s?[×x*]\s?10\s?\^?\s?[-⁻]?(?:\d{1,2}|[⁰¹²³⁴⁵⁶⁷⁸⁹]{1,2})|e[+-]?\d{1,2})"
 _TEST = (
-    r"(?:细胞|中性粒|淋巴(?!结)|血红蛋白|饱和度|比容|压积|百分比|比率|射血分数"
-    r"|hba1c|spo2|sao2|lvef|ef|hct|ret|[a-z]%)"
+    r"(?:细胞|中性粒|淋巴(?!结)|血红蛋白|饱和度|(?<![动静])脉氧|比容|压积|百分比|比率|射血分数"
+    r"|hba1c|spo2|sao2|lvef|ef|hct|ret|[a-z]%|(?<![a-z])[nl](?=[:\s]))"
 )
 _BOUND = r"(?:[<>≤≥]\s?)"
 _NEARBY = r"[^\d,。;<>≤≥]{0,4}"
@@ -140,7 +152,7 @@ LAB_VALUE = (
         rf"""(?:{_BOUND}|(?<=be)-|(?<=be[\s:])-|(?<=剩余)-)?(?<!hco){NUMBERS}{_EXPONENT}?\s?
         (?: {_PER_LITRE} | {_POWER}
           | (?:[mnpuμµ]?g|[mruμµ]?i?u|copies|拷贝|cfu)/ml | [mun]?g/dl | mg/24h | g/24h
-          | ml/min/1\.73\s?(?:m2|m²|㎡) | mm/h | fl | pg | 个?/(?:hp|ul|μl|µl) )
+          | ml/\(?min[/·•.*]1\.73\s?(?:m2|m²|㎡)\)? | mm/1?h | fl | pg | 个?/(?:hp|ul|μl|µl) )
         (?![a-z\d])""",
     ),
     # 中性粒细胞 78%, but no percentage of anything else
@@ -154,10 +166,14 @@ LAB_VALUE = (
     ),
     _rule(
         DIGIT,
-        rf"(?:p[av]?c?o2|氧分压|碳分压){_NEARBY}"
+        rf"(?:p[av]?c?o2|氧分压|碳分压|氧合指数){_NEARBY}"
         rf"(?P<value>{_BOUND}?{NUMBER}(?:{TO}{NUMBER})?\s?(?:mm\s?hg|kpa))",
     ),
     _rule("t", rf"(?<![a-z])(?:pt|a?ptt|tt)\s?[:为]?\s?(?P<value>{NUMBERS}\s?(?:s|秒)(?![a-z]))"),
+    # Without a unit by their nature: INR 2.3, 尿比重 1.015.
+    _rule("inr", r"(?<![a-z])inr[:为\s]{0,3}(?P<value>\d{1,2}\.\d{1,2})(?!\d)"),
+    _rule("比重", rf"比重{_NEARBY}(?P<value>{_BOUND}?1\.0\d{{1,2}}(?:{TO}1\.0\d{{1,2}})?)(?!\d)"),
+    _rule("ml", rf"(?:清除率|gfr){_NEARBY}(?P<value>{_BOUND}?{NUMBERS}\s?ml/min(?![\w/]))"),
     _rule(DIGIT, r"(?:滴度|抗体|阳性|(?<![a-z])ana)[^\d,。;比]{0,4}(?P<value>1:\d{1,5})(?!\d)"),
 )
 
@@ -180,9 +196,11 @@ STAGE = (
     _rule(
         "[期级]",
         rf"""(?<![a-zⅰⅱⅲⅳ\d])(?<![肌握张]力)(?<!肌力[:为约\ ])(?<![肢端]){_ROMAN}{_SUBSTAGE}
-        (?:\s?[-~/至到]\s?{_ROMAN}{_SUBSTAGE})?\s?(?:期{_NO_STAGE}|级(?!护理))""",
+        (?:\s?[-~/至到]\s?{_ROMAN}{_SUBSTAGE})?\s?(?:期{_NO_STAGE}|级(?!护理|切口))""",
     ),
-    _rule("期", rf"(?<![\d.第tn])[1-5][a-d]?(?:\s?[-~至到]\s?[1-5][a-d]?)?\s?期{_NO_STAGE}"),
+    _rule(
+        "期", rf"(?<![\d.第tn])[1-5](?:[a-d]|\.5)?(?:\s?[-~至到]\s?[1-5][a-d]?)?\s?期{_NO_STAGE}"
+    ),
     _rule("期", rf"(?<![第这那每上下同])[一二三四]期{_NO_STAGE}"),
     _rule(
         "级",
@@ -208,8 +226,13 @@ BLOOD_PRESSURE = (
     ),
     _rule(
         DIGIT,
-        rf"""(?:收缩压|舒张压|高压|低压)[^\d,。;]{{0,4}}
+        rf"""(?:收缩压|舒张压|动脉压(?<!肺动脉压)|(?<![a-z])map|(?<![眼脉内颅腔])高压|低压)[^\d,。;]{{0,4}}
         (?P<value>\d{{2,3}}(?:{TO}\d{{2,3}})?\s?{_MMHG})""",
+    ),
+    _rule(
+        "[高低]压",
+        r"""(?<![眼脉内颅腔])[高低]压[:为是到达有才\s]{0,3}(?P<value>\d{2,3})
+        (?=[,。;、了多]|左右|\s?/?\s?[高低]压|\s?$)""",
     ),
 )
 
@@ -222,7 +245,7 @@ TEMPERATURE = (
     _rule(
         DIGIT,
         rf"""(?=[34])(?<![\d.])(?<!{_ANGLE})(?<!{_ANGLE}约)(?<!抬高)(?<!床头)
-        {_DEGREES}(?:{TO}{_DEGREES})?\s?度\d?(?![角数]|的?[热温开]?水|白?酒)""",
+        {_DEGREES}(?:{TO}{_DEGREES})?\s?(?:度\d?|°\d(?![\d'′]))(?![角数]|的?[热温开]?水|白?酒)""",
     ),
     _rule(
         DIGIT,
@@ -242,10 +265,16 @@ _SOME = r"(?:(?<![\d.])\d{1,3}(?:\.\d)?|(?!百)[一二两俩三四五六七八�
 # Days of a month and years of a century: 于12日, 15日出院, 08年, 19年发现.
 _DATE = (
     r"(?:0\d年|(?<=[于自从])\d{1,2}日(?![内前后之以余多])|(?<![^,。;于自从])(?:"
-    r"\d\d年(?:[行在因查起]|发现|诊断|确诊|体检)|"
+    r"\d\d年(?:[行在因查起]|出?生(?!存)|发现|诊断|确诊|体检)|"
     r"\d{1,2}日(?:[上下中]午|[夜晚凌早晨行]|[出入转]院|转入|手术|确诊|诊断|就诊|复查)))"
 )
 _PER_DAY = rf"(?<=[一1][天日])\s?(?:{_TAKEN}{COUNTS}\s?次|{_SERIES}\s?(?:[mμµu]?g|ml|万?u|毫))"
+# What follows is an age, of a child before or after its birth.
+_YEARS = r"[\d一二两三四五六七八九十]岁"
+_NO_AGE = (
+    r"(?<!孕[周龄约])(?<!孕[周龄][:为约\s])(?<!胎龄)(?<!胎龄[:为约\s])"
+    rf"(?<!{_YEARS})(?<!{_YEARS}[零十])"
+)
 # Not after these is 2月 a length: months of a year, and ages.
 _NO_LENGTH = (
     r"年于自从在第每为是到至同现今本去月季节历期峰末份中春夏秋冬宝孩儿子女男岁大婴者孕怀周龄"
@@ -255,12 +284,12 @@ DURATION = (
     _rule(
         _DIGITS,
         rf"""(?={_DIGITS})(?<![第每隔孕月q/~–—至到+-])(?<![第每隔孕~–—至到+-]\s)
-        (?<!妊娠)(?<!妊娠\s)(?<!停经后)(?<!pt)(?<!pt\s)(?<!ptt)(?<!ptt\s)
+        (?<!妊娠)(?<!妊娠\s){_NO_AGE}(?<!停经后)(?<!pt)(?<!pt\s)(?<!ptt)(?<!ptt\s)
         (?!{_DATE}){_SOME}\+?(?:{TO}{_SOME})?\s?[余多]?
         (?: 年(?:\s?零?{_SOME}个半?月)?(?![级龄轻代度底]|\s?\d{{1,2}}\s?月)
           | {_MEASURE}月(?!龄) | 月[余多] | (?<=\+)月(?!龄) | (?<=[两俩数])月(?![经份龄亮])
           | (?<=半)(?<!个半)月(?=[前后来内,。;]|以[来前后上内]|左右|$)
-          | {_MEASURE}?(?:周|星期|礼拜)(?![期围边岁末龄年一二三四五六日天])
+          | {_MEASURE}?(?:周|星期|礼拜)(?![期围边岁末龄年一二三四五六日天])(?:\s?\+\s?\d[天日])?
           | [天日](?![龄常期间程然花生疟]) | {_MEASURE}?(?:小时|钟头) | 分钟 | 秒(?!钟?[量率用])钟?
           | (?:h(?:rs?)?|min)(?![a-z\d]) )
         (?:[余多半]|\+(?=[,。;、)\s]|$))?
@@ -284,6 +313,15 @@ DURATION = (
     ),
     # 近1月, 术后2月
     _rule("月", rf"(?<=[近前后])\s?(?P<value>{_MONTHS})(?![份龄中底初末]|\s?\d)"),
+    # 术后1周、1月、3月
+    *(
+        _rule(
+            "月",
+            rf"""[前后]\s?(?:\d{{1,2}}\s?(?:[天日周月年]|个月)\s?[、和及]\s?){{{before}}}
+            (?P<value>{_MONTHS})(?![份龄中底初末]|\s?\d)""",
+        )
+        for before in (1, 2, 3)
+    ),
     # 咳嗽2月, but not 宝宝2月
     _rule(
         "月",

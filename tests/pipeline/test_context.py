@@ -26,6 +26,9 @@ TRIGGERS = [
     Trigger("未见", "either", "negated"),
     Trigger("可能", "either", "uncertain"),
     Trigger("既往", "forward", "past", "sentence"),
+    Trigger("待查", "backward", "uncertain", "adjacent", "癌 结核"),
+    Trigger("没", "backward", "negated", "closed"),
+    Trigger("没", "backward", "uncertain", "open"),
     Trigger("无诱因", "pseudo"),
     Trigger("但", "terminator"),
     Trigger("现", "terminator", "past"),
@@ -46,6 +49,7 @@ def marked(text, rules=SMALL):
 
 NO = {"negated": "无"}
 MAYBE = {"uncertain": "可能"}
+ASKED = {"uncertain": "没"}
 
 
 @pytest.mark.parametrize(
@@ -79,9 +83,22 @@ MAYBE = {"uncertain": "可能"}
         ("无[咳]，可能[喘]", [NO, {"uncertain": "可能"}]),
         ("[咳]无，[喘]", [NO, {}]),
         ("[咳]，[喘]无", [{}, NO]),
+        ("[咳]没，[喘]没", [{"negated": "没"}, ASKED]),
         ("[咳]无[喘]", [{}, NO]),
         ("无[咳]，[食欲差]，[喘]", [NO, {}, {}]),
         ("无[咳]、[食欲差]", [NO, NO]),
+        ("无[咳]，[四肢无力]，[喘]", [NO, {}, {}]),
+        ("无[咳]，[无力]", [NO, {}]),
+        ("无[咳]、[四肢无力]", [NO, NO]),
+        ("无[咳]，[肌无力]", [NO, NO]),
+        ("无[咳]，[走路不稳]", [NO, {}]),
+        ("无[咳]，[不稳定型心绞痛]", [NO, NO]),
+        ("无[咳]，[全身痒]", [NO, {}]),
+        ("[肺癌]待查，[肺结核]待查", [{"uncertain": "待查"}] * 2),
+        ("[咳]待查，[结核性咳]待查", [{}, {}]),
+        ("[肺癌]的原因待查", [{}]),
+        ("無[咳]，[喘]", [{"negated": "無"}] * 2),
+        ("无[咳]，[體重減輕]，[喘]", [NO, {}, {}]),
         ("无[咳]，[双肺喘]，[肺喘]", [NO, {}, {}]),
         ("无[咳]，[淋巴结肿大]", [NO, NO]),
         ("[咳声大]，[痰]均阴性", [{}, {"negated": "均阴性"}]),
@@ -128,6 +145,38 @@ def test_scopes(text, expected):
 )
 def test_words_inside_of_entities(text, expected):
     assert marked(text) == expected
+
+
+# Of the triggers that ship.
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("[发烧]没有，[咳嗽]有", [{"negated": "没有"}, {}]),
+        ("[发烧]没有？[痰]没有\n[咳嗽]没有", [{"uncertain": w} for w in ("？", "没有", "没有")]),
+        ("[发烧]：没有，[咳嗽]也没有", [{"negated": "没有"}, {"negated": "也没有"}]),
+        ("以前有没有[哮喘]", [{"uncertain": "以前有没有", "past": "以前有没有"}]),
+        ("[咳嗽]有没有，[发烧]没", [{"uncertain": "有没有"}, {"uncertain": "没"}]),
+        ("[咳嗽]没有好转", [{}]),
+        ("[发热]待查", [{}]),
+        ("[肺癌]待查", [{"uncertain": "待查"}]),
+        ("[肺炎]待排", [{"uncertain": "待排"}]),
+        ("[咳嗽]几天了？[感冒]？", [{}, {"uncertain": "？"}]),
+        ("[咯血]停止，[肿瘤]停止生长", [{"negated": "停止"}, {}]),
+        ("以前有[哮喘]，现[咳嗽]", [{"past": "以前有"}, {}]),
+        ("我妈有[哮喘]，我有[咳嗽]", [{"family": "我妈"}, {}]),
+        ("若[发热]，及时就诊", [{"uncertain": "若"}]),
+        ("沒有[發燒]，否認[過敏]史", [{"negated": "沒有"}, {"negated": "否認", "past": "史"}]),
+        ("[无力]、[不孕症]、[非小细胞肺癌]、[未分化癌]，[咳嗽]", [{}] * 5),
+        ("[无症状性心肌缺血]，[胸痛]", [{}, {}]),
+    ],
+)
+def test_triggers_that_ship(text, expected):
+    assert marked(text, RULES) == expected
+
+
+def test_traditional_triggers_are_those_of_the_simplified_script():
+    rules = ContextRules([Trigger("否認", "forward", "negated")])
+    assert marked("否认[咳]。否認[喘]", rules) == [{"negated": "否认"}, {"negated": "否認"}]
 
 
 def test_the_nearest_trigger_is_named():
@@ -186,7 +235,13 @@ def test_a_sentence_is_judged_without_its_neighbours(sentences, data):
 
 @pytest.mark.parametrize(
     ("split", "size", "floor"),
-    [("development", 250, 0.99), ("held-out", 60, 0.75), ("held-out-2", 20, 0.95)],
+    [
+        ("development", 250, 0.99),
+        ("held-out", 60, 0.75),
+        ("held-out-2", 20, 0.95),
+        ("development-2", 49, 0.9),
+        ("held-out-3", 49, 0.85),
+    ],
 )
 def test_written_sentences(split, size, floor):
     scores = {attribute: PRFScore() for attribute in ATTRIBUTES}
@@ -217,6 +272,7 @@ def test_written_sentences(split, size, floor):
         '{"trigger": "无", "direction": "forward", "attribute": "absent"}',
         '{"trigger": "无", "direction": "forward", "attribute": "negated", "scope": "word"}',
         '{"trigger": "无", "direction": "pseudo", "note": "x"}',
+        '{"trigger": "无", "direction": "pseudo", "ending": ["癌"]}',
         "[1]",
     ],
 )
