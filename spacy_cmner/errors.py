@@ -70,8 +70,8 @@ class Messages:
     CM104 = Message("{path} holds {found}, not {expected}. Choose the format that it has.")
     CM105 = Message("Not a valid record: {problem}. Mend it before you make a Record of it.")
     CM106 = Message(
-        "{path} gave no record as '{format}' ({skipped} skipped). Choose the format that it has. "
-        "The first finding: {first}"
+        "{path} gave no record as '{format}' ({skipped} skipped). Choose the format that it has"
+        "{hint}. The first finding: {first}"
     )
     CM107 = Message("There is no format '{format}'. Choose one of: {formats}.")
     CM108 = Message("There is no way to flatten called '{flatten}'. Choose one of: {choices}.")
@@ -131,7 +131,7 @@ class Messages:
         "Record {number}, token {token}: {problem}. Entity {entity} is what was made of it."
     )
     CM133 = Message(
-        "Record {number}, line {line}: {text!r} has no label. Write token, blank, label."
+        "Record {number}, line {line}: {text!r} has no label. Write token, blank or tab, label."
     )
     CM134 = Message("Record {number} is not JSON: {problem}. Mend the line.")
     CM135 = Message(
@@ -199,13 +199,33 @@ class Messages:
     CM159 = Message("None of the {n} records could be annotated; {path} says why.")
     CM160 = Message("batch_size = {value} is not possible. Give a number of texts above 0.")
     CM161 = Message(
-        "{n_process} processes cannot share GPU {gpu_id}: they would start as copies of one that "
-        "uses it already. Give --n-process 1, or --gpu-id -1 for the CPU; with --ray each actor "
-        "can have a GPU of its own."
+        "{n_process} processes cannot share {gpu}: they would start as copies of one that uses it "
+        "already. Take one process (--n-process 1), or the CPU (--gpu-id -1); with --ray each "
+        "actor can have a GPU of its own."
     )
     CM162 = Message(
         "The Ray cluster has no GPU, but one is needed for each actor. Start it with some, or give "
         "--gpu-id -1 for the CPU."
+    )
+    CM163 = Message(
+        "Record {number}: entity {entity} had blanks around its type, {label!r}. They are removed; "
+        "mend the source."
+    )
+    CM164 = Message(
+        "Record {number}: {count} records have its id {id!r:.60}. All are kept; leave copies out, "
+        "or give each text an id of its own."
+    )
+    CM165 = Message(
+        "{path} is empty, or holds nothing of the kind. Check that it is the right one, and was "
+        "copied whole."
+    )
+    CM166 = Message(
+        "Record {number}, line {line}: {label!r}, the last of {fields} fields, is none of the "
+        "scheme {scheme}{hint}. Write the token first and its label last."
+    )
+    CM167 = Message(
+        "Record {number}, line {line}: {text!r:.60} has {fields} fields, other lines have {usual}. "
+        "The first is the token, the last its label; mend the line if that is not meant."
     )
 
     # CM2xx: resources
@@ -339,7 +359,7 @@ class Messages:
         "The emissions of sentence {sentence}, character {character} of the batch (both counted "
         "from 0), are not finite: lower the learning rate or check the features."
     )
-    CM308 = Message("k = {k} is no number of readings. Give 1 or more.")
+    CM308 = Message("k = {k!r} is no number of readings. Give 1 or more.")
 
     CM311 = Message(
         "The layer {name} has no weights yet. Run nlp.initialize() or load a trained pipeline."
@@ -429,7 +449,7 @@ class Messages:
 
     # CM4xx: pipeline
     CM401 = Message("alignment_mode = {value!r} is not possible. Choose one of: {allowed}.")
-    CM402 = Message("max_length = {value} is not possible. Give a number of characters above 0.")
+    CM402 = Message("max_length = {value!r} is not possible. Give a number of characters above 0.")
     CM403 = Message("{value!r} is no entity label. Give a string that is not empty.")
     CM404 = Message(
         "There are no entity labels for '{name}'. Give training documents with entities, or "
@@ -447,9 +467,9 @@ class Messages:
         "The texts of an example differ: {predicted!r} … is predicted on, {reference!r} … is "
         "annotated. Make both from one text."
     )
-    CM408 = Message("threshold = {value} is not possible. Give a probability, from 0 to 1.")
+    CM408 = Message("threshold = {value!r} is not possible. Give a probability, from 0 to 1.")
     CM409 = Message(
-        "batch_characters = {value} is not possible. Give a number of characters above 0."
+        "batch_characters = {value!r} is not possible. Give a number of characters above 0."
     )
     CM410 = Message("{path} is no term list. Give a file that ends in one of: {endings}.")
     CM411 = Message("{path}, line {line}: expected {expected}. Mend or remove the line.")
@@ -458,7 +478,7 @@ class Messages:
     CM414 = Message("{value!r} is no term. Give text that is not only white space.")
     CM415 = Message("There is no policy '{value}'. Choose one of: {allowed}.")
     CM416 = Message("There is no pattern '{value}'. Choose from: {allowed}.")
-    CM417 = Message("{value} is no weight for evidence. Give a finite number.")
+    CM417 = Message("{value!r} is no weight for evidence. Give a finite number.")
     CM418 = Message(
         "doc.spans[{key!r}], which '{name}' reads its evidence from, is on no document of a batch. "
         "Name the component that fills it in [training] annotating_components, before '{name}' "
@@ -513,6 +533,7 @@ class Messages:
         "min_score = {value} is not possible. Give a probability from {possible}, that of a "
         "possible entity, to 1."
     )
+    CM435 = Message("{name} = {value!r} is not possible. Give {expected}.")
 
     # CM5xx: command line
     CM501 = Message(
@@ -554,6 +575,10 @@ class Messages:
     )
     CM512 = Message("{path} is given twice. Give each system's predictions once.")
     CM513 = Message("{path} has no ending of a picture. Give one such as .png.")
+    CM514 = Message(
+        "{path} holds {found}, which is no part of a pipeline. Give a new or an empty folder to "
+        "write to."
+    )
     CM515 = Message(
         "No entity has a score to calibrate. Give a pipeline with a cmner component that finds "
         "entities in these texts."

@@ -14,6 +14,7 @@ from spacy_cmner.data.report import Item, Outcome, Report
 from spacy_cmner.errors import Messages
 
 _ENTITY = re.compile(r"T\S*\t(?P<label>\S+) (?P<spans>\d+ \d+(?:;\d+ \d+)*)(?:\t(?P<surface>.*))?")
+_OTHER = re.compile(r"(?:[REAMN]\d\S*|\*)\t.+")
 # brat keeps an entity's text on one line of the .ann file
 _ONE_LINE = str.maketrans("\r\n", "  ")
 
@@ -23,7 +24,7 @@ def read_brat(path: Path, report: Report, *, encoding: str = "utf-8") -> Iterato
 
     A record's id is the text's path in the folder without `.txt`, its number the place in their
     sorted order, from 1. Entities in pieces are left out; these and all other lines but notes are
-    reported.
+    reported, as faults those that brat itself does not know.
 
     RAISES (CmnerError): The folder is missing, or a file is in another encoding.
     """
@@ -43,7 +44,7 @@ def read_brat(path: Path, report: Report, *, encoding: str = "utf-8") -> Iterato
             )
             continue
         text = read_text(text_path, encoding)
-        lines = [line for line in read_lines(ann_path, encoding) if line]
+        lines = [line for line in read_lines(ann_path, encoding) if line.strip()]
         spans = [span for line in lines for span in _spans(line, text, report, number)]
         record = checked_record(text, spans, report, number=number, id=id_)
         if record is not None:
@@ -89,13 +90,16 @@ def write_brat(records: Iterable[Record], folder: Path) -> None:
 def _spans(line: str, text: str, report: Report, number: int) -> Iterator[RawSpan]:
     if line.startswith("#"):
         return
-    if not line.startswith("T"):
+    if _OTHER.fullmatch(line):
         what = f"the line {line!r:.60}"
         report.add(Outcome.SKIPPED, Item.OTHER, Messages.CM136, number=number, what=what)
         return
     match = _ENTITY.fullmatch(line)
     if match is None:
-        problem = "it is not 'ID, tab, type start end, tab, text'"
+        problem = (
+            "it is neither 'ID, tab, type start end, tab, text' nor, behind ID and tab, a relation "
+            "(R), event (E), attribute (A, M), normalisation (N), equivalence (*) or note (#)"
+        )
         report.add(
             Outcome.SKIPPED,
             Item.ENTITY,
@@ -108,6 +112,8 @@ def _spans(line: str, text: str, report: Report, number: int) -> Iterator[RawSpa
     if ";" in match["spans"]:
         entity = f"{match['spans']} {match['label']}"
         report.add(Outcome.SKIPPED, Item.ENTITY, Messages.CM135, number=number, entity=entity)
+        offsets = [int(offset) for offset in re.findall(r"\d+", match["spans"])]
+        yield RawSpan(min(offsets), max(offsets), match["label"], reported=True)
         return
     start, end = map(int, match["spans"].split())
     surface = match["surface"]

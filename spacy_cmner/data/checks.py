@@ -1,6 +1,7 @@
 """The one gate between what a file says and a valid Record. Every reader goes through it."""
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,15 +18,65 @@ class RawSpan:
     start, end (Any): Should be character offsets, the end exclusive.
     label (Any): Should be a type.
     surface (Any): The entity's text where the format repeats it, to be compared.
+    problem (str): Why the form of what the file gives is wrong; empty where it is not.
+    reported (bool): The reader has said that it is left out, so that only its place matters.
     """
 
     start: Any
     end: Any
     label: Any
     surface: Any = None
+    problem: str = ""
+    reported: bool = False
 
     def __str__(self) -> str:
         return f"{self.start!r}–{self.end!r} {self.label}"
+
+
+def keys_of(item: dict[str, Any]) -> str:
+    """Tell the keys of an object, for messages."""
+    return f"its keys are {', '.join(map(repr, item)):.100}"
+
+
+def wrong_shape(item: Any, *names: Sequence[str]) -> str:
+    """Say why this is no object with one key of each of `names`; empty where it is."""
+    if not isinstance(item, dict):
+        return f"{item!r:.40} is not an object, but a {type(item).__name__}"
+    lacking = [" or ".join(each) for each in names if not any(name in item for name in each)]
+    if not lacking:
+        return ""
+    return (
+        f"it has no {', no '.join(lacking)}; {keys_of(item)} (rename them, or choose the format "
+        "that has these)"
+    )
+
+
+def span_of_object(
+    entity: Any,
+    *,
+    start: Sequence[str],
+    end: Sequence[str],
+    label: Sequence[str],
+    surface: Sequence[str] = (),
+) -> RawSpan:
+    """Read an entity that should be an object.
+
+    start, end, label, surface (Sequence[str]): The keys that hold each of them.
+    """
+    problem = wrong_shape(entity, start, end, label)
+    if not isinstance(entity, dict):
+        return RawSpan(None, None, entity, problem=problem)
+    return RawSpan(
+        _first_of(entity, start),
+        _first_of(entity, end),
+        _first_of(entity, label),
+        surface=_first_of(entity, surface),
+        problem=problem,
+    )
+
+
+def _first_of(item: dict[str, Any], names: Sequence[str]) -> Any:
+    return next((item[name] for name in names if name in item), None)
 
 
 def checked_record(
@@ -38,6 +89,9 @@ def checked_record(
     meta: dict[str, Any] | None = None,
 ) -> Record | None:
     """Make a Record of what is sound and report the rest.
+
+    Where an entity that is left out may lie, the annotation is missing: to take these characters
+    for outside would teach that there is none.
 
     text (Any): Should be the text.
     spans (Iterable[RawSpan]): Its entities.
@@ -54,23 +108,47 @@ def checked_record(
         count = sum(a != b for a, b in zip(sound, text, strict=True))
         report.add(Outcome.REPAIRED, Item.RECORD, Messages.CM129, number=number, count=count)
     entities: set[Entity] = set()
+    missing: set[int] = set()
     for span in spans:
-        entity = _checked_entity(span, sound, report, number)
-        if entity in entities:
+        entity = None if span.reported else _checked_entity(span, sound, report, number)
+        if entity is None:
+            missing |= _possible_characters(span, sound)
+        elif entity in entities:
             report.add(Outcome.SKIPPED, Item.ENTITY, Messages.CM126, number=number, entity=span)
-        elif entity is not None:
+        else:
             entities.add(entity)
-    return Record(sound, tuple(entities), id=id, meta=meta or {}, number=number)
+    return Record(
+        sound,
+        tuple(entities),
+        id=id,
+        meta=meta or {},
+        number=number,
+        missing=frozenset(missing),
+    )
+
+
+def _possible_characters(span: RawSpan, text: str) -> set[int]:
+    """Where an entity may lie that cannot be taken: at its offsets, or wherever the text holds its
+    own text; nowhere if it has neither."""
+    places = []
+    if type(span.start) is type(span.end) is int:
+        places.append(range(max(span.start, 0), min(span.end, len(text))))
+    if isinstance(span.surface, str) and span.surface:
+        surface = replace_surrogates(span.surface)
+        starts = (match.start() for match in re.finditer(f"(?={re.escape(surface)})", text))
+        places.extend(range(start, start + len(surface)) for start in starts)
+    return {i for place in places for i in place}
 
 
 def _checked_entity(span: RawSpan, text: str, report: Report, number: int) -> Entity | None:
     start, end, label = span.start, span.end, span.label
-    if type(start) is not int or type(end) is not int:
+    problem = span.problem
+    if not problem and not type(start) is type(end) is int:
         problem = "its offsets are no whole numbers"
-    elif not isinstance(label, str) or not label or replace_surrogates(label) != label:
+    elif not problem and not (
+        isinstance(label, str) and label.strip() and replace_surrogates(label) == label
+    ):
         problem = "it has no type"
-    else:
-        problem = ""
     if problem:
         report.add(
             Outcome.SKIPPED,
@@ -78,7 +156,7 @@ def _checked_entity(span: RawSpan, text: str, report: Report, number: int) -> En
             Messages.CM122,
             number=number,
             entity=replace_surrogates(str(span)),
-            problem=problem,
+            problem=replace_surrogates(problem),
         )
         return None
     if start >= end:
@@ -108,4 +186,14 @@ def _checked_entity(span: RawSpan, text: str, report: Report, number: int) -> En
             found=text[start:end],
         )
         return None
-    return Entity(start, end, label)
+    entity = Entity(start, end, label.strip())
+    if entity.label != label:
+        report.add(
+            Outcome.REPAIRED,
+            Item.ENTITY,
+            Messages.CM163,
+            number=number,
+            entity=entity,
+            label=label,
+        )
+    return entity

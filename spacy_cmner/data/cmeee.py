@@ -4,10 +4,11 @@ Zhang et al. 2022, "CBLUE: A Chinese Biomedical Language Understanding Evaluatio
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from spacy_cmner.data.checks import RawSpan, checked_record
+from spacy_cmner.data.checks import RawSpan, checked_record, keys_of, span_of_object, wrong_shape
 from spacy_cmner.data.files import read_json_list
 from spacy_cmner.data.records import Record
 from spacy_cmner.data.report import Item, Outcome, Report
@@ -23,13 +24,12 @@ def read_cmeee(path: Path, report: Report, *, encoding: str = "utf-8") -> Iterat
     RAISES (CmnerError): The file is missing, in another encoding, or not a JSON list.
     """
     for number, item in enumerate(read_json_list(path, encoding)):
-        if not isinstance(item, dict):
-            problem = f"{item!r:.40} is not an object"
+        problem = wrong_shape(item, ("text",))
+        if problem:
             report.add(Outcome.SKIPPED, Item.RECORD, Messages.CM120, number=number, problem=problem)
         elif not isinstance(item.get("entities"), list):
-            report.add(
-                Outcome.SKIPPED, Item.RECORD, Messages.CM121, number=number, missing="entities"
-            )
+            missing = f"entities; {keys_of(item)}"
+            report.add(Outcome.SKIPPED, Item.RECORD, Messages.CM121, number=number, missing=missing)
         else:
             spans = [_span(entity) for entity in item["entities"]]
             record = checked_record(item.get("text"), spans, report, number=number)
@@ -38,12 +38,7 @@ def read_cmeee(path: Path, report: Report, *, encoding: str = "utf-8") -> Iterat
 
 
 def _span(entity: Any) -> RawSpan:
-    if not isinstance(entity, dict):
-        return RawSpan(None, None, entity)
-    end = entity.get("end_idx")
-    return RawSpan(
-        entity.get("start_idx"),
-        end + 1 if isinstance(end, int) else end,
-        entity.get("type"),
-        surface=entity.get("entity"),
+    span = span_of_object(
+        entity, start=["start_idx"], end=["end_idx"], label=["type"], surface=["entity"]
     )
+    return replace(span, end=span.end + 1) if type(span.end) is int else span

@@ -1,6 +1,7 @@
 """CoNLL-style columns: a token and its label on each line, a blank line between sentences."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -20,7 +21,8 @@ def read_columns(
     """Read the first column as the token, the last as its label.
 
     Columns are separated by blanks or tabs. A blank at the start of a line is itself the token.
-    Tokens are joined without blanks; one of several characters gives all of them its label.
+    Tokens are joined without blanks; one of several characters gives all of them its label. A line
+    with another number of columns than most is reported.
 
     path (Path): The file, its line ends Unix or Windows.
     report (Report): Takes a finding for everything that is mended or left out.
@@ -29,7 +31,9 @@ def read_columns(
     """
     sentences = list(_sentences(read_lines(path, encoding)))
     columns = [(number, [_columns(line) for line in lines]) for number, lines in sentences]
-    scheme = scheme or detect_scheme(row[-1] for _, rows in columns for row in rows)
+    every_row = [row for _, rows in columns for row in rows]
+    scheme = scheme or detect_scheme(row[-1] for row in every_row)
+    usual = Counter(map(len, every_row)).most_common(1)[0][0] if every_row else 0
     for (number, rows), (_, lines) in zip(columns, sentences, strict=True):
         unlabelled = next((i for i, row in enumerate(rows) if len(row) < 2), None)
         if unlabelled is not None:
@@ -42,6 +46,43 @@ def read_columns(
                 text=lines[unlabelled],
             )
             continue
+        unreadable = next(
+            (
+                i
+                for i, row in enumerate(rows)
+                if len(row) > 2 and first_unreadable(row[-1:], scheme) is not None
+            ),
+            None,
+        )
+        if unreadable is not None:
+            row = rows[unreadable]
+            others = [
+                i for i, field in enumerate(row) if first_unreadable([field], "bioes") is None
+            ]
+            report.add(
+                Outcome.SKIPPED,
+                Item.RECORD,
+                Messages.CM166,
+                number=number,
+                line=number + unreadable,
+                label=row[-1],
+                fields=len(row),
+                scheme=scheme,
+                hint=f", but field {others[-1] + 1} looks like a label" if others else "",
+            )
+            continue
+        uneven = next((i for i, row in enumerate(rows) if len(row) != usual), None)
+        if uneven is not None:
+            report.add(
+                Outcome.DOUBTFUL,
+                Item.RECORD,
+                Messages.CM167,
+                number=number,
+                line=number + uneven,
+                text=lines[uneven],
+                fields=len(rows[uneven]),
+                usual=usual,
+            )
         tokens, labels = [row[0] for row in rows], [row[-1] for row in rows]
         spans = labelled_spans(tokens, labels, scheme, report, number=number)
         if spans is None:

@@ -21,7 +21,7 @@ from spacy_cmner.data.jsonl import read_jsonl
 from spacy_cmner.data.label_studio import read_label_studio
 from spacy_cmner.data.records import Record
 from spacy_cmner.data.report import Item, Outcome, Report
-from spacy_cmner.errors import CmnerWarning, Messages
+from spacy_cmner.errors import CmnerError, CmnerWarning, Messages
 
 Reader = Callable[..., Iterator[Record]]
 T = TypeVar("T")
@@ -63,9 +63,9 @@ def convert(
     limit (int | None): Keep this many records at most, the first ones.
     encoding (str): The source's encoding.
     spans_key (str): The group in `doc.spans` that holds all entities.
-    RETURNS (Report): What was kept, flattened, repaired, misaligned, unwanted and skipped.
-    RAISES (CmnerError): An unknown format, an unreadable source, one without a record or without an
-        entity of any of the types wanted, or one that is `out`; or no record is left.
+    RETURNS (Report): What was kept and left out, and why.
+    RAISES (CmnerError): An unknown format, an unreadable or empty source, one without a record or
+        without an entity of any of the types wanted, or one that is `out`; or no record is left.
     WARNS: Of types wanted that the source does not have.
     """
     check_other(source, out)
@@ -74,9 +74,17 @@ def convert(
     report = Report(source)
     records = list(FORMATS[format](source, report, encoding=encoding))
     if not records:
-        skipped = report.count(Outcome.SKIPPED, Item.RECORD)
-        first = report.findings[0].text if report.findings else "the source is empty."
-        raise Messages.CM106.error(path=source, format=format, skipped=skipped, first=first)
+        if not report.findings:
+            raise Messages.CM165.error(path=source)
+        fitting = ", ".join(fitting_formats(source, encoding=encoding))
+        raise Messages.CM106.error(
+            path=source,
+            format=format,
+            skipped=report.count(Outcome.SKIPPED, Item.RECORD),
+            hint=f" ({fitting})" if fitting else "",
+            first=report.findings[0].text,
+        )
+    check_ids(records, report)
     chosen = subsample(records, fraction=fraction, seed=seed, limit=limit)
     if not chosen:
         raise Messages.CM527.error(fraction=fraction, path=source)
@@ -86,6 +94,38 @@ def convert(
     wanted = restrict_labels(chosen, labels, report) if labels else chosen
     write_docbin(wanted, out, flatten=flatten, spans_key=spans_key, report=report)
     return report
+
+
+def fitting_formats(source: Path, *, encoding: str = "utf-8") -> list[str]:
+    """The formats as which the first record of a source can be read without a finding."""
+    fitting = []
+    for format, read in FORMATS.items():
+        report = Report(source)
+        try:
+            found = next(read(source, report, encoding=encoding), None)
+        except CmnerError:
+            continue
+        if found is not None and not report.findings:
+            fitting.append(format)
+    return fitting
+
+
+def check_ids(records: Iterable[Record], report: Report) -> None:
+    """Report each id that several records have."""
+    numbers: dict[str, list[int | None]] = {}
+    for record in records:
+        if record.id is not None:
+            numbers.setdefault(record.id, []).append(record.number)
+    for id_, found in numbers.items():
+        if len(found) > 1:
+            report.add(
+                Outcome.DOUBTFUL,
+                Item.RECORD,
+                Messages.CM164,
+                number=found[0],
+                id=id_,
+                count=len(found),
+            )
 
 
 def check_labels(records: Iterable[Record], labels: Sequence[str], source: Path) -> None:

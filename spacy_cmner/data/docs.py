@@ -68,9 +68,9 @@ def record_to_doc(
 ) -> Doc:
     """Make a gold Doc with one token a character.
 
-    Its `ents` are always set, also to none, because spaCy takes unset ones for missing gold. The
-    span group is there only where `ents` cannot hold all entities: unpacking one takes longer
-    than all else in a DocBin.
+    Its `ents` are set to none where there is none, because spaCy takes unset ones for missing gold;
+    only what is missing in the record stays unset. The span group is there only where `ents` cannot
+    hold all entities: unpacking one takes longer than all else in a DocBin.
 
     record (Record): The text and its entities.
     vocab (Vocab): The vocabulary of the Doc.
@@ -81,7 +81,8 @@ def record_to_doc(
     """
     doc = char_doc(vocab, record.text)
     flat, dropped = flatten_entities(record.entities, flatten)
-    doc.set_ents([Span(doc, *_fields(e)) for e in flat], default="outside")
+    missing = [doc[i : i + 1] for i in sorted(record.missing)]
+    doc.set_ents([Span(doc, *_fields(e)) for e in flat], missing=missing, default="outside")
     if dropped:
         doc.spans[spans_key] = [Span(doc, *_fields(e)) for e in record.entities]
     if record.id is not None or record.meta:
@@ -108,6 +109,14 @@ def gold_group(doc: Doc, spans_key: str = SPANS_KEY) -> SpanGroup | None:
     return None if group is None or SCORES in group.attrs else group
 
 
+def missing_characters(doc: Doc) -> frozenset[int]:
+    """The characters of a Doc, of any tokenization, whose annotation is missing."""
+    if doc.has_annotation("ENT_IOB", require_complete=True):
+        return frozenset()
+    unsaid = [token for token in doc if not token.ent_iob]
+    return frozenset(i for token in unsaid for i in range(token.idx, token.idx + len(token)))
+
+
 def doc_to_record(doc: Doc, *, spans_key: str = SPANS_KEY) -> Record:
     """Read a Doc back, of any tokenization; the inverse of `record_to_doc`.
 
@@ -118,7 +127,10 @@ def doc_to_record(doc: Doc, *, spans_key: str = SPANS_KEY) -> Record:
     spans = doc.ents if group is None else group
     entities = {Entity(span.start_char, span.end_char, span.label_) for span in spans}
     source = json.loads(doc.user_data.get(USER_DATA_KEY, "{}"))
-    return Record(doc.text, tuple(entities), **source)
+    # a Doc that has nothing but the group was annotated by it
+    is_partial = group is None or doc.has_annotation("ENT_IOB")
+    missing = missing_characters(doc) if is_partial else frozenset()
+    return Record(doc.text, tuple(entities), **source, missing=missing)
 
 
 def _fields(entity: Entity) -> tuple[int, int, str]:

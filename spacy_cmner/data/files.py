@@ -1,6 +1,7 @@
 """Reading files so that what is wrong with them is said with their name, and writing them whole or
 not at all."""
 
+import errno
 import json
 import os
 import shutil
@@ -115,10 +116,13 @@ def read_lines(path: Path, encoding: str = "utf-8") -> list[str]:
 def read_json(path: Path, encoding: str = "utf-8") -> Any:
     """Read a whole JSON file.
 
-    RAISES (CmnerError): As `read_text`, or it is not JSON.
+    RAISES (CmnerError): As `read_text`, or it is empty or not JSON.
     """
+    text = read_text(path, encoding).removeprefix("\ufeff")
+    if not text.strip():
+        raise Messages.CM165.error(path=path)
     try:
-        return json.loads(read_text(path, encoding).removeprefix("\ufeff"))
+        return json.loads(text)
     except json.JSONDecodeError as error:
         raise Messages.CM103.error(
             path=path, problem=error.msg, line=error.lineno, column=error.colno
@@ -133,6 +137,29 @@ def read_json_list(path: Path, encoding: str = "utf-8") -> list[Any]:
     content = read_json(path, encoding)
     if not isinstance(content, list):
         raise Messages.CM104.error(
-            path=path, found=f"a JSON {type(content).__name__}", expected="a JSON list of records"
+            path=path,
+            found=f"a JSON {type(content).__name__}",
+            expected="a JSON list of records; one object a line has the format 'jsonl'",
         )
     return content
+
+
+def check_writable(*outs: Path | None) -> None:
+    """Look before long work whether its results can be written, as by `replacing`, which makes the
+    folders that are missing. None is a result that is not asked for.
+
+    RAISES (OSError): One is a folder, or lies below what is none or must not be written to.
+    """
+    for out in filter(None, outs):
+        target = out.resolve()
+        folder = next(path for path in target.parents if path.exists())
+        is_device = target.exists() and not target.is_file()  # which is written to itself
+        if target.is_dir():
+            code = errno.EISDIR
+        elif not folder.is_dir():
+            code = errno.ENOTDIR
+        elif not (is_device or os.access(folder, os.W_OK)):
+            code = errno.EACCES
+        else:
+            continue
+        raise OSError(code, os.strerror(code), str(out))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from spacy_cmner.data.checks import checked_record
+from spacy_cmner.data.checks import checked_record, keys_of, wrong_shape
 from spacy_cmner.data.columns import labelled_spans
 from spacy_cmner.data.files import read_json
 from spacy_cmner.data.records import Record
@@ -24,13 +24,12 @@ def read_imcs(path: Path, report: Report, *, encoding: str = "utf-8") -> Iterato
     RAISES (CmnerError): The file is missing, in another encoding, or not JSON of this form.
     """
     for number, item in enumerate(_sentences(path, encoding)):
-        if not isinstance(item, dict):
-            problem = f"{item!r:.40} is not an object"
+        problem = wrong_shape(item, ("text", "sentence"))
+        if problem:
             report.add(Outcome.SKIPPED, Item.RECORD, Messages.CM120, number=number, problem=problem)
         elif not isinstance(item.get("BIO_label"), str):
-            report.add(
-                Outcome.SKIPPED, Item.RECORD, Messages.CM121, number=number, missing="BIO_label"
-            )
+            missing = f"BIO_label; {keys_of(item)}"
+            report.add(Outcome.SKIPPED, Item.RECORD, Messages.CM121, number=number, missing=missing)
         else:
             meta = dict(item)
             labels = meta.pop("BIO_label").split()

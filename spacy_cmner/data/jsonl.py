@@ -1,24 +1,27 @@
-"""JSON lines with character spans: doccano's exports, and the simple form we write ourselves."""
+"""JSON lines with character spans: doccano's exports, the clinical records of CCKS, and the simple
+form we write ourselves."""
 
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from spacy_cmner.data.checks import RawSpan, checked_record
+from spacy_cmner.data.checks import RawSpan, checked_record, keys_of, span_of_object, wrong_shape
 from spacy_cmner.data.files import read_lines, replacing
 from spacy_cmner.data.records import Record
 from spacy_cmner.data.report import Item, Outcome, Report
 from spacy_cmner.errors import Messages
 
+_TEXT_KEYS = ("text", "originalText")
 _ENTITY_KEYS = ("entities", "label", "labels")
 
 
 def read_jsonl(path: Path, report: Report, *, encoding: str = "utf-8") -> Iterator[Record]:
-    """Read `{"text", "entities" or "label", "id", "meta", …}`, one object a line.
+    """Read `{"text" or "originalText", "entities" or "label", "id", "meta", …}`, one object a line.
 
-    An entity is `[start, end, label]`, or an object with `start` or `start_offset`, `end` or
-    `end_offset`, and `label`. All other fields, and those of `meta`, are kept in `meta`.
+    An entity is `[start, end, label]`, or an object with `start`, `start_offset` or `start_pos`,
+    `end`, `end_offset` or `end_pos`, and `label` or `label_type`. All other fields, and those of
+    `meta`, are kept in `meta`.
 
     RAISES (CmnerError): The file is missing or in another encoding.
     """
@@ -30,19 +33,19 @@ def read_jsonl(path: Path, report: Report, *, encoding: str = "utf-8") -> Iterat
         except ValueError as error:
             report.add(Outcome.SKIPPED, Item.RECORD, Messages.CM134, number=number, problem=error)
             continue
-        if not isinstance(item, dict):
-            problem = f"{item!r:.40} is not an object"
+        problem = wrong_shape(item, _TEXT_KEYS)
+        if problem:
             report.add(Outcome.SKIPPED, Item.RECORD, Messages.CM120, number=number, problem=problem)
             continue
         keys = [key for key in _ENTITY_KEYS if isinstance(item.get(key), list)]
         # doccano's `label` may stand beside an empty `entities`
         key = next((key for key in keys if item[key]), keys[0] if keys else None)
         if key is None:
-            missing = " or ".join(_ENTITY_KEYS)
+            missing = f"{' or '.join(_ENTITY_KEYS)}; {keys_of(item)}"
             report.add(Outcome.SKIPPED, Item.RECORD, Messages.CM121, number=number, missing=missing)
             continue
         spans = [_span(entity) for entity in item.pop(key)]
-        id_, text = item.pop("id", None), item.pop("text", None)
+        id_, text = item.pop("id", None), item.pop(next(k for k in _TEXT_KEYS if k in item))
         meta = item.pop("meta", {})
         meta = {**item, **meta} if isinstance(meta, dict) else {**item, "meta": meta}
         record = checked_record(
@@ -53,7 +56,7 @@ def read_jsonl(path: Path, report: Report, *, encoding: str = "utf-8") -> Iterat
 
 
 def write_jsonl(records: Iterable[Record], path: Path) -> None:
-    """Write records so that `read_jsonl` gives them back."""
+    """Write records so that `read_jsonl` gives them back; it has no place for what is missing."""
     with replacing(path) as draft, draft.open("w", encoding="utf-8", newline="\n") as file:
         for record in records:
             item = {
@@ -68,10 +71,9 @@ def write_jsonl(records: Iterable[Record], path: Path) -> None:
 def _span(entity: Any) -> RawSpan:
     if isinstance(entity, list) and len(entity) == 3:
         return RawSpan(*entity)
-    if not isinstance(entity, dict):
-        return RawSpan(None, None, entity)
-    return RawSpan(
-        entity.get("start", entity.get("start_offset")),
-        entity.get("end", entity.get("end_offset")),
-        entity.get("label"),
+    return span_of_object(
+        entity,
+        start=["start", "start_offset", "start_pos"],
+        end=["end", "end_offset", "end_pos"],
+        label=["label", "label_type"],
     )

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from spacy_cmner.data.checks import RawSpan, checked_record
+from spacy_cmner.data.checks import RawSpan, checked_record, keys_of, wrong_shape
 from spacy_cmner.data.files import read_json_list
 from spacy_cmner.data.records import Record
 from spacy_cmner.data.report import Item, Outcome, Report
@@ -26,9 +26,8 @@ def read_label_studio(path: Path, report: Report, *, encoding: str = "utf-8") ->
     RAISES (CmnerError): The file is missing, in another encoding, or not a JSON list.
     """
     for number, task in enumerate(read_json_list(path, encoding)):
-        data = task.get("data") if isinstance(task, dict) else None
-        if not isinstance(data, dict):
-            problem = "it is not a task with 'data'"
+        problem = wrong_shape(task, ("data",)) or wrong_shape(task["data"], ("text",))
+        if problem:
             report.add(Outcome.SKIPPED, Item.RECORD, Messages.CM120, number=number, problem=problem)
             continue
         annotations = [
@@ -38,15 +37,14 @@ def read_label_studio(path: Path, report: Report, *, encoding: str = "utf-8") ->
             if not a.get("was_cancelled")
         ]
         if not annotations:
-            report.add(
-                Outcome.SKIPPED, Item.RECORD, Messages.CM121, number=number, missing="annotations"
-            )
+            missing = f"annotations; {keys_of(task)}"
+            report.add(Outcome.SKIPPED, Item.RECORD, Messages.CM121, number=number, missing=missing)
             continue
         if len(annotations) > 1:
             report.add(
                 Outcome.SKIPPED, Item.OTHER, Messages.CM137, number=number, count=len(annotations)
             )
-        meta = dict(data)
+        meta = dict(task["data"])
         text = meta.pop("text", None)
         spans = [
             _in_characters(span, text, report, number)

@@ -41,7 +41,7 @@ class CorpusReader:
             if not self._docs:
                 raise Messages.CM119.error(path=self.path)
         for doc in self._docs:
-            yield Example(nlp.make_doc(read_text(doc)), doc)
+            yield Example(nlp.tokenizer(read_text(doc)), doc)
 
 
 def create_corpus_reader(

@@ -34,6 +34,8 @@ class Record:
     meta (dict[str, Any]): Whatever else the source says of it, as JSON values.
     number (int | None): Where to find it in its source: the index in a JSON list, the line in a
         file of lines, the place among the files of a folder. Not part of a record's identity.
+    missing (frozenset[int]): The characters of which nobody knows whether they are in an entity;
+        those of `entities` never are.
     """
 
     text: str
@@ -41,6 +43,7 @@ class Record:
     id: str | None = None
     meta: dict[str, Any] = field(default_factory=dict, hash=False)
     number: int | None = field(default=None, compare=False)
+    missing: frozenset[int] = frozenset()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "entities", tuple(sorted(self.entities)))
@@ -52,3 +55,9 @@ class Record:
             if not 0 <= entity.start < entity.end <= len(self.text) or not entity.label:
                 problem = f"{entity} does not fit a text of {len(self.text)} characters"
                 raise Messages.CM105.error(problem=problem)
+        if self.missing:
+            if not all(0 <= i < len(self.text) for i in self.missing):
+                problem = f"what is missing does not fit a text of {len(self.text)} characters"
+                raise Messages.CM105.error(problem=problem)
+            known = {i for entity in self.entities for i in range(entity.start, entity.end)}
+            object.__setattr__(self, "missing", self.missing - known)

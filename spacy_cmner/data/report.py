@@ -20,6 +20,7 @@ class Outcome(str, Enum):
 
     FLATTENED: the entity is kept in `doc.spans`, but overlaps a chosen one in `doc.ents`.
     REPAIRED: kept after a mend that the finding names.
+    DOUBTFUL: kept as it stands, though it is hardly meant so.
     MISALIGNED: left out, because its offsets and its text contradict each other.
     UNWANTED: left out because the options ask for other types.
     SKIPPED: left out for another reason.
@@ -27,6 +28,7 @@ class Outcome(str, Enum):
 
     FLATTENED = "flattened"
     REPAIRED = "repaired"
+    DOUBTFUL = "doubtful"
     MISALIGNED = "misaligned"
     UNWANTED = "unwanted"
     SKIPPED = "skipped"
@@ -63,6 +65,7 @@ class Report:
     source (Path | None): Where the records come from.
     records (int): Records kept.
     entities (int): Entities kept, the flattened ones included.
+    missing (int): Characters without annotation, see `Record.missing`.
     left_out (int): Good records that a subsample left out because it was asked to.
     """
 
@@ -70,12 +73,14 @@ class Report:
     findings: list[Finding] = field(default_factory=list)
     records: int = 0
     entities: int = 0
+    missing: int = 0
     left_out: int = 0
 
     def keep(self, record: Record) -> None:
         """Count a record that reached the output."""
         self.records += 1
         self.entities += len(record.entities)
+        self.missing += len(record.missing)
 
     def add(
         self, outcome: Outcome, item: Item, message: Message, *, number: int | None, **values: Any
@@ -104,6 +109,7 @@ class Report:
             "source": str(self.source),
             "records": self.records,
             "entities": self.entities,
+            "missing": self.missing,
             "left_out": self.left_out,
         }
         rows = (counts, *map(asdict, self.findings))
@@ -122,6 +128,10 @@ class Report:
             if len(found) > max_lines:
                 codes = ", ".join(f"{code} × {n}" for code, n in _codes(found))
                 parts.append(f"{outcome.value}: … {len(found) - max_lines} more ({codes} in all)")
+        if self.missing:
+            parts.append(
+                f"{self.missing} characters, where entities left out may lie, have no annotation."
+            )
         if self.left_out:
             parts.append(f"{self.left_out} good records were left out, as the options ask.")
         return "\n".join(parts)
@@ -134,7 +144,7 @@ class Report:
             if item is not Item.OTHER or any(f.item is item for f in self.findings)
         ]
         header = ("", "kept", *(outcome.value for outcome in Outcome))
-        return wasabi.table(rows, header=header, divider=True, aligns=("l", *("r",) * 6))
+        return wasabi.table(rows, header=header, divider=True, aligns=("l", *("r",) * 7))
 
 
 def _codes(findings: Iterable[Finding]) -> list[tuple[str, int]]:

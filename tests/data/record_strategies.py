@@ -25,7 +25,7 @@ METAS = st.dictionaries(
 
 
 @st.composite
-def records(draw, labels=LABELS, ids=IDS, metas=METAS):
+def records(draw, labels=LABELS, ids=IDS, metas=METAS, partial=False):
     text = draw(st.text(CHARACTERS, max_size=30))
     entities = set()
     if text:
@@ -33,4 +33,7 @@ def records(draw, labels=LABELS, ids=IDS, metas=METAS):
             start = draw(st.integers(0, len(text) - 1))
             end = draw(st.integers(start + 1, len(text)))
             entities.add(Entity(start, end, draw(st.sampled_from(labels))))
-    return Record(text, tuple(entities), id=draw(ids), meta=draw(metas))
+    missing = frozenset()
+    if text and partial:
+        missing = draw(st.frozensets(st.integers(0, len(text) - 1)))
+    return Record(text, tuple(entities), id=draw(ids), meta=draw(metas), missing=missing)

@@ -50,6 +50,35 @@ def test_what_is_no_whole_entity_is_reported(tmp_path):
     assert record.entities == (Entity(0, 1, "bod"),)
     assert [f.code for f in report.findings] == ["CM135", "CM136", "CM122"]
     assert [f.code for f in report.problems] == ["CM135", "CM122"]
+    assert record.missing == {1, 2}  # the entity in pieces would have held them
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "R1\tin Arg1:T1 Arg2:T1",
+        "E1\tdis:T1",
+        "A1\tneg T1",
+        "M1\tneg T1",
+        "*\tEquiv T1 T2",
+        "N1\tReference T1 ICD:J18\t肺炎",
+    ],
+)
+def test_what_brat_knows_is_no_fault(tmp_path, line):
+    _, report = read(tmp_path, "肺炎", f"T1\tdis 0 2\t肺炎\n{line}\n#1\tNote T1\tok\n \n")
+    assert report.count(Outcome.SKIPPED, Item.OTHER) == len(report.findings) == 1
+    assert not report.problems
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["X1 foo", "X1\tfoo", "肺炎", "R1 in Arg1:T1 Arg2:T1", "Rest\tfoo", " T1\tdis 0 2\t肺炎"],
+)
+def test_what_brat_does_not_know_is_a_fault(tmp_path, line):
+    _, report = read(tmp_path, "肺炎", f"{line}\n")
+    [finding] = report.problems
+    assert finding.code == "CM122"
+    assert repr(line) in finding.text
 
 
 def test_offsets_against_the_text(tmp_path):

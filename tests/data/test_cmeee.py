@@ -47,6 +47,7 @@ def test_text_may_start_with_a_byte_order_mark(tmp_path):
         (entity(0, 0, "bod", "炎"), "CM125", Outcome.MISALIGNED),
         (entity("0", 0, "bod", "肺"), "CM122", Outcome.SKIPPED),
         (entity(True, 0, "bod", "肺"), "CM122", Outcome.SKIPPED),
+        (entity(0, True, "bod", "肺炎"), "CM122", Outcome.SKIPPED),
         (entity(0, 0, None, "肺"), "CM122", Outcome.SKIPPED),
         ("肺", "CM122", Outcome.SKIPPED),
         (entity(1, 1, "dis", "炎"), "CM126", Outcome.SKIPPED),
@@ -78,6 +79,35 @@ def test_bad_record_is_reported_and_the_others_kept(tmp_path, bad, code):
     assert [(f.code, f.number) for f in report.findings] == [(code, 0)]
 
 
+@pytest.mark.parametrize(
+    "bad, missing",
+    [
+        (entity(3, 4, "dis", "炎见"), {2, 3, 4}),
+        (entity(4, 9, "dis", "肺炎"), {1, 2, 4, 5}),
+        (entity(1, 2, " ", "肺炎"), {1, 2}),
+        ({"start_idx": 1, "end_idx": 2, "label": "dis"}, {1, 2}),
+        (entity(2, 1, "dis", ""), set()),
+        (entity("1", 2, "dis", None), set()),
+        ("肺炎", set()),
+    ],
+)
+def test_where_an_entity_left_out_may_lie_nothing_is_taught(tmp_path, bad, missing):
+    item = {"text": "见肺炎见肝炎", "entities": [bad, entity(5, 5, "bod", "炎")]}
+    [record], _ = read(tmp_path, [item])
+    assert record.entities == (Entity(5, 6, "bod"),)
+    assert record.missing == missing - {5}
+
+
+def test_keys_of_another_data_set_are_named(tmp_path):
+    ours = {"text": "见肺炎", "entities": [{"start": 1, "end": 3, "label": "dis"}]}
+    ccks = {"originalText": "见肺炎", "entities": []}
+    _, report = read(tmp_path, [ours, ccks, {"text": "见肺炎", "label": []}])
+    entity_, text, entities = (finding.text for finding in report.findings)
+    assert "no start_idx, no end_idx, no type; its keys are 'start', 'end', 'label'" in entity_
+    assert "no text; its keys are 'originalText', 'entities'" in text
+    assert "(entities; its keys are 'text', 'label')" in entities
+
+
 def test_lone_surrogates_are_replaced_and_reported(tmp_path):
     item = {"text": "\ud800肺", "entities": [entity(0, 1, "bod", "\ud800肺")]}
     [record], report = read(tmp_path, [item])
@@ -100,8 +130,9 @@ def test_long_text_is_kept_whole(tmp_path):
     "content, message",
     [
         (b'[{"text": "a",]', "CM103.*cmeee.json.*line 1, column 15"),
-        (b"", "CM103"),
-        (b'{"text": "a"}', "CM104.*a JSON dict"),
+        (b"", "CM165.*cmeee.json is empty"),
+        (b"\xef\xbb\xbf \n", "CM165.*cmeee.json is empty"),
+        (b'{"text": "a"}', "CM104.*a JSON dict.*'jsonl'"),
         ('[{"text": "肺炎"}]'.encode("gb18030"), "CM102.*cmeee.json.*byte 11.*gb18030"),
     ],
 )

@@ -2,7 +2,7 @@ import pytest
 
 from spacy_cmner.data.columns import read_columns
 from spacy_cmner.data.records import Entity
-from spacy_cmner.data.report import Report
+from spacy_cmner.data.report import Outcome, Report
 
 
 def read(tmp_path, content, **options):
@@ -58,6 +58,23 @@ def test_scheme_is_seen_or_given(tmp_path):
     records, report = read(tmp_path, content, scheme="bio")
     assert [record.number for record in records] == [6]
     assert [(f.code, f.number) for f in report.findings] == [("CM131", 1), ("CM131", 4)]
+
+
+def test_a_label_in_another_column_is_pointed_at(tmp_path):
+    records, report = read(tmp_path, "见 n O 1\n\n肺 O y 0.5\n\n炎 n y x\n")
+    assert not records
+    assert [finding.code for finding in report.findings] == ["CM166"] * 3
+    assert "line 3: '0.5', the last of 4 fields" in report.findings[1].text
+    assert "field 2 looks like a label" in report.findings[1].text
+    assert "looks like" not in report.findings[2].text
+
+
+def test_another_number_of_columns_than_usual_is_doubtful(tmp_path):
+    [record], report = read(tmp_path, "见 O\n肺 炎 B-dis\n。 O\n")
+    assert record.text == "见肺。"
+    [finding] = report.problems
+    assert (finding.code, finding.outcome) == ("CM167", Outcome.DOUBTFUL)
+    assert "line 2: '肺 炎 B-dis' has 3 fields, other lines have 2" in finding.text
 
 
 def test_line_without_label(tmp_path):

@@ -22,7 +22,7 @@ def source(tmp_path):
     return path
 
 
-@given(st.lists(records(), max_size=3))
+@given(st.lists(records(partial=True), max_size=3))
 def test_docbin_round_trip(tmp_path_factory, originals):
     path = tmp_path_factory.mktemp("docbin") / "new" / "gold.spacy"
     write_docbin(originals, path)
@@ -88,11 +88,48 @@ def test_wrong_format_writes_nothing(tmp_path):
     assert not out.exists()
 
 
-def test_empty_source(tmp_path):
+@pytest.mark.parametrize("content", ["", "\n \n", "\ufeff"])
+@pytest.mark.parametrize("format", [format for format in FORMATS if format != "brat"])
+def test_empty_file(tmp_path, format, content):
     source = tmp_path / "empty.txt"
-    source.touch()
-    with pytest.raises(CmnerError, match=r"CM106.*the source is empty"):
+    source.write_text(content, encoding="utf-8")
+    with pytest.raises(CmnerError, match=r"^\[CM165\].*empty.txt is empty"):
+        convert(source, format, tmp_path / "gold.spacy")
+
+
+def test_empty_folder(tmp_path):
+    with pytest.raises(CmnerError, match="CM165"):
+        convert(tmp_path, "brat", tmp_path / "gold.spacy")
+
+
+def test_the_format_that_fits_is_named(tmp_path):
+    source = tmp_path / "a.jsonl"
+    write_jsonl([EMPTY, NESTED], source)
+    with pytest.raises(CmnerError, match=r"CM106.*the format that it has \(jsonl\)"):
         convert(source, "columns", tmp_path / "gold.spacy")
+
+
+def test_doubled_ids_are_reported_and_kept(tmp_path):
+    source, out = tmp_path / "a.jsonl", tmp_path / "gold.spacy"
+    originals = [Record("肺", id="a"), Record("炎", id="b"), Record("咳", id="a"), Record("痰")] * 2
+    write_jsonl(originals, source)
+    report = convert(source, "jsonl", out)
+    assert list(read_docbin(out)) == originals
+    assert [(f.code, f.outcome, f.number) for f in report.problems] == [
+        ("CM164", Outcome.DOUBTFUL, 1),
+        ("CM164", Outcome.DOUBTFUL, 2),
+    ]
+    assert "4 records have its id 'a'" in report.findings[0].text
+
+
+def test_what_is_missing_reaches_the_docbin_and_is_counted(tmp_path):
+    source, out = tmp_path / "a.jsonl", tmp_path / "gold.spacy"
+    lines = ['{"text": "见肺炎", "entities": [[1, 3, ""]]}', '{"text": "咳", "entities": []}']
+    source.write_text("\n".join(lines), encoding="utf-8")
+    report = convert(source, "jsonl", out)
+    assert [record.missing for record in read_docbin(out)] == [{1, 2}, frozenset()]
+    assert report.missing == 2
+    assert "2 characters" in report.summary()
 
 
 @pytest.mark.parametrize("format", FORMATS)

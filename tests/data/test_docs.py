@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from record_strategies import records
-from spacy.tokens import Doc, DocBin
+from spacy.tokens import Doc, DocBin, Span
 from spacy.vocab import Vocab
 
 from spacy_cmner.data.docs import doc_to_record, flatten_entities, record_to_doc
@@ -19,7 +19,7 @@ WHOLE, HEAD, TAIL, CROSS = (
 )
 
 
-@given(st.lists(records(), max_size=4))
+@given(st.lists(records(partial=True), max_size=4))
 def test_round_trip_through_docbin(originals):
     docs = [record_to_doc(record, VOCAB) for record in originals]
     data = DocBin(store_user_data=True, docs=docs).to_bytes()
@@ -71,6 +71,23 @@ def test_no_entities_is_an_annotation():
     assert doc.has_annotation("ENT_IOB")
     assert [token.ent_iob_ for token in doc] == ["O", "O"]
     assert not doc.spans
+
+
+def test_what_is_missing_is_neither_entity_nor_outside():
+    record = Record("见肺炎。", (Entity(1, 2, "bod"),), missing=frozenset({2}))
+    doc = record_to_doc(record, VOCAB)
+    assert [token.ent_iob_ for token in doc] == ["O", "B", "", "O"]
+
+
+def test_a_doc_that_nobody_annotated_says_nothing():
+    doc = Doc(VOCAB, words=["见", "肺炎"], spaces=[False, False])
+    assert doc_to_record(doc) == Record("见肺炎", missing=frozenset({0, 1, 2}))
+
+
+def test_a_doc_with_the_group_alone_says_everything():
+    doc = Doc(VOCAB, words=["见", "肺炎"], spaces=[False, False])
+    doc.spans["cmner"] = [Span(doc, 1, 2, "dis")]
+    assert doc_to_record(doc) == Record("见肺炎", (Entity(1, 3, "dis"),))
 
 
 def test_entities_that_ents_can_hold_need_no_group():

@@ -61,6 +61,13 @@ def test_bad_record_is_reported_and_the_others_kept(tmp_path, bad, code):
     assert [(f.outcome, f.code, f.number) for f in report.findings] == [(Outcome.SKIPPED, code, 1)]
 
 
+def test_keys_of_another_data_set_are_named(tmp_path):
+    _, report = read(tmp_path, [{"content": "痰"}, {"text": "痰", "tags": "O"}])
+    text, labels = (finding.text for finding in report.findings)
+    assert "no text or sentence; its keys are 'content'" in text
+    assert "(BIO_label; its keys are 'text', 'tags')" in labels
+
+
 @pytest.mark.parametrize("content", ["text", {"17": ["no dialogue"]}, {"17": {"dialogue": "a"}}])
 def test_other_json_is_refused(tmp_path, content):
     with pytest.raises(CmnerError, match=r"CM104.*imcs\.json"):

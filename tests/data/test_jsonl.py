@@ -78,6 +78,31 @@ def test_bad_entity_is_reported_and_the_record_kept(tmp_path, bad):
     assert [f.code for f in report.findings] == ["CM122"]
 
 
+def test_the_form_of_ccks(tmp_path):
+    entity = {"start_pos": 1, "end_pos": 3, "label_type": "疾病和诊断", "overlap": 0}
+    [record], report = read(tmp_path, json.dumps({"originalText": "见肺炎", "entities": [entity]}))
+    assert (record.text, record.entities) == ("见肺炎", (Entity(1, 3, "疾病和诊断"),))
+    assert record.meta == {}
+    assert not report.findings
+
+
+def test_keys_of_another_data_set_are_named(tmp_path):
+    entity = {"start_idx": 1, "end_idx": 2, "type": "dis"}
+    lines = [{"text": "见肺炎", "entities": [entity]}, {"text": "见肺炎", "spans": []}, {"t": "见"}]
+    _, report = read(tmp_path, *map(json.dumps, lines))
+    assert [finding.code for finding in report.findings] == ["CM122", "CM121", "CM120"]
+    for finding, keys in zip(report.findings, ["'end_idx', 'type'", "'spans'", "'t'"], strict=True):
+        assert "its keys are" in finding.text and keys in finding.text
+
+
+def test_blanks_around_types_are_removed_and_reported(tmp_path):
+    entities = [[0, 1, " dis"], [1, 2, "dis\u3000"], [1, 2, "dis"], [0, 2, "药 物"], [0, 2, " "]]
+    [record], report = read(tmp_path, json.dumps({"text": "肺炎", "entities": entities}))
+    assert record.entities == (Entity(0, 1, "dis"), Entity(0, 2, "药 物"), Entity(1, 2, "dis"))
+    assert [f.code for f in report.problems] == ["CM163", "CM163", "CM126", "CM122"]
+    assert "0–1 dis had blanks around its type, ' dis'" in report.findings[0].text
+
+
 def test_line_separator_inside_a_string_ends_no_line(tmp_path):
     [record], report = read(tmp_path, '{"text": "肺\u2028炎", "entities": []}\r')
     assert record.text == "肺\u2028炎"

@@ -61,6 +61,7 @@ def test_what_is_no_entity_is_reported(tmp_path):
     [record], report = read(tmp_path, task("肺炎", [relation, value(0, 1, "肺")]))
     assert record.entities == ()
     assert [f.code for f in report.findings] == ["CM136", "CM122"]
+    assert record.missing == {0}
 
 
 def test_bad_tasks_are_reported_and_the_others_kept(tmp_path):
@@ -73,6 +74,17 @@ def test_bad_tasks_are_reported_and_the_others_kept(tmp_path):
         ("CM121", 2),
         ("CM120", 3),
     ]
+
+
+def test_keys_of_another_data_set_are_named(tmp_path):
+    tasks = [
+        {"text": "肺"},
+        {"data": {"content": "肺"}},
+        {"data": {"text": "肺"}, "completions": []},
+    ]
+    _, report = read(tmp_path, *tasks)
+    for finding, key in zip(report.findings, ("text", "content", "completions"), strict=True):
+        assert "its keys are" in finding.text and f"'{key}'" in finding.text
 
 
 def test_hypertext_has_its_places_in_global_offsets(tmp_path):

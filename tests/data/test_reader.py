@@ -66,6 +66,12 @@ def test_the_pipeline_may_have_another_tokenizer(path):
     assert [token.text_with_ws for token in example.predicted] == ["右", "肺 ", "疼", "痛"]
 
 
+def test_a_document_may_be_longer_than_spacy_takes(nlp, path):
+    nlp.max_length = 1
+    read = [example.predicted.text for example in create_corpus_reader(path)(nlp)]
+    assert read == [record.text for record in RECORDS]
+
+
 def test_a_docbin_of_others_is_read(nlp, tmp_path):
     doc = char_doc(Vocab(), "肺炎")
     doc.set_ents([doc.char_span(0, 2, label="dis")])

@@ -30,6 +30,17 @@ def test_invalid_entities_are_refused(entities):
         Record("肺部炎", entities)
 
 
+def test_no_character_of_an_entity_is_missing():
+    record = Record("肺部炎", (Entity(0, 2, "bod"),), missing=frozenset({1, 2}))
+    assert record.missing == {2}
+
+
+@pytest.mark.parametrize("missing", [{3}, {-1}])
+def test_what_is_missing_lies_in_the_text(missing):
+    with pytest.raises(CmnerError, match=r"CM105.*missing.*3 characters"):
+        Record("肺部炎", missing=frozenset(missing))
+
+
 def test_lone_surrogate_is_refused():
     with pytest.raises(CmnerError, match="surrogate"):
         Record("肺\ud800")
