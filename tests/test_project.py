@@ -3,6 +3,7 @@
 import re
 import shlex
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -62,17 +63,22 @@ def implied(line: str) -> str:
 
 @pytest.mark.parametrize("line", [line for c in COMMANDS.values() for line in c["script"]])
 def test_script_calls_a_command_with_options_it_has(line):
-    check_command_line(line)
+    is_any = f"configs/{PROJECT['vars']['config']}.cfg" in line
+    check_command_line(line, CONFIGS if is_any else ())
 
 
-def check_command_line(line: str) -> None:
-    """Fail where a `python -m spacy …` names no command, or an option or setting it has not."""
+def check_command_line(line: str, configs: Sequence[Path] = ()) -> None:
+    """Fail where a `python -m spacy …` names no command, or an option or setting it has not.
+
+    configs: those that a line may be for, where it is not only for the one that it names. Each of
+        its settings is one of some of them.
+    """
     command, words = find_command(line)
     options = {option for parameter in command.params for option in parameter.opts}
     settings = set()
     if command.name == "train":
-        config = load_config(ROOT / words[0])
-        settings = {"--" + ".".join(path) for path, _ in walk_dict(config)}
+        trained = [load_config(path) for path in configs or [ROOT / words[0]]]
+        settings = {"--" + ".".join(path) for config in trained for path, _ in walk_dict(config)}
     elif command.name == "run":  # of a project, or of an experiment
         settings = {f"--vars.{name}" for name in PROJECT["vars"]}
     elif command.context_settings == TAKES_SETTINGS:
@@ -90,6 +96,21 @@ def find_command(line: str) -> tuple:
     while hasattr(command, "commands"):
         command = command.commands[words.pop(0)]
     return command, words
+
+
+@pytest.mark.parametrize("name", ["train-cmeee", "train-imcs21"])
+def test_training_takes_files_of_your_own_and_is_repeated_where_they_change(name):
+    own = {
+        "char_vectors": "mine/chars.npz",
+        "lexicon": "mine/words.npz",
+        "transformer": "mine/bert",
+    }
+    overrides = {f"vars.{variable}": path for variable, path in own.items()}
+    commands = load_project_config(ROOT, overrides=overrides)["commands"]
+    [command] = [command for command in commands if command["name"] == name]
+    [words] = map(shlex.split, command["script"])
+    assert {path: words[words.index(f"--paths.{path}") + 1] for path in own} == own
+    assert {own["char_vectors"], own["lexicon"]} <= set(command["deps"])
 
 
 def test_every_command_is_part_of_a_workflow():

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from spacy.language import Language
 
-from spacy_cmner.analysis.gold import GoldText
-from spacy_cmner.analysis.plots import create_figure
+from spacy_cmner.analysis.gold import GoldText, read
+from spacy_cmner.analysis.plots import create_figure, save_figure
 from spacy_cmner.analysis.tables import Table
 from spacy_cmner.data.records import Entity
 from spacy_cmner.errors import Messages
@@ -133,7 +133,7 @@ def judge_scores(nlp: Language, texts: Iterable[GoldText]) -> tuple[list[float],
     correct: list[bool] = []
     texts = list(texts)
     with settings(find_recognisers(nlp), scores=True):
-        for doc, text in zip(nlp.pipe(text.text for text in texts), texts, strict=True):
+        for doc, text in zip(read(nlp, (text.text for text in texts)), texts, strict=True):
             found = {
                 Entity(ent.start_char, ent.end_char, ent.label_): ent._.get(NAME)
                 for ent in doc.ents
@@ -172,4 +172,4 @@ def plot_reliability(result: Calibration, path: Path, title: str = "") -> None:
     upper.legend(loc="upper left", frameon=False)
     lower.bar(middles, [each.count for each in filled], width, color="#4878a8")
     lower.set(xlabel="score", ylabel="entities")
-    figure.savefig(path, dpi=150)
+    save_figure(figure, path)

@@ -13,7 +13,7 @@ from typing import Any
 from spacy.language import Language
 
 from spacy_cmner.analysis.errors import ErrorCounts
-from spacy_cmner.analysis.gold import Entities, GoldText, entities_of
+from spacy_cmner.analysis.gold import Entities, GoldText, entities_of, read
 from spacy_cmner.analysis.scores import TypeCounts
 from spacy_cmner.data.records import Entity, Record
 
@@ -137,10 +137,10 @@ def evaluate(
 
 def predict(nlp: Language, texts: Sequence[str]) -> Predictions:
     """Run a pipeline over texts, after a warm-up that compiles what is compiled at first use."""
-    for _ in nlp.pipe(texts[:WARM_UP_TEXTS]):
+    for _ in read(nlp, texts[:WARM_UP_TEXTS]):
         pass
     begin = time.perf_counter()
-    docs = list(nlp.pipe(texts))
+    docs = list(read(nlp, texts))
     seconds = time.perf_counter() - begin
     return Predictions([entities_of(doc.ents) for doc in docs], sum(map(len, texts)), seconds)
 

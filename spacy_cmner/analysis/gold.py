@@ -5,10 +5,11 @@
 of CMeEE: every gold entity counts, whether or not a flat recogniser could find it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from spacy.language import Language
 from spacy.tokens import Doc, Span
 from spacy.vocab import Vocab
 
@@ -18,6 +19,7 @@ from spacy_cmner.data.docs import (
     doc_to_record,
     flatten_entities,
     gold_group,
+    missing_characters,
     record_to_doc,
 )
 from spacy_cmner.data.jsonl import read_jsonl
@@ -48,7 +50,7 @@ class Gold:
         group = None if spans is None else entities_of(spans)
         if doc.has_annotation("ENT_IOB"):
             flat = entities_of(doc.ents)
-            return cls(flat if group is None else group, flat, _missing(doc))
+            return cls(flat if group is None else group, flat, missing_characters(doc))
         if group is not None:
             return cls(group, frozenset(flatten_entities(group)[0]))
         return None
@@ -80,6 +82,12 @@ class GoldText:
 def entities_of(spans: Iterable[Span]) -> Entities:
     """Spans of any tokenization as entities over characters."""
     return frozenset(Entity(span.start_char, span.end_char, span.label_) for span in spans)
+
+
+def read(nlp: Language, texts: Iterable[str]) -> Iterator[Doc]:
+    """Run a pipeline over texts of any length; spaCy's limit, ``nlp.max_length``, is for texts of
+    which nobody knows how long they are."""
+    return nlp.pipe(map(nlp.tokenizer, texts))
 
 
 def load_gold(path: Path) -> list[GoldText]:
@@ -132,10 +140,3 @@ def _read_records(path: Path) -> list[Record]:
         first = report.problems[0].text
         raise Messages.CM504.error(path=path, count=len(report.problems), first=first)
     return records
-
-
-def _missing(doc: Doc) -> frozenset[int]:
-    if doc.has_annotation("ENT_IOB", require_complete=True):
-        return frozenset()
-    unsaid = [token for token in doc if not token.ent_iob]
-    return frozenset(i for token in unsaid for i in range(token.idx, token.idx + len(token)))

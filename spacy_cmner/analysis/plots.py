@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from spacy_cmner.data.files import replacing
 from spacy_cmner.errors import Messages
 
 if TYPE_CHECKING:
@@ -20,6 +21,12 @@ def create_figure(width: float, height: float) -> "Figure":
     except ModuleNotFoundError as error:
         raise Messages.CM516.error() from error
     return Figure(figsize=(width, height), layout="constrained")
+
+
+def save_figure(figure: "Figure", path: Path) -> None:
+    """Write a figure, whole or not at all, in the format of its file's ending."""
+    with replacing(path) as draft:
+        figure.savefig(draft, dpi=150, format=path.suffix.removeprefix("."))
 
 
 def check_picture(path: Path) -> None:

@@ -1,8 +1,11 @@
 """What the commands share."""
 
+import errno
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 import typer
@@ -10,13 +13,13 @@ from click import NoSuchOption
 from spacy.cli._util import parse_config_overrides, setup_gpu
 from spacy.language import Language
 from spacy.tokens import Doc, DocBin
-from spacy.util import load_model
+from spacy.util import load_config, load_model
 from thinc.api import ConfigValidationError
 from wasabi import msg
 
 from spacy_cmner.annotation.items import BadRecord, SourceRecord
 from spacy_cmner.annotation.sources import Source
-from spacy_cmner.data.files import replacing
+from spacy_cmner.data.files import check_writable, replacing
 from spacy_cmner.errors import DAMAGE, CmnerError, Messages
 
 PipelineArgument = Annotated[
@@ -32,6 +35,9 @@ TextsArgument = Annotated[
 
 # Of a command that takes settings of a config, see ``read_settings``.
 TAKES_SETTINGS = {"allow_extra_args": True, "ignore_unknown_options": True}
+
+# What each pipeline's folder holds.
+CONFIG, META = "config.cfg", "meta.json"
 
 # A damaged config may ask for a language or a package that does not exist.
 _UNLOADABLE: tuple[type[Exception], ...] = (*DAMAGE, ImportError)
@@ -125,11 +131,42 @@ def write_annotated(docs: Iterable[Doc], out: Path) -> None:
     msg.good(f"{out}: {len(docbin)} texts, {entities} entities")
 
 
-def save_pipeline(nlp: Language, out: Path, sources: Iterable[Language]) -> None:
-    """Write a pipeline that was made of others.
+def check_pipeline_place(out: Path, sources: Iterable[Language]) -> None:
+    """Look before the work whether ``save_pipeline`` can write a pipeline there: to a new or empty
+    folder, or in place of another pipeline.
 
-    RAISES: CM509 instead of writing it over one of them, which could no longer be trained.
+    sources (Iterable[Language]): what it is made of.
+    RAISES: CM509 for the place of one of them, which could no longer be trained; CM514 for a folder
+        that holds something else, which would be lost; OSError as ``check_writable``.
     """
     if any(source.path and source.path.resolve() == out.resolve() for source in sources):
         raise Messages.CM509.error(path=out)
-    nlp.to_disk(out)
+    target = out.resolve()
+    check_writable(target / CONFIG, target.with_name(f"{target.name}.part"))
+    if os.path.ismount(target):
+        raise OSError(errno.EBUSY, os.strerror(errno.EBUSY), str(out))
+    others = {path.name for path in out.iterdir()} - _parts(out) if out.is_dir() else set()
+    if others:
+        raise Messages.CM514.error(path=out, found=min(others))
+
+
+def save_pipeline(nlp: Language, out: Path) -> None:
+    """Write a pipeline, whole or not at all, in place of the one that is there, of which nothing
+    stays: see ``check_pipeline_place``."""
+    target = out.resolve()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=target.parent) as old, replacing(target) as draft:
+        nlp.to_disk(draft)
+        if target.is_dir():  # which nothing takes the place of while it holds something
+            target.rename(Path(old, target.name))
+
+
+def _parts(folder: Path) -> set[str]:
+    """The names in a folder that belong to the pipeline in it; none, where there is none."""
+    try:
+        components = load_config(folder / CONFIG, interpolate=False)["components"]
+    except DAMAGE:
+        return set()
+    if not (folder / META).is_file():  # a config to train by
+        return set()
+    return {CONFIG, META, "tokenizer", "vocab", *components}

@@ -17,6 +17,7 @@ from spacy_cmner.annotation.on_ray import annotate_on_ray
 from spacy_cmner.annotation.runner import annotate_corpus, beside
 from spacy_cmner.annotation.sinks import OutputFormat
 from spacy_cmner.annotation.sources import Layout, Source
+from spacy_cmner.annotation.workers import check_number
 from spacy_cmner.cli import cmner_cli
 from spacy_cmner.cli._util import (
     TAKES_SETTINGS,
@@ -84,8 +85,7 @@ def annotate_command(
     settings = read_settings(context.args)
     gpu = gpu_id >= 0
     if gpu and not ray:
-        if n_process != 1:
-            raise Messages.CM161.error(n_process=n_process, gpu_id=gpu_id)
+        check_number(n_process, f"GPU {gpu_id}")
         use_gpu(gpu_id)
     texts = Source(source, Layout(text_column, id_column, encoding, max_length))
 

@@ -12,8 +12,14 @@ from spacy_cmner.analysis.gold import load_gold
 from spacy_cmner.analysis.plots import check_picture
 from spacy_cmner.analysis.temperature import fit_temperature
 from spacy_cmner.cli import cmner_cli
-from spacy_cmner.cli._util import PipelineArgument, errors_shown, load_pipeline, save_pipeline
-from spacy_cmner.data.files import check_outputs, write_text
+from spacy_cmner.cli._util import (
+    PipelineArgument,
+    check_pipeline_place,
+    errors_shown,
+    load_pipeline,
+    save_pipeline,
+)
+from spacy_cmner.data.files import check_outputs, check_writable, write_text
 
 
 @cmner_cli.command("calibrate")
@@ -41,21 +47,23 @@ def calibrate_command(
     """Compare the score of each entity with whether it is right."""
     if output is not None:
         check_picture(output)
+    figures = output and output.with_suffix(".json")
+    check_writable(output, figures)
     nlp = load_pipeline(model)
-    check_outputs([output, output and output.with_suffix(".json"), fit], [data, nlp.path])
+    check_outputs([output, figures, fit], [data, nlp.path])
+    if fit is not None:
+        check_pipeline_place(fit, [nlp])
     texts = load_gold(data)
     if fit is not None:  # before either has read the texts, whose strings would be saved
         fitted, temperature = fit_temperature(nlp, texts)
-        save_pipeline(fitted, fit, [nlp])
+        save_pipeline(fitted, fit)
     result = calibrate(nlp, texts)
     typer.echo(result.to_table().to_terminal())
     if fit is not None:
         result = calibrate(fitted, texts)
         typer.echo(result.to_table().to_terminal())
         msg.good(f"{fit}: with a temperature of {temperature:.2f}, as in the second table")
-    if output is not None:
-        output.parent.mkdir(parents=True, exist_ok=True)
+    if output is not None and figures is not None:
         plot_reliability(result, output)
-        figures = output.with_suffix(".json")
         write_text(figures, json.dumps(result.to_dict(), indent=2))
         msg.good(f"{output} and {figures}")

@@ -14,7 +14,7 @@ from spacy_cmner.analysis.gold import GoldText, load_gold, load_predictions
 from spacy_cmner.analysis.tables import Table
 from spacy_cmner.cli import cmner_cli
 from spacy_cmner.cli._util import errors_shown
-from spacy_cmner.data.files import check_outputs, write_text
+from spacy_cmner.data.files import check_outputs, check_writable, write_text
 from spacy_cmner.errors import Messages
 
 Gold = Annotated[Path, typer.Argument(help="Gold data (.spacy or .jsonl).")]
@@ -48,6 +48,7 @@ def compare_command(
     if output is not None and output.suffix not in (".md", ".csv"):
         raise Messages.CM507.error(path=output, endings=".md, .csv")
     check_outputs([output], [gold, *predictions])
+    check_writable(output)
     texts, systems = _load(gold, predictions)
     comparison = compare(texts, systems, flat=flat, samples=samples, seed=seed)
     for table in comparison.to_tables():
@@ -79,6 +80,7 @@ def cases_command(
     if output is not None and output.suffix != ".md":
         raise Messages.CM507.error(path=output, endings=".md")
     check_outputs([output], [gold, *predictions])
+    check_writable(output)
     texts, systems = _load(gold, predictions)
     tables = [case.to_table() for case in find_cases(texts, systems, flat=flat)]
     for table in tables[:limit]:

@@ -9,7 +9,13 @@ from wasabi import msg
 from spacy_cmner.analysis.evaluation import evaluate
 from spacy_cmner.analysis.gold import load_gold
 from spacy_cmner.cli import cmner_cli
-from spacy_cmner.cli._util import PipelineArgument, errors_shown, load_pipeline, save_pipeline
+from spacy_cmner.cli._util import (
+    PipelineArgument,
+    check_pipeline_place,
+    errors_shown,
+    load_pipeline,
+    save_pipeline,
+)
 from spacy_cmner.models.compile import Runtime, compile_pipeline
 from spacy_cmner.models.storage import Precision
 
@@ -33,8 +39,9 @@ def compile_command(
     """Turn character representations into tables, and say what it gained and cost."""
     gold = None if data is None else load_gold(data)
     nlp = load_pipeline(model)
+    check_pipeline_place(out, [nlp])
     compiled = compile_pipeline(nlp, precision=precision, runtime=runtime)
-    save_pipeline(compiled, out, [nlp])
+    save_pipeline(compiled, out)
     msg.good(f"{out}: {folder_size(out):.1f} MB, {model} has {folder_size(nlp.path):.1f} MB")
     if gold is not None:
         before, after = evaluate(nlp, gold), evaluate(load_pipeline(out), gold)

@@ -8,7 +8,7 @@ from wasabi import msg
 
 from spacy_cmner.cli import cmner_cli
 from spacy_cmner.cli._util import PipelineArgument, errors_shown, load_pipeline
-from spacy_cmner.data.files import write_text
+from spacy_cmner.data.files import check_writable, write_text
 from spacy_cmner.display import to_page, to_terminal
 
 SENTENCES = (
@@ -31,6 +31,7 @@ def demo_command(
     ] = None,
 ) -> None:
     """Annotate a few sentences, on the terminal and as an HTML page."""
+    check_writable(output)
     nlp = load_pipeline(model)
     docs = list(nlp.pipe(text or SENTENCES))
     for doc in docs:

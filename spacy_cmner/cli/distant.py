@@ -9,7 +9,7 @@ from spacy.vocab import Vocab
 from spacy_cmner.annotation.sources import Layout, Source
 from spacy_cmner.cli import cmner_cli
 from spacy_cmner.cli._util import TextsArgument, errors_shown, read_source, write_annotated
-from spacy_cmner.data.files import check_ending, check_outputs
+from spacy_cmner.data.files import check_ending, check_outputs, check_writable
 from spacy_cmner.pipeline.term_lists import read_terms
 from spacy_cmner.pipeline.term_matcher import TermMatcher
 from spacy_cmner.supervision.distant import PUNCTUATION, Outside, annotate_by_terms
@@ -43,6 +43,7 @@ def distant_command(
     """
     check_ending(out, ".spacy")
     check_outputs([out], [source, outside, *lists])
+    check_writable(out)
     vocab = Vocab()
     matcher = TermMatcher()
     for path in lists:

@@ -20,7 +20,7 @@ from spacy_cmner.cli._util import (
     read_settings,
     use_gpu,
 )
-from spacy_cmner.data.files import check_outputs, write_text
+from spacy_cmner.data.files import check_outputs, check_writable, write_text
 from spacy_cmner.data.jsonl import write_jsonl
 
 
@@ -60,6 +60,7 @@ def evaluate_command(
     """
     settings = read_settings(context.args)
     check_outputs([output, predictions], [data, train, exclude_texts])
+    check_writable(output, predictions)
     use_gpu(gpu_id)
     load = cache(load_gold)
     texts = load(data)

@@ -9,9 +9,10 @@ from wasabi import msg
 from spacy_cmner.analysis.gold import load_gold
 from spacy_cmner.cli import cmner_cli
 from spacy_cmner.cli._util import TAKES_SETTINGS, errors_shown, read_settings
+from spacy_cmner.data.files import check_writable
 from spacy_cmner.errors import CmnerError, Messages
 from spacy_cmner.experiments.design import load_design
-from spacy_cmner.experiments.report import make_tables, write_report
+from spacy_cmner.experiments.report import make_tables, report_files, write_report
 from spacy_cmner.experiments.runs import Runs
 from spacy_cmner.experiments.summary import summarise
 from spacy_cmner.experiments.training import (
@@ -123,6 +124,7 @@ def collate_command(
     """Compare what is finished of an experiment: tables (.md, .csv) and a plot (.png)."""
     experiment = load_design(design)[name]
     runs = Runs(output, data, fraction)
+    check_writable(*report_files(experiment, runs))
     texts = load_gold(find_corpus(corpus, data)[1])
     rows = experiment.choose(split(models))
     summary = summarise(experiment, rows, runs, texts, samples=samples)

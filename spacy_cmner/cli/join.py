@@ -7,7 +7,12 @@ import typer
 from wasabi import msg
 
 from spacy_cmner.cli import cmner_cli
-from spacy_cmner.cli._util import errors_shown, load_pipeline, save_pipeline
+from spacy_cmner.cli._util import (
+    check_pipeline_place,
+    errors_shown,
+    load_pipeline,
+    save_pipeline,
+)
 from spacy_cmner.models.ensemble import join_pipelines
 
 
@@ -24,5 +29,6 @@ def join_command(
 ) -> None:
     """Make one recogniser of several, by the mean of their scores."""
     pipelines = [load_pipeline(model) for model in models]
-    save_pipeline(join_pipelines(pipelines, name), output, pipelines)
+    check_pipeline_place(output, pipelines)
+    save_pipeline(join_pipelines(pipelines, name), output)
     msg.good(f"{output}: {len(models)} recognisers as one")

@@ -16,7 +16,7 @@ from spacy_cmner.cli._util import (
     read_source,
     use_gpu,
 )
-from spacy_cmner.data.files import check_apart
+from spacy_cmner.data.files import check_apart, check_writable
 from spacy_cmner.pipeline.recognisers import find_recognisers
 from spacy_cmner.supervision.preannotation import Measure, rank
 from spacy_cmner.supervision.tools import Tool, write_candidates
@@ -52,6 +52,7 @@ def preannotate_command(
     """
     use_gpu(gpu_id)
     check_apart(source, out)
+    check_writable(out)
     records = read_source(Source(source, Layout(text_column, id_column, encoding)))
     nlp = load_pipeline(model)
     candidates = rank(nlp, records, by)[:limit]

@@ -16,7 +16,7 @@ from spacy_cmner.cli._util import (
     use_gpu,
     write_annotated,
 )
-from spacy_cmner.data.files import check_apart, check_ending
+from spacy_cmner.data.files import check_apart, check_ending, check_writable
 from spacy_cmner.supervision.pseudo_labels import POSSIBLE, SURE, pseudo_label
 
 
@@ -48,6 +48,7 @@ def pseudo_label_command(
     check_ending(out, ".spacy")
     use_gpu(gpu_id)
     check_apart(source, out)
+    check_writable(out)
     records = read_source(Source(source, Layout(text=text_column, encoding=encoding)))
     nlp = load_pipeline(model)
     texts = (record.text for record in records)

@@ -9,7 +9,7 @@ from wasabi import msg
 
 from spacy_cmner.cli import cmner_cli
 from spacy_cmner.cli._util import errors_shown
-from spacy_cmner.data.files import check_outputs
+from spacy_cmner.data.files import check_outputs, check_writable
 from spacy_cmner.errors import Messages
 from spacy_cmner.resources import charset
 from spacy_cmner.resources.components import ComponentTable, build_components
@@ -70,6 +70,7 @@ def glyphs_command(
 ) -> None:
     """Draw the characters in several fonts."""
     check_outputs([output], [*(text or []), *(font or [fonts])])
+    check_writable(output)
     specs: list[Path | FontSpec] = list(font or read_font_specs(fonts, font_dir))
     chars = _characters(text or [], min_count)
     table = render(chars, specs, size=size, progress=lambda cs: tqdm(cs, unit="char"))
@@ -92,6 +93,7 @@ def contact_sheet_command(
 ) -> None:
     """Show characters, a row each, in all fonts of a table, a column each."""
     check_outputs([output], [table])
+    check_writable(output)
     glyphs = GlyphTable.load(table)
     sheet = contact_sheet(glyphs, chars, scale=scale)
     output.parent.mkdir(parents=True, exist_ok=True)
@@ -120,6 +122,7 @@ def components_command(
 ) -> None:
     """Take the characters to pieces, the radical first."""
     check_outputs([output], [cjk_decomp, *(text or [])])
+    check_writable(output)
     chars = _characters(text or [], min_count)
     table = build_components(chars, unicode_data=unicode_data, cjk_decomp=cjk_decomp)
     if k is not None:

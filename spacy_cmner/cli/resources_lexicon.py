@@ -12,7 +12,7 @@ from wasabi import msg
 from spacy_cmner.about import __version__
 from spacy_cmner.cli._util import errors_shown
 from spacy_cmner.cli.resources import resources_cli
-from spacy_cmner.data.files import check_apart, check_outputs
+from spacy_cmner.data.files import check_apart, check_outputs, check_writable
 from spacy_cmner.resources import raw_text
 from spacy_cmner.resources.lexicon import build_lexicon
 from spacy_cmner.resources.pkuseg_model import unpack_pkuseg_model
@@ -82,6 +82,7 @@ def vectors_command(
 ) -> None:
     """Train skip-gram vectors of characters, character bigrams or words on raw text."""
     check_outputs([output], texts)
+    check_writable(output)
     settings: dict[str, Any] = {
         "dim": dim,
         "window": window,
@@ -113,6 +114,7 @@ def import_vectors_command(
 ) -> None:
     """Turn a word2vec file, such as gigaword_chn.all.a2b.uni.ite50.vec, into a resource file."""
     check_outputs([output], [source])
+    check_writable(output)
     vectors = load_word2vec(source, max_words)
     vectors.save(output, half=half, metadata={"note": note, "source": source.name})
     msg.good(f"{len(vectors)} vectors of {vectors.dim}: {output}")
@@ -159,6 +161,7 @@ def lexicon_command(
 ) -> None:
     """Segment raw text and make the domain lexicon of it: words, counts and vectors."""
     check_outputs([output, segmented], [*texts, *(user_dict or [])])
+    check_writable(output, segmented)
     if segmented is not None:
         for path in texts:
             check_apart(path, segmented)

@@ -10,7 +10,7 @@ from wasabi import msg
 from spacy_cmner.analysis.gold import load_gold
 from spacy_cmner.cli import cmner_cli
 from spacy_cmner.cli._util import errors_shown
-from spacy_cmner.data.files import check_ending, check_other, write_text
+from spacy_cmner.data.files import check_ending, check_other, check_writable, write_text
 from spacy_cmner.supervision.terms import learn_terms
 
 
@@ -32,6 +32,7 @@ def terms_command(
     """
     check_ending(out, ".jsonl")
     check_other(data, out)
+    check_writable(out)
     terms = learn_terms(
         load_gold(data),
         min_precision=min_precision,

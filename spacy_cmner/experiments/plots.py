@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from spacy_cmner.analysis.plots import create_figure
+from spacy_cmner.analysis.plots import create_figure, save_figure
 from spacy_cmner.experiments.summary import (
     ERROR_CLASSES,
     F1,
@@ -34,7 +34,7 @@ def plot_scores(summary: Summary, title: str, path: Path) -> None:
     draw_points(right, rows, (F1_SEEN, F1_UNSEEN))
     left.invert_yaxis()
     figure.suptitle(title)
-    figure.savefig(path, dpi=150)
+    save_figure(figure, path)
 
 
 def plot_curve(summary: Summary, title: str, path: Path) -> None:
@@ -55,7 +55,7 @@ def plot_curve(summary: Summary, title: str, path: Path) -> None:
         )
     axes.set(xlabel=summary.experiment.title, ylabel="F1", title=title)
     axes.legend(frameon=False)
-    figure.savefig(path, dpi=150)
+    save_figure(figure, path)
 
 
 def plot_errors(summary: Summary, title: str, path: Path) -> None:
@@ -73,7 +73,7 @@ def plot_errors(summary: Summary, title: str, path: Path) -> None:
     axes.legend(
         frameon=False, ncols=len(ERROR_CLASSES), loc="upper center", bbox_to_anchor=(0.5, -0.12)
     )
-    figure.savefig(path, dpi=150)
+    save_figure(figure, path)
 
 
 def draw_points(axes: "Axes", rows: Sequence[RowSummary], measures: Sequence[Measure]) -> None:

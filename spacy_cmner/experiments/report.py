@@ -10,6 +10,7 @@ from spacy_cmner.analysis.comparison import TEST_HEADER, significance_cells
 from spacy_cmner.analysis.gold import GoldText, load_predictions
 from spacy_cmner.analysis.tables import Table
 from spacy_cmner.data.files import replacing, write_text
+from spacy_cmner.experiments.design import Experiment
 from spacy_cmner.experiments.plots import plot_curve, plot_errors, plot_scores
 from spacy_cmner.experiments.runs import Runs
 from spacy_cmner.experiments.summary import (
@@ -103,24 +104,30 @@ def make_title(summary: Summary, runs: Runs) -> str:
     )
 
 
+def report_files(experiment: Experiment, runs: Runs) -> list[Path]:
+    """What ``write_report`` writes: Markdown, CSV and PNG; of cases Markdown only."""
+    endings = ("md",) if experiment.report == "cases" else ("md", "csv", "png")
+    folder = runs.report_folder(experiment.name)
+    return [folder / f"{experiment.name}.{ending}" for ending in endings]
+
+
 def write_report(summary: Summary, runs: Runs, texts: Sequence[GoldText]) -> list[Path]:
-    """Write Markdown, CSV and PNG; of cases Markdown only.
+    """Write all of ``report_files``.
 
     texts (Sequence[GoldText]): the development set.
     RETURNS (List[Path]): the files.
     RAISES: CM516 if matplotlib is not installed.
     """
+    files = report_files(summary.experiment, runs)
     if summary.experiment.report == "cases":
-        return [write_cases(summary, runs, texts)]
-    name = summary.experiment.name
-    folder = runs.report_folder(name)
-    folder.mkdir(parents=True, exist_ok=True)
-    markdown, table, plot = (folder / f"{name}.{ending}" for ending in ("md", "csv", "png"))
+        write_cases(summary, runs, texts, files[0])
+        return files
+    markdown, table, plot = files
     parts = [*(each.to_markdown() for each in make_tables(summary)), describe(summary, runs)]
     write_text(markdown, "\n\n".join(parts) + "\n")
     write_csv(summary, table)
     PLOTS[summary.experiment.report](summary, make_title(summary, runs), plot)
-    return [markdown, table, plot]
+    return files
 
 
 def write_csv(summary: Summary, path: Path) -> None:
@@ -153,16 +160,13 @@ def write_csv(summary: Summary, path: Path) -> None:
             writer.writerow(cells)
 
 
-def write_cases(summary: Summary, runs: Runs, texts: Sequence[GoldText]) -> Path:
+def write_cases(summary: Summary, runs: Runs, texts: Sequence[GoldText], path: Path) -> None:
     """Write the texts in which the models differ, as their first seeds have read them."""
-    name = summary.experiment.name
-    path = runs.report_folder(name) / f"{name}.md"
     systems = {
         each.row.label: load_predictions(each.runs[0].predictions, texts) for each in summary.rows
     }
     tables = [case.to_table().to_markdown() for case in find_cases(texts, systems)]
     write_text(path, "\n\n".join([*tables, describe(summary, runs)]) + "\n")
-    return path
 
 
 def join(values: Iterable[Any]) -> str:

@@ -1,3 +1,4 @@
+import errno
 import json
 
 import pytest
@@ -9,6 +10,7 @@ from typer.testing import CliRunner
 
 from spacy_cmner.analysis.calibration import calibrate, calibration
 from spacy_cmner.analysis.gold import load_gold
+from spacy_cmner.analysis.plots import save_figure
 from spacy_cmner.cli import cmner_cli
 from spacy_cmner.errors import CmnerError
 
@@ -48,6 +50,24 @@ def test_scores_of_a_pipeline(trained, gold):
     assert result.bins[-1].precision == 1
     assert result.error < 0.1
     assert not pipe.scores
+
+
+def test_gold_has_any_length(trained, gold, monkeypatch):
+    monkeypatch.setattr(trained, "max_length", 3)
+    assert calibrate(trained, load_gold(gold)).count == 10
+
+
+def test_half_a_picture_takes_no_other_s_place(tmp_path):
+    class TornFigure:
+        def savefig(self, path, **settings):
+            path.write_bytes(b"half")
+            raise OSError(errno.ENOSPC, "the disk is full")
+
+    path = tmp_path / "picture.png"
+    path.write_bytes(b"old")
+    with pytest.raises(OSError, match="full"):
+        save_figure(TornFigure(), path)
+    assert path.read_bytes() == b"old"
 
 
 @pytest.fixture

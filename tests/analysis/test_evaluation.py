@@ -32,6 +32,11 @@ def test_all_and_flat_gold(nlp):
     assert scores.all_gold.per_type["bod"] == Counts(gold=1, predicted=1, correct=1)
 
 
+def test_gold_has_any_length(nlp, monkeypatch):
+    monkeypatch.setattr(nlp, "max_length", 3)
+    assert evaluate(nlp, TEXTS).scores.all_gold.total == Counts(gold=4, predicted=4, correct=2)
+
+
 def test_deduplicated(nlp):
     evaluation = evaluate(nlp, TEXTS, exclude=[gold_text("咳嗽，发热"), gold_text("他")])
     assert evaluation.scores.texts == 4
