@@ -1,6 +1,7 @@
 """A pipeline over a source, in segments: each is written, then noted in the checkpoint."""
 
 import hashlib
+import json
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
@@ -10,10 +11,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
+import numpy as np
 from spacy.language import Language
 from spacy.pipeline import Sentencizer
 from spacy.tokens import Doc
 from spacy.util import minibatch
+from thinc.api import Model
 
 from spacy_cmner.annotation.checkpoint import Checkpoint, load_checkpoint
 from spacy_cmner.annotation.items import BadRecord, FoundEntity, Item, SourceRecord
@@ -24,7 +27,6 @@ from spacy_cmner.annotation.workers import check_number, map_in_processes
 from spacy_cmner.data.files import check_apart
 from spacy_cmner.errors import CmnerError, Messages
 from spacy_cmner.pipeline.assertion import read_attributes
-from spacy_cmner.pipeline.cmner import ChineseMedicalNER
 from spacy_cmner.pipeline.confidence import read_score
 from spacy_cmner.pipeline.source import describe_sources
 
@@ -61,9 +63,9 @@ def annotate_corpus(
     progress (Callable): Wraps the annotated items, for a progress bar.
     RAISES (CmnerError): `out` is there but not from such a run, another run is writing to it, or
         part of it is gone; it is the source, or one lies in the other; the source cannot be read
-        at all; or a process has died.
+        at all; several processes would share a GPU; or a process has died.
     """
-    check_number(n_process)
+    check_number(n_process, "the GPU of the pipeline" if _is_on_gpu(nlp) else None)
     batch_size = choose_batch_size(nlp, batch_size)
     check_apart(texts.path, out)
     with locked(beside(out, "lock")):
@@ -172,6 +174,11 @@ def _error_handler(nlp: Language, handler: Any) -> Iterator[None]:
         yield
 
 
+def _is_on_gpu(nlp: Language) -> bool:
+    models = (getattr(pipe, "model", None) for _, pipe in nlp.pipeline)
+    return any(isinstance(model, Model) and model.ops.device_type == "gpu" for model in models)
+
+
 def choose_batch_size(nlp: Language, size: int | None) -> int:
     """The texts that go through a pipeline together; None for its own number.
 
@@ -198,7 +205,7 @@ def describe_job(nlp: Language, texts: Source, sink: Sink) -> dict[str, Any]:
     return {
         "pipeline": f"{nlp.lang}_{nlp.meta['name']}-{nlp.meta['version']}",
         "components": ", ".join(nlp.pipe_names),
-        "fingerprint of the pipeline": fingerprint(nlp),
+        "fingerprint of the pipeline": fingerprint_pipeline(nlp),
         "source": str(texts.path.resolve()),
         "files": len(texts.files),
         "bytes": texts.total,
@@ -210,15 +217,31 @@ def describe_job(nlp: Language, texts: Source, sink: Sink) -> dict[str, Any]:
     }
 
 
-def fingerprint(nlp: Language) -> str:
+def fingerprint_pipeline(nlp: Language) -> str:
     """A hash of a pipeline's config, weights, terms and present settings; other ones find other
     entities."""
     # a sentencizer writes its characters in the order of a set, which is another in each process
-    sentencizers = {name: pipe for name, pipe in nlp.components if isinstance(pipe, Sentencizer)}
-    ends = "".join(char for pipe in sentencizers.values() for char in sorted(pipe.punct_chars))
-    settings = [pipe.settings for _, pipe in nlp.pipeline if isinstance(pipe, ChineseMedicalNER)]
+    sentencizers = [name for name, pipe in nlp.components if isinstance(pipe, Sentencizer)]
     data = nlp.to_bytes(exclude=["vocab", "meta", *sentencizers])
-    return hashlib.sha256(data + f"{ends} {settings}".encode()).hexdigest()[:16]
+    settings = [_read_settings(pipe, nlp.get_pipe_config(name)) for name, pipe in nlp.pipeline]
+    present = json.dumps(settings, sort_keys=True, default=_describe)
+    return hashlib.sha256(data + present.encode()).hexdigest()[:16]
+
+
+def _read_settings(pipe: object, config: Iterable[str]) -> dict[str, Any]:
+    """What a component has now for the settings of its config: they can be changed, and are not
+    saved with it."""
+    owners = (pipe, getattr(pipe, "matcher", None))  # a dictionary keeps some in its matcher
+    return {
+        name: getattr(owner, name) for owner in owners for name in config if hasattr(owner, name)
+    }
+
+
+def _describe(value: object) -> object:
+    """What JSON lacks, alike in each process; models and functions are in the config."""
+    if isinstance(value, set | frozenset):
+        return sorted(value)
+    return value.item() if isinstance(value, np.generic) else type(value).__qualname__
 
 
 def resume(out: Path, state: Path, job: dict[str, Any]) -> Checkpoint:

@@ -55,10 +55,16 @@ def map_in_processes(
         pool.shutdown(cancel_futures=True)
 
 
-def check_number(n_process: int) -> None:
-    """RAISES: CM156 if there cannot be so many processes."""
+def check_number(n_process: int, gpu: str | None = None) -> None:
+    """Refuse a number of processes before anything is done.
+
+    gpu (Optional[str]): The GPU that the main process computes on, if it does, for the message.
+    RAISES: CM156 if there cannot be so many; CM161 if they would have to share a GPU.
+    """
     if n_process < 1 and n_process != -1:
         raise Messages.CM156.error(value=n_process)
+    if gpu is not None and n_process != 1:
+        raise Messages.CM161.error(n_process=n_process, gpu=gpu)
 
 
 def _start(work: Any) -> None:

@@ -37,9 +37,11 @@ class Alignment:
 
     mode (str): what becomes of a span whose boundary lies inside a token: strict drops it, contract
         and expand move the boundary, as in ``Doc.char_span``.
+    RAISES: CM401 for another mode.
     """
 
     def __init__(self, mode: str) -> None:
+        check_alignment_mode(mode)
         self.mode = mode
         self.dropped: list[str] = []
         self.moved: list[str] = []

@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ from spacy_cmner.pipeline.annotate import (
     check_alignment_mode,
     warn_missing,
 )
+from spacy_cmner.pipeline.batches import annotate_batches
 from spacy_cmner.pipeline.confidence import write_scores
 from spacy_cmner.pipeline.emissions import predict_emissions, read_emissions
 from spacy_cmner.pipeline.evidence import EvidenceReader, pack
@@ -152,8 +153,8 @@ class ChineseMedicalNER(TrainablePipe):
         drops it with a warning, contract and expand move the boundary, as in
         ``Doc.char_span``.
     max_length (int): a sentence of more characters is read in windows that overlap.
-    batch_characters (int): the most characters that the model reads at a time, which bounds the
-        memory however long the documents are.
+    batch_characters (int): the most characters that the model reads at a time in prediction, which
+        bounds the memory however long the documents are. ``update`` reads a batch at once.
     decoding (str): viterbi takes the entities of the most probable tag sequence; marginal those
         that are probable each and exceed ``threshold`` by the most in sum (``layers.crf_spans``),
         which finds more of them where the model is unsure, and is computed on the CPU.
@@ -168,8 +169,8 @@ class ChineseMedicalNER(TrainablePipe):
         with ``evidence``), which adds to it.
     evidence_weights (Mapping[str, float]): the same for single rules (``span.id_``) or sources.
     scorer (Optional[Callable]): the scoring method.
-    RAISES: CM401, CM402, CM408, CM409 and CM424 for settings that are not possible; also later, if
-        they are changed.
+    RAISES: CM401, CM402, CM408, CM409, CM417, CM424 and CM435 for settings that are not possible,
+        CM419 without a key that the model needs; also later, if they are changed.
     """
 
     def __init__(
@@ -189,8 +190,6 @@ class ChineseMedicalNER(TrainablePipe):
         evidence_weights: Mapping[str, float] | None = None,
         scorer: Callable | None = None,
     ) -> None:
-        if learns_evidence(model) and evidence_key is None:
-            raise Messages.CM419.error(name=name)
         self.vocab = vocab
         self.model = model
         self.name = name
@@ -202,21 +201,19 @@ class ChineseMedicalNER(TrainablePipe):
         self.decoding = decoding
         self.scores = scores
         self.threshold = threshold
-        self.read_evidence = (
-            None
-            if evidence_key is None
-            else EvidenceReader(evidence_key, evidence_weight, evidence_weights or {})
-        )
+        self.evidence_key = evidence_key
+        self.evidence_weight = evidence_weight
+        self.evidence_weights = {} if evidence_weights is None else evidence_weights
         self._check_settings()
         self.cfg: dict[str, Any] = {"labels": []}
         self._rehearsal_model: Model[list[Doc], Ragged] | None = None
 
     @property
-    def settings(self) -> dict[str, Any]:
-        """What may be changed on a component that is in use, and changes what it finds."""
-        names = ("alignment_mode", "max_length", "decoding", "scores", "threshold")
-        evidence = None if self.read_evidence is None else asdict(self.read_evidence)
-        return {**{name: getattr(self, name) for name in names}, "evidence": evidence}
+    def read_evidence(self) -> EvidenceReader | None:
+        """What reads the evidence on a document; None if none is asked for."""
+        if self.evidence_key is None:
+            return None
+        return EvidenceReader(self.evidence_key, self.evidence_weight, self.evidence_weights)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -301,34 +298,28 @@ class ChineseMedicalNER(TrainablePipe):
     def pipe(self, stream: Iterable[Doc], *, batch_size: int = 128) -> Iterator[Doc]:
         """Find the entities of a stream of documents, ``batch_size`` of them at a time.
 
-        An error goes to the component's error handler with the document that it is about: a batch
-        that cannot be read is read again, one by one.
+        Errors are handled as in ``annotate_batches``.
         """
-        handle = self.get_error_handler()
-        for docs in minibatch(stream, batch_size):
-            try:
-                self.set_annotations(docs, self.predict(docs))
-            except Exception:  # noqa: BLE001 – it comes again with the document at fault
-                for doc in docs:
-                    try:
-                        self.set_annotations([doc], self.predict([doc]))
-                    except Exception as error:  # noqa: BLE001 – the handler decides
-                        handle(self.name, self, [doc], error)
-                    else:
-                        yield doc
-            else:
-                yield from docs
+        return annotate_batches(
+            self,
+            minibatch(stream, batch_size),
+            lambda docs: self.set_annotations(docs, self.predict(docs)),
+        )
 
     def _check_settings(self) -> None:
         check_alignment_mode(self.alignment_mode)
-        if self.max_length < 1:
+        if not isinstance(self.max_length, Integral) or self.max_length < 1:
             raise Messages.CM402.error(value=self.max_length)
-        if self.batch_characters < 1:
+        if not isinstance(self.batch_characters, Integral) or self.batch_characters < 1:
             raise Messages.CM409.error(value=self.batch_characters)
-        if not 0 <= self.threshold <= 1:
+        if not isinstance(self.threshold, Real) or not 0 <= self.threshold <= 1:
             raise Messages.CM408.error(value=self.threshold)
         if self.decoding not in DECODINGS:
             raise Messages.CM424.error(value=self.decoding, allowed=", ".join(DECODINGS))
+        if self.scores not in (True, False):
+            raise Messages.CM435.error(name="scores", value=self.scores, expected="true or false")
+        if self.read_evidence is None and learns_evidence(self.model):
+            raise Messages.CM419.error(name=self.name)
         if self.decoding == MARGINAL and self.threshold < LOWEST_THRESHOLD:
             message = Messages.CM426.format(value=self.threshold, lowest=LOWEST_THRESHOLD)
             warnings.warn(message, CmnerWarning, stacklevel=3)
@@ -352,11 +343,12 @@ class ChineseMedicalNER(TrainablePipe):
 
     def _find_evidence(self, docs: Iterable[Doc]) -> list[Evidence]:
         """The evidence on each document; empty if none is asked for."""
-        return [] if self.read_evidence is None else [self.read_evidence(doc) for doc in docs]
+        read = self.read_evidence
+        return [] if read is None else [read(doc) for doc in docs]
 
     def _warn_without_evidence(self, docs: Sequence[Doc]) -> None:
         """Warn (CM427) if documents have span groups, but none the one that is read."""
-        key = None if self.read_evidence is None else self.read_evidence.key
+        key = self.evidence_key
         others = [doc for doc in docs if doc.spans]
         if key is not None and others and not any(key in doc.spans for doc in others):
             warn_missing(others[0], self.name, [key])
@@ -397,6 +389,8 @@ class ChineseMedicalNER(TrainablePipe):
         RAISES: as ``predict``; CM308 for another k.
         """
         self._check_ready()
+        if not isinstance(k, Integral):
+            raise Messages.CM308.error(k=k)
         check_number_of_readings(k)
         marks = [read_marks(doc)]
         scheme = self.scheme
@@ -441,10 +435,14 @@ class ChineseMedicalNER(TrainablePipe):
     ) -> dict[str, float]:
         """Learn from a batch. Characters whose annotation is missing are marginalised over.
 
+        The batch is read at once: auxiliary losses, such as the means over the different characters
+        of a batch, are not sums over its parts, and dropout would draw other numbers for these.
+
         losses (Optional[Dict[str, float]]): the negative log-likelihood is added under the
             component's name, a mean over the sentences of a batch; auxiliary losses of layers
             under ``{name}_{loss}``.
         """
+        self._check_settings()
         losses = {} if losses is None else losses
         losses.setdefault(self.name, 0.0)
         examples = list(examples)
@@ -490,6 +488,7 @@ class ChineseMedicalNER(TrainablePipe):
         RAISES: CM423 if the model listens to a component upstream, which ``nlp.rehearse`` does not
             run.
         """
+        self._check_settings()
         losses = {} if losses is None else losses
         losses.setdefault(self.name, 0.0)
         docs = [example.predicted for example in examples]
@@ -573,11 +572,10 @@ class ChineseMedicalNER(TrainablePipe):
         RAISES: CM418 if no document has the span group: then nothing has looked for any.
         """
         found = self._find_evidence(docs)
-        if self.read_evidence is None or not found:
+        if not found:
             return None
-        key = self.read_evidence.key
-        if not any(key in doc.spans for doc in docs):
-            raise Messages.CM418.error(key=key, name=self.name)
+        if not any(self.evidence_key in doc.spans for doc in docs):
+            raise Messages.CM418.error(key=self.evidence_key, name=self.name)
         return pack((found[window.number], window.place) for window in windows)
 
 

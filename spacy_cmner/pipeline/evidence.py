@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from math import isfinite
+from numbers import Real
 
 import numpy as np
 from spacy.tokens import Doc, Span
@@ -11,7 +12,8 @@ from spacy_cmner.automaton import Matches
 from spacy_cmner.errors import Messages
 from spacy_cmner.models.evidence import Evidence
 from spacy_cmner.models.words import places
-from spacy_cmner.pipeline.source import read_sources
+from spacy_cmner.pipeline.entity_data import Identity, identity
+from spacy_cmner.pipeline.source import is_recorded, read_sources
 from spacy_cmner.types import TextRange
 
 
@@ -23,7 +25,7 @@ class EvidenceReader:
     weight (float): what a hit adds to the emissions of its tags, in nats; may be negative.
     weights (Mapping[str, float]): the same for the hits of one rule (``span.id_``, as the
         ``span_ruler`` sets it) or one source (``span._.cmner_source``), rules first.
-    RAISES: CM417 for a weight that is not finite.
+    RAISES: CM417 for a weight that is not a finite number, CM435 for what can be no key or weights.
     """
 
     key: str
@@ -31,8 +33,18 @@ class EvidenceReader:
     weights: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        if not isinstance(self.key, str):
+            raise Messages.CM435.error(
+                name="evidence_key", value=self.key, expected="the key of a span group"
+            )
+        if not isinstance(self.weights, Mapping):
+            raise Messages.CM435.error(
+                name="evidence_weights",
+                value=self.weights,
+                expected="a number for each rule or source",
+            )
         for value in (self.weight, *self.weights.values()):
-            if not isfinite(value):
+            if not isinstance(value, Real) or not isfinite(value):
                 raise Messages.CM417.error(value=value)
 
     def __call__(self, doc: Doc) -> Evidence:
@@ -44,13 +56,22 @@ class EvidenceReader:
         ends = np.array([span.end_char for span in spans], dtype=np.int64)
         owners, characters, where = places(Matches(np.arange(len(spans)), starts, ends))
         labels = np.array([span.label_ for span in spans])
-        weights = np.array([self._weigh(span) for span in spans], dtype=np.float32)
+        foreign = self._find_foreign(doc)
+        weights = np.array([self._weigh(span, foreign) for span in spans], dtype=np.float32)
         order = np.argsort(characters, kind="stable")
         owners = owners[order]
         return Evidence(characters[order], where[order], labels[owners], weights[owners])
 
-    def _weigh(self, span: Span) -> float:
-        rules = (span.id_, *read_sources(span))
+    def _find_foreign(self, doc: Doc) -> set[Identity]:
+        """Entities whose sources on record may be those of other components: where the group keeps
+        no record, all that are elsewhere, too."""
+        if not self.weights or is_recorded(doc.spans[self.key]):
+            return set()
+        others = [doc.ents, *(group for key, group in doc.spans.items() if key != self.key)]
+        return {identity(span) for spans in others for span in spans}
+
+    def _weigh(self, span: Span, foreign: set[Identity]) -> float:
+        rules = (span.id_, *(() if identity(span) in foreign else read_sources(span)))
         return next((self.weights[rule] for rule in rules if rule in self.weights), self.weight)
 
 

@@ -80,7 +80,7 @@ class Merge(Pipe):
     priors (Mapping[str, float]): scores for what a source or a single rule (``span.id_``, as the
         ``span_ruler`` sets it) finds. The score of an entity is the highest of these and of the
         one that a span group has for it in ``attrs["scores"]``.
-    RAISES: CM415 for another policy, CM429 without inputs.
+    RAISES: CM415 for another policy, CM429 without inputs; also later, if they are changed.
     """
 
     def __init__(
@@ -94,10 +94,6 @@ class Merge(Pipe):
         prior: float = 0.5,
         priors: Mapping[str, float] | None = None,
     ) -> None:
-        if policy not in POLICIES:
-            raise Messages.CM415.error(value=policy, allowed=", ".join(POLICIES))
-        if not inputs:
-            raise Messages.CM429.error(name=name)
         self.name = name
         self.policy = policy
         self.inputs = list(inputs)
@@ -105,9 +101,11 @@ class Merge(Pipe):
         self.unknown = unknown
         self.prior = prior
         self.priors = dict(priors or {})
+        self._check_settings()
 
     def __call__(self, doc: Doc) -> Doc:
         """Merge the entities of a document."""
+        self._check_settings()  # anyone may have changed them
         warn_missing(doc, self.name, [key for key in self.inputs if key not in DEFAULTS["inputs"]])
         blocked = blocked_spans(doc)
         found = {key: [*_spans(doc, key)] for key in self.inputs}
@@ -121,6 +119,12 @@ class Merge(Pipe):
         for candidate in chosen:
             write_sources(candidate.span, candidate.sources)
         return doc
+
+    def _check_settings(self) -> None:
+        if self.policy not in [*POLICIES]:  # one that cannot be a key, too
+            raise Messages.CM415.error(value=self.policy, allowed=", ".join(POLICIES))
+        if not self.inputs:
+            raise Messages.CM429.error(name=self.name)
 
     def _candidates(
         self, doc: Doc, found: Mapping[str, Sequence[Span]], blocked: Iterable[Span]

@@ -12,6 +12,7 @@ from spacy.pipeline import Pipe
 from spacy.tokens import Doc
 
 from spacy_cmner.pipeline.annotate import annotate, check_alignment_mode
+from spacy_cmner.pipeline.batches import annotate_batches
 from spacy_cmner.pipeline.reading import chunk
 from spacy_cmner.types import CharSpan
 
@@ -36,32 +37,19 @@ class BatchPipe(Pipe, ABC, Generic[Found]):
 
     def __call__(self, doc: Doc) -> Doc:
         """Annotate a document."""
-        self.write(doc, self.find([doc])[0])
+        self._annotate([doc])
         return doc
 
     def pipe(self, stream: Iterable[Doc], *, batch_size: int = 128) -> Iterator[Doc]:
         """Annotate documents, ``batch_size`` at a time or, of long ones, fewer.
 
-        An error goes to the component's error handler with the document that it is about: a batch
-        that cannot be searched is searched again, one by one.
+        Errors are handled as in ``annotate_batches``.
         """
-        handle = self.get_error_handler()
-        for docs in chunk(stream, MAX_TOKENS, len, batch_size):
-            found: Sequence[Found | None]
-            try:
-                found = self.find(docs)
-            except Exception:  # noqa: BLE001 – it comes again with the document at fault
-                found = [None] * len(docs)
-            for doc, new in zip(docs, found, strict=True):
-                try:
-                    if new is None:
-                        self(doc)
-                    else:
-                        self.write(doc, new)
-                except Exception as error:  # noqa: BLE001 – the handler decides, as in spaCy's pipe
-                    handle(self.name, self, [doc], error)
-                else:
-                    yield doc
+        return annotate_batches(self, chunk(stream, MAX_TOKENS, len, batch_size), self._annotate)
+
+    def _annotate(self, docs: Sequence[Doc]) -> None:
+        for doc, found in zip(docs, self.find(docs), strict=True):
+            self.write(doc, found)
 
 
 class Ruler(BatchPipe[list[CharSpan]]):

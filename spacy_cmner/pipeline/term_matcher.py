@@ -39,8 +39,7 @@ class TermMatcher:
         whole_words: bool = True,
         boundaries: FindBoundaries | None = None,
     ) -> None:
-        if match not in MATCH_MODES:
-            raise Messages.CM413.error(value=match, allowed=", ".join(MATCH_MODES))
+        _check_match(match)
         self.match = match
         self.whole_words = whole_words
         self.boundaries = boundaries
@@ -129,6 +128,7 @@ class TermMatcher:
 
     def find(self, texts: Sequence[str]) -> list[list[CharSpan]]:
         """The terms in each of several texts: far faster than one by one."""
+        _check_match(self.match)  # anyone may have changed it
         automaton = self._automaton or self._build()
         folded = [self.fold(text) for text in texts]
         origins = np.cumsum([0, *map(len, texts)])
@@ -185,6 +185,11 @@ class TermMatcher:
         if not isinstance(term, str) or not term.strip():
             raise Messages.CM414.error(value=term)
         return replace_surrogates(term.strip())
+
+
+def _check_match(match: str) -> None:
+    if match not in MATCH_MODES:
+        raise Messages.CM413.error(value=match, allowed=", ".join(MATCH_MODES))
 
 
 def _several(terms: Iterable[str]) -> Iterable[str]:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import spacy
 import tiny
@@ -17,9 +18,15 @@ from spacy.language import Language
 from spacy.tokens import DocBin
 from spacy.util import make_tempdir
 from spacy.vocab import Vocab
+from thinc.api import CupyOps
 
 from spacy_cmner.annotation.items import SourceRecord
-from spacy_cmner.annotation.runner import annotate, annotate_corpus, beside, fingerprint
+from spacy_cmner.annotation.runner import (
+    annotate,
+    annotate_corpus,
+    beside,
+    fingerprint_pipeline,
+)
 from spacy_cmner.annotation.sources import Layout, Source
 from spacy_cmner.data.brat import read_brat
 from spacy_cmner.data.corpus import read_docbin
@@ -27,6 +34,7 @@ from spacy_cmner.data.jsonl import read_jsonl
 from spacy_cmner.data.records import Entity
 from spacy_cmner.data.report import Report
 from spacy_cmner.errors import CmnerError
+from spacy_cmner.pipeline.boundaries import create_word_boundaries
 from spacy_cmner.tokenizer import replace_surrogates
 
 TEXTS = ["服药后头痛。", "", "无不适", "头痛👍🏽，\x00服阿司匹林", "阿司匹林\u2028头痛"]
@@ -452,30 +460,88 @@ def test_another_pipeline_of_the_same_name_does_not_go_on_in_this_output(nlp, tm
         annotate_corpus(other, source, out)
 
 
+FINGERPRINT = """
+import sys
+import spacy
+from spacy_cmner.annotation.runner import fingerprint_pipeline
+
+nlp = spacy.blank("zh")
+nlp.add_pipe("sentencizer").punct_chars = set(sys.argv[1])
+nlp.add_pipe("cmner_dictionary").add_terms([("头痛", "sym")])
+nlp.add_pipe("cmner_merge", config={"priors": {"dictionary": 0.9}})
+print(fingerprint_pipeline(nlp))
+"""
+
+
 def test_the_fingerprint_is_the_same_in_every_process():
     """A sentencizer has a set, whose order is not."""
-    prints = []
-    for characters in ("。！", "！。", "。"):
-        nlp = spacy.blank("zh", config=tiny.CHARACTERS)
-        nlp.add_pipe("sentencizer").punct_chars = list(characters)
-        prints.append(fingerprint(nlp))
+    prints = [
+        subprocess.check_output(
+            [sys.executable, "-c", FINGERPRINT, characters],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+        )
+        for characters, seed in [("。！？", "1"), ("。！？", "2"), ("。！", "1")]
+    ]
     assert prints[0] == prints[1] != prints[2]
 
 
+@pytest.mark.parametrize(
+    ("name", "setting", "value"),
+    [
+        ("cmner", "alignment_mode", "expand"),
+        ("cmner", "evidence_key", "dictionary"),
+        ("cmner", "evidence_weights", {"dictionary": 2.0}),
+        ("cmner_dictionary", "target", "ents"),
+        ("cmner_dictionary", "overwrite", True),
+        ("cmner_merge", "policy", "longest"),
+        ("cmner_merge", "priors", {"model": np.float32(0.5)}),
+        ("cmner_merge", "priors", {"model": np.float32(0.75)}),
+        ("cmner_patterns", "target", "ents"),
+        ("cmner_patterns", "source", "patterns"),
+        ("cmner_assertion", "inputs", ["patterns"]),
+    ],
+)
+def test_a_setting_of_a_component_in_use_is_another_pipeline(
+    hybrid, monkeypatch, name, setting, value
+):
+    before = fingerprint_pipeline(hybrid)
+    with monkeypatch.context() as patch:
+        patch.setattr(hybrid.get_pipe(name), setting, value)
+        changed = fingerprint_pipeline(hybrid)
+    assert fingerprint_pipeline(hybrid) == before != changed
+
+
+def test_other_terms_matches_and_components_are_another_pipeline(trained):
+    nlp = tiny.hybrid(trained)
+    prints = [fingerprint_pipeline(nlp)]
+    dictionary = nlp.get_pipe("cmner_dictionary")
+    dictionary.add_terms([("服药", "sym")])
+    prints.append(fingerprint_pipeline(nlp))
+    dictionary.add_stop_terms(["头晕"])
+    prints.append(fingerprint_pipeline(nlp))
+    dictionary.matcher.match = "all"
+    prints.append(fingerprint_pipeline(nlp))
+    dictionary.matcher.boundaries = create_word_boundaries()
+    prints.append(fingerprint_pipeline(nlp))
+    nlp.disable_pipe("cmner_assertion")
+    prints.append(fingerprint_pipeline(nlp))
+    assert len(set(prints)) == len(prints)
+
+
 def test_other_weights_and_settings_are_another_pipeline(fresh, trained, tmp_path):
-    before = fingerprint(trained)
+    before = fingerprint_pipeline(trained)
     list(trained.pipe(TEXTS))
     trained.to_disk(tmp_path)
-    assert fingerprint(spacy.load(tmp_path)) == fingerprint(trained) == before
+    assert fingerprint_pipeline(spacy.load(tmp_path)) == fingerprint_pipeline(trained) == before
     override = {"components": {"cmner": {"threshold": 0.5}}}
-    assert fingerprint(spacy.load(tmp_path, config=override)) != before
+    assert fingerprint_pipeline(spacy.load(tmp_path, config=override)) != before
     fresh.get_pipe("cmner").threshold = 0.5
-    assert fingerprint(fresh) != before
+    assert fingerprint_pipeline(fresh) != before
     fresh.get_pipe("cmner").threshold = 0.0
-    assert fingerprint(fresh) == before
+    assert fingerprint_pipeline(fresh) == before
     transitions = fresh.get_pipe("cmner").model.get_ref("transitions").get_param("transitions")
     transitions[0, 0] += 1e-3
-    assert fingerprint(fresh) != before
+    assert fingerprint_pipeline(fresh) != before
 
 
 @pytest.mark.parametrize("n_process", [1, 2])
@@ -485,6 +551,15 @@ def test_no_text_at_a_time_is_refused(nlp, tmp_path, n_process):
     with pytest.raises(CmnerError, match=r"CM160.*0"):
         annotate_corpus(nlp, source, out, batch_size=0, n_process=n_process)
     assert annotate_corpus(nlp, source, out).read == len(TEXTS)
+
+
+@pytest.mark.parametrize("n_process", [2, -1])
+def test_processes_cannot_share_the_gpu_of_a_pipeline(fresh, tmp_path, n_process):
+    source = Source(write_texts(tmp_path / "in.jsonl"))
+    fresh.get_pipe("cmner").model.ops = CupyOps()  # as after spacy.require_gpu()
+    with pytest.raises(CmnerError, match=rf"CM161.*{n_process} processes"):
+        annotate_corpus(fresh, source, tmp_path / "out.jsonl", n_process=n_process)
+    assert [path.name for path in tmp_path.iterdir()] == ["in.jsonl"]
 
 
 def test_two_runs_at_once_are_refused(nlp, tmp_path):
@@ -506,6 +581,7 @@ def test_files_of_others_stay(nlp, tmp_path, name):
     with pytest.raises(CmnerError, match="CM146"):
         annotate_corpus(nlp, source, out)
     assert out.read_text() == "mine"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.jsonl", name]
     annotate_corpus(nlp, source, out, overwrite=True)
     assert b"mine" not in b"".join(contents(out).values())
 

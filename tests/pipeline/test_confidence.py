@@ -219,7 +219,15 @@ def test_too_low_a_threshold_is_the_lowest(fresh):
     "name, value, message",
     [
         ("decoding", "margnal", r"CM424.*'margnal'"),
+        ("decoding", None, r"CM424.*None"),
         ("threshold", 2, r"CM408.*2"),
+        ("threshold", None, r"CM408.*None"),
+        ("threshold", "0.5", r"CM408.*'0.5'"),
+        ("max_length", None, r"CM402.*None"),
+        ("max_length", 12.5, r"CM402.*12.5"),
+        ("batch_characters", "many", r"CM409.*'many'"),
+        ("scores", "yes", r"CM435.*scores = 'yes'.*true or false"),
+        ("evidence_key", 7, r"CM435.*evidence_key = 7.*span group"),
         ("alignment_mode", "wide", r"CM401.*'wide'"),
     ],
 )
@@ -229,10 +237,20 @@ def test_settings_that_were_changed_are_checked(fresh, name, value, message):
         fresh(TEXTS[0])
 
 
+@pytest.mark.parametrize("learn", ["update", "rehearse"])
+def test_settings_that_were_changed_are_checked_in_training(fresh, learn):
+    recogniser = fresh.get_pipe("cmner")
+    fresh.resume_training()
+    recogniser.max_length = None
+    with pytest.raises(CmnerError, match=r"CM402.*None"):
+        getattr(recogniser, learn)(tiny.examples(fresh))
+
+
 @pytest.mark.parametrize("text", ["", TEXTS[0]])
-def test_a_number_of_readings(trained, text):
-    with pytest.raises(CmnerError, match=r"CM308.*0"):
-        trained.get_pipe("cmner").kbest(trained.make_doc(text), 0)
+@pytest.mark.parametrize("k", [0, 1.5, None, "2"])
+def test_a_number_of_readings(trained, text, k):
+    with pytest.raises(CmnerError, match=rf"CM308.*{k!r}"):
+        trained.get_pipe("cmner").kbest(trained.make_doc(text), k)
 
 
 def test_a_score_is_that_of_one_label(scoring):

@@ -121,6 +121,17 @@ def test_another_alignment_mode_is_refused():
         Dictionary(TermMatcher(), alignment_mode="near")
 
 
+def test_settings_that_were_changed_are_checked():
+    nlp = pipeline([("黄连", "dru")])
+    dictionary = nlp.get_pipe("cmner_dictionary")
+    dictionary.alignment_mode = None
+    with pytest.raises(CmnerError, match=r"CM401.*None"):
+        nlp("黄连")
+    dictionary.alignment_mode, dictionary.matcher.match = "strict", "shortest"
+    with pytest.raises(CmnerError, match=r"CM413.*shortest"):
+        nlp("黄连")
+
+
 def test_initialize_reads_the_config(tmp_path):
     (tmp_path / "dru.txt").write_text("黄连\n", encoding="utf8")
     (tmp_path / "more.csv").write_text("CT,pro\n", encoding="utf8")

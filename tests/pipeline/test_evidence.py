@@ -164,10 +164,52 @@ def test_a_hit_of_another_label_is_refused(trained):
         nlp(with_hits(nlp.make_doc(TEXT), (2, 6, "exam")))
 
 
-@pytest.mark.parametrize("settings", [{"weight": float("nan")}, {"weights": {"x": float("inf")}}])
-def test_weights_must_be_finite(settings):
-    with pytest.raises(CmnerError, match="CM417"):
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"weight": float("nan")}, "CM417.*nan"),
+        ({"weights": {"x": float("inf")}}, "CM417.*inf"),
+        ({"weight": None}, "CM417.*None"),
+        ({"weights": {"x": "much"}}, "CM417.*'much'"),
+        ({"weights": 2.0}, r"CM435.*evidence_weights = 2\.0"),
+    ],
+)
+def test_weights_must_be_finite(settings, message):
+    with pytest.raises(CmnerError, match=message):
         EvidenceReader("hits", **settings)
+
+
+def test_weights_can_be_set_on_a_component_in_use(trained):
+    nlp = load(trained, evidence_weight=0.0)
+    assert (2, 6, "dru") in tiny.entities(nlp(with_hits(nlp.make_doc(TEXT), (2, 6, "sym"))))
+    nlp.get_pipe("cmner").evidence_weight = 1000.0
+    assert (2, 6, "sym") in tiny.entities(nlp(with_hits(nlp.make_doc(TEXT), (2, 6, "sym"))))
+    nlp.get_pipe("cmner").evidence_weight = "much"
+    with pytest.raises(CmnerError, match=r"CM417.*'much'"):
+        nlp(TEXT)
+
+
+@pytest.mark.parametrize("target", ["ents", "terms"])
+def test_a_hit_without_record_has_not_the_weight_of_another_components_entity(target):
+    """Where a ruler's hit and a dictionary's entity are the same, what is on record is the
+    dictionary's."""
+    nlp = spacy.blank("zh", config=tiny.CHARACTERS)
+    dictionary = nlp.add_pipe("cmner_dictionary", config={"target": target})
+    dictionary.add_terms([("阿莫西林", "dru")])
+    rules = nlp.add_pipe("span_ruler", config={"spans_key": "hits"})
+    pattern = [{"ORTH": char} for char in "阿莫西林"]
+    rules.add_patterns([{"label": "dru", "pattern": pattern}])
+    doc = nlp(TEXT)
+    assert EvidenceReader("hits", 1.0, {"dictionary": 9.0})(doc).weights.tolist() == [1.0] * 4
+
+
+def test_a_hit_on_record_has_the_weight_of_its_source():
+    """Even if it is an entity, too."""
+    nlp = spacy.blank("zh", config=tiny.CHARACTERS)
+    nlp.add_pipe("cmner_dictionary", config={"target": "hits"}).add_terms([("阿莫西林", "dru")])
+    doc = nlp(TEXT)
+    doc.ents = list(doc.spans["hits"])
+    assert EvidenceReader("hits", 1.0, {"dictionary": 9.0})(doc).weights.tolist() == [9.0] * 4
 
 
 # Learning

@@ -187,6 +187,21 @@ def test_without_inputs_nothing_would_be_left():
         pipeline(inputs=[])
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("policy", "vote", r"CM415.*vote"),
+        ("policy", ["longest"], r"CM415.*longest"),
+        ("inputs", [], r"CM429.*cmner_merge"),
+    ],
+)
+def test_settings_that_were_changed_are_checked(name, value, message):
+    nlp = pipeline()
+    setattr(nlp.get_pipe("cmner_merge"), name, value)
+    with pytest.raises(CmnerError, match=message):
+        nlp(annotated(nlp))
+
+
 def test_saves_and_pickles(tmp_path):
     nlp = pipeline(policy="longest")
     nlp.to_disk(tmp_path)
