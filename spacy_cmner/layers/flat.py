@@ -40,8 +40,8 @@ from spacy_cmner.layers.sentences import Sentences
 # Pairs of tokens that go through a layer together, and position scores that are held at a time.
 MAX_PAIRS = 1 << 19
 MAX_SCORES = 1 << 22
-# Padding costs more than in an LSTM, because attention is quadratic.
-MIN_GROUP = 2
+# For ``group_by_length``, by trial: attention is computed for all places of a portion at once.
+OVERHEAD = 1
 
 
 class Lattices(NamedTuple):
@@ -103,7 +103,7 @@ def portions(sizes: np.ndarray, merge: bool) -> Iterator[np.ndarray]:
     sizes (Ints1d): tokens of each lattice.
     merge (bool): put those of different size together, too, which suits a GPU.
     """
-    for similar in group_by_length(sizes, merge, MIN_GROUP):
+    for similar in group_by_length(sizes, merge, OVERHEAD):
         while len(similar):
             most = max(1, MAX_PAIRS // int(sizes[similar[0]]) ** 2)
             yield similar[:most]

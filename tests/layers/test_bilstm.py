@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from spacy_cmner.layers.bilstm import MAX_PADDING, MIN_GROUP, BiLSTM, group_by_length
+from spacy_cmner.layers.bilstm import BiLSTM, group_by_length
 
 WIDTH, HIDDEN = 3, 4
 LENGTHS = st.lists(st.integers(0, 12), max_size=30).map(lambda x: np.array(x, dtype=np.int64))
@@ -74,11 +74,36 @@ def test_groups_partition_the_sequences_that_are_not_empty(lengths, merge):
     assert not merge or len(groups) <= 1
 
 
-@given(st.lists(st.integers(1, 100), min_size=1, max_size=100).map(np.array))
-def test_groups_larger_than_the_least_hold_little_padding(lengths):
-    for group in group_by_length(lengths):
-        area = len(group) * lengths[group].max()
-        assert len(group) <= MIN_GROUP or area - lengths[group].sum() <= MAX_PADDING * area
+@given(
+    st.lists(st.integers(1, 9), min_size=1, max_size=6).map(np.array),
+    st.sampled_from([0.5, 1.0, 6.0]),
+)
+def test_no_other_groups_take_less_time(lengths, overhead):
+    def time(groups):
+        return sum(max(lengths[group]) * (overhead + len(group)) for group in groups)
+
+    found = group_by_length(lengths, overhead=overhead)
+    assert time(found) == min(map(time, partitions(range(len(lengths)))))
+
+
+def partitions(items):
+    """All ways to make groups of them."""
+    first, *others = items
+    if not others:
+        yield [[first]]
+        return
+    for groups in partitions(others):
+        yield [[first], *groups]
+        for i, group in enumerate(groups):
+            yield [*groups[:i], [first, *group], *groups[i + 1 :]]
+
+
+def test_dropout_is_between_the_layers_too():
+    module = make(depth=2).train()
+    inputs = []
+    module.forwards[1].register_forward_pre_hook(lambda _, args: inputs.append(args[0]))
+    module(rows_for(np.array([6])), np.array([6]), dropout=0.5)
+    assert (inputs[0] == 0).any()
 
 
 def test_every_parameter_gets_a_gradient():
