@@ -6,7 +6,7 @@ Importing this module registers the extensions ``span._.negated``, ``.uncertain`
 ``doc.user_data`` like those of ``pipeline.source``.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -24,6 +24,7 @@ from spacy_cmner.pipeline.entity_data import (
     doc_data,
     place_key,
     read_all,
+    restore,
     user_data,
     user_key,
 )
@@ -46,7 +47,12 @@ TRIGGERS = "triggers.jsonl"
 Asserted: TypeAlias = list[tuple[TextRange, Assertion]]
 
 
-@Language.factory("cmner_assertion", default_config=DEFAULTS)
+@Language.factory(
+    "cmner_assertion",
+    requires=["doc.ents"],
+    assigns=[f"span._.{attribute}" for attribute in ATTRIBUTES],
+    default_config=DEFAULTS,
+)
 def make_cmner_assertion(nlp: Language, name: str, inputs: list[str]) -> "Assertions":
     """Construct the component; see ``Assertions``."""
     return Assertions(name, inputs=inputs)
@@ -171,6 +177,13 @@ def write_attributes(span: Span, attributes: Iterable[str]) -> None:
     user_data(span)[user_key(span, NAME)] = dict.fromkeys(attributes)
 
 
+def _set(span: Span, value: Mapping[str, Any] | Iterable[str]) -> None:
+    if isinstance(value, Mapping):
+        restore(span, NAME, value)
+    else:
+        write_attributes(span, value)
+
+
 def _has(attribute: str, span: Span) -> bool:
     return attribute in read_all(span, NAME)
 
@@ -183,6 +196,8 @@ def _trigger(attribute: str, span: Span) -> Span | None:
     return span.doc.char_span(start, end, alignment_mode="expand")
 
 
+if not Span.has_extension(NAME):
+    Span.set_extension(NAME, getter=read_attributes, setter=_set)
 for _attribute in ATTRIBUTES:
     if not Span.has_extension(_attribute):
         Span.set_extension(_attribute, getter=partial(_has, _attribute))

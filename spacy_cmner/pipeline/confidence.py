@@ -5,13 +5,15 @@ that the text contains the entity; None for entities of which it is not known. W
 said in ``entity_data.py``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import zip_longest
+from numbers import Real
 
 from spacy.tokens import Doc, Span, SpanGroup
 
 from spacy_cmner.data.docs import SCORES, SPANS_KEY
-from spacy_cmner.pipeline.entity_data import identity, read_all, write
+from spacy_cmner.errors import Messages
+from spacy_cmner.pipeline.entity_data import identity, read_all, restore, write
 from spacy_cmner.pipeline.source import mark_recorded
 
 NAME = "cmner_score"
@@ -63,8 +65,13 @@ def read_score(span: Span) -> float | None:
     return read_all(span, NAME).get(span.label_)
 
 
-def _set(span: Span, score: float | None) -> None:
-    write(span, NAME, score)
+def _set(span: Span, value: float | None | Mapping[str, float | None]) -> None:
+    if isinstance(value, Mapping):
+        restore(span, NAME, value)
+    elif value is None or (isinstance(value, Real) and 0 <= value <= 1):
+        write(span, NAME, value)
+    else:
+        raise Messages.CM435.error(name=NAME, value=value, expected="a probability, or None")
 
 
 if not Span.has_extension(NAME):

@@ -1,11 +1,12 @@
 """What components know of an entity, kept in ``doc.user_data``.
 
 The keys are those of spaCy's extensions of spans, so the values go wherever these go: to other
-processes, into ``Doc.to_bytes``, through ``Doc.from_docs``, and into a ``DocBin`` made with
-``store_user_data=True``. An entity is known by its characters and its label: what is known of one
+processes, into ``Doc.to_bytes``, through ``Doc.from_docs``, into a ``DocBin`` made with
+``store_user_data=True``, and through ``Doc.to_json`` if it is asked for them (`restore`). An entity is known by its characters and its label: what is known of one
 says nothing of another with the same characters.
 """
 
+from collections.abc import Mapping
 from typing import Any, TypeAlias, cast
 
 from spacy.tokens import Doc, Span
@@ -28,6 +29,12 @@ def read_all(span: Span, name: str) -> dict[str, Any]:
 def write(span: Span, name: str, value: object) -> None:
     """Set an extension's value for an entity."""
     user_data(span)[user_key(span, name)] = {**read_all(span, name), span.label_: value}
+
+
+def restore(span: Span, name: str, value: Mapping[str, Any]) -> None:
+    """Take back what an extension holds for the characters of a span: ``Doc.to_json`` writes it
+    whole, and ``Doc.from_json`` sets the extension to it, on a span without a label."""
+    user_data(span)[user_key(span, name)] = dict(value)
 
 
 def user_key(span: Span, name: str) -> tuple[str, str, int, int]:

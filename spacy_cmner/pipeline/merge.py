@@ -37,7 +37,12 @@ prior = 0.5
 DEFAULTS = Config().from_str(DEFAULT_CONFIG)["merge"]
 
 
-@Language.factory("cmner_merge", default_config=DEFAULTS)
+@Language.factory(
+    "cmner_merge",
+    requires=["doc.ents"],
+    assigns=["doc.ents", "token.ent_iob", "token.ent_type"],
+    default_config=DEFAULTS,
+)
 def make_cmner_merge(
     nlp: Language,
     name: str,

@@ -23,7 +23,7 @@ source = "rules"
 DEFAULTS = Config().from_str(DEFAULT_CONFIG)["patterns"]
 
 
-@Language.factory("cmner_patterns", default_config=DEFAULTS)
+@Language.factory("cmner_patterns", assigns=["doc.spans"], default_config=DEFAULTS)
 def make_cmner_patterns(
     nlp: Language,
     name: str,

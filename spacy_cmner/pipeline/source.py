@@ -4,9 +4,12 @@ Importing this module registers the extension. What several components find is o
 several sources; where they are kept is said in ``entity_data.py``.
 """
 
+from collections.abc import Mapping, Sequence
+
 from spacy.tokens import Span, SpanGroup
 
-from spacy_cmner.pipeline.entity_data import read_all, user_data, user_key, write
+from spacy_cmner.errors import Messages
+from spacy_cmner.pipeline.entity_data import read_all, restore, user_data, user_key, write
 
 NAME = "cmner_source"
 # In the ``attrs`` of a span group, see ``mark_recorded``.
@@ -58,8 +61,13 @@ def describe_sources(span: Span) -> str:
     return "+".join(read_sources(span)) or UNKNOWN
 
 
-def _set(span: Span, source: str) -> None:
-    write_sources(span, (source,))
+def _set(span: Span, value: str | Mapping[str, Sequence[str]]) -> None:
+    if isinstance(value, Mapping):
+        restore(span, NAME, value)
+    elif isinstance(value, str):
+        write_sources(span, (value,))
+    else:
+        raise Messages.CM435.error(name=NAME, value=value, expected="the name of a component")
 
 
 if not Span.has_extension(NAME):

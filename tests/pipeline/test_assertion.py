@@ -1,3 +1,4 @@
+import json
 import pickle
 
 import pytest
@@ -87,8 +88,23 @@ def test_attributes_are_kept_with_the_document():
         Doc(nlp.vocab).from_bytes(doc.to_bytes()),
         next(DocBin(store_user_data=True, docs=[doc]).get_docs(nlp.vocab)),
         Doc.from_docs([nlp.make_doc("咳。"), doc]),
+        Doc(nlp.vocab).from_json(json.loads(json.dumps(doc.to_json(["cmner_assertion"])))),
     ]
-    assert [attributes(copy.ents) for copy in copies] == [EXPECTED] * 3
+    assert [attributes(copy.ents) for copy in copies] == [EXPECTED] * 4
+
+
+def test_attributes_can_be_set_without_triggers():
+    fever = pipeline()("发热").ents[0]
+    fever._.cmner_assertion = ["negated", "past"]
+    assert fever._.cmner_assertion == ("negated", "past")
+    assert fever._.negated and fever._.negated_trigger is None
+
+
+def test_an_order_that_does_nothing_is_seen():
+    nlp = pipeline()
+    assert nlp.analyze_pipes()["problems"]["cmner_assertion"] == []
+    nlp.remove_pipe("cmner_dictionary")
+    assert nlp.analyze_pipes()["problems"]["cmner_assertion"] == ["doc.ents"]
 
 
 @pytest.mark.parametrize("way", ["disk", "bytes", "pickle"])

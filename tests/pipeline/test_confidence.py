@@ -1,5 +1,6 @@
 """Probabilities of entities, the threshold and the best readings."""
 
+import json
 import math
 
 import pytest
@@ -114,11 +115,24 @@ def test_scores_go_with_moved_boundaries(scoring):
     assert all(score is not None for score in scores(doc))
 
 
-def test_scores_survive_bytes(scoring):
+def test_scores_survive_bytes_and_json(scoring):
     doc = scoring(TEXTS[1])
     copy = Doc(scoring.vocab).from_bytes(doc.to_bytes())
     assert scores(copy) == scores(doc) != []
     assert [ent._.cmner_score for ent in copy.ents] == scores(doc)
+    content = json.dumps(doc.to_json(["cmner_score", "cmner_source"]))
+    copy = Doc(scoring.vocab).from_json(json.loads(content))
+    assert [ent._.cmner_score for ent in copy.ents] == scores(doc)
+    assert {ent._.cmner_source for ent in copy.ents} == {"model"}
+
+
+@pytest.mark.parametrize(
+    "name, value", [("cmner_score", "0.5"), ("cmner_score", 1.5), ("cmner_source", None)]
+)
+def test_what_is_neither_score_nor_source_is_refused(scoring, name, value):
+    entity = scoring(TEXTS[1]).ents[0]
+    with pytest.raises(CmnerError, match="CM435"):
+        entity._.set(name, value)
 
 
 def test_predicted_spans_do_not_disturb_the_evaluation(scoring):
