@@ -196,7 +196,9 @@ class Messages:
         "another place to write to."
     )
     CM158 = Message("{path} cannot be read as CSV ({reason}). Mend its first line.")
-    CM159 = Message("None of the {n} records could be annotated; {path} says why.")
+    CM159 = Message(
+        "None of the {n} records could be annotated; {path} says why. The first: {reason}"
+    )
     CM160 = Message("batch_size = {value} is not possible. Give a number of texts above 0.")
     CM161 = Message(
         "{n_process} processes cannot share {gpu}: they would start as copies of one that uses it "
@@ -226,6 +228,18 @@ class Messages:
     CM167 = Message(
         "Record {number}, line {line}: {text!r:.60} has {fields} fields, other lines have {usual}. "
         "The first is the token, the last its label; mend the line if that is not meant."
+    )
+    CM168 = Message(
+        "The first line of {path} is not {encoding} text. Give the encoding it has, for example "
+        "--encoding gb18030, or convert the file to UTF-8."
+    )
+    CM169 = Message(
+        "Record {number}: {problem}. Where that is so of many, give the encoding that the source "
+        "has, for example --encoding gb18030; else mend the record or leave it out."
+    )
+    CM170 = Message(
+        "The columns of {path} seem to be separated by {separator!r} ({header!r:.80}). A .csv file "
+        "is read with commas, a .tsv file with tabs: write it so, or give it the ending that fits."
     )
 
     # CM2xx: resources
@@ -347,9 +361,8 @@ class Messages:
         "The tag sequence starting {tags} is illegal in BIOES: pass the tags of crf_decode."
     )
     CM305 = Message(
-        "CRF inputs do not fit: emissions have shape {emissions}, allowed {allowed}, the lengths "
-        "(none may be negative) sum to {total}, and there are {n_tags} tags. Emissions and "
-        "allowed must both be (total length, tags)."
+        "CRF inputs do not fit: {name} has the shape {found}, where {expected} is expected. The "
+        "lengths (none may be negative) sum to {total}, and transitions are for {n_tags} tags."
     )
     CM306 = Message(
         "Sentence {sentence} (counted from 0) has the score {score}: no legal tag sequence is "
@@ -446,6 +459,10 @@ class Messages:
         "The transformer has no folder. Name one with config.json, the weights and the tokenizer's "
         "files, for example with --paths.transformer; nothing is downloaded."
     )
+    CM332 = Message(
+        "The weights {name} of a layer are not finite in {precision}. Keep them in float32, or "
+        "train the layer again with a lower learning rate."
+    )
 
     # CM4xx: pipeline
     CM401 = Message("alignment_mode = {value!r} is not possible. Choose one of: {allowed}.")
@@ -461,7 +478,7 @@ class Messages:
     )
     CM406 = Message(
         "{n} entities ({examples}) begin or end inside a token and were dropped (alignment_mode "
-        "is {mode!r}). Use {others}the character tokenizer."
+        "is {mode!r}). Use {others}the tokenizer spacy-cmner.char_tokenizer.v1."
     )
     CM407 = Message(
         "The texts of an example differ: {predicted!r} … is predicted on, {reference!r} … is "
@@ -516,7 +533,8 @@ class Messages:
     )
     CM428 = Message(
         "{n} entities ({examples}) begin or end inside a token and were moved to the boundaries of "
-        "tokens (alignment_mode is {mode!r}). Use the character tokenizer to have them as found."
+        "tokens (alignment_mode is {mode!r}). Use the tokenizer spacy-cmner.char_tokenizer.v1 to "
+        "have them as found."
     )
     CM429 = Message(
         "'{name}' has no inputs, so it would remove all entities. Name groups of doc.spans in "
@@ -534,6 +552,20 @@ class Messages:
         "possible entity, to 1."
     )
     CM435 = Message("{name} = {value!r} is not possible. Give {expected}.")
+    CM436 = Message(
+        "{path} has no header that is known, so its first row ({row}) is read as a term of the "
+        "type {label!r}, which no other row has. If it names the columns, name them term, type and "
+        "id; if it holds a term, put the line term,type before it."
+    )
+    CM437 = Message(
+        "'{name}' has no terms, so it finds nothing. Give it some with add_terms, or with "
+        "from_lists or terms in [initialize.components.{name}], which training does not read for "
+        "what is among its frozen_components: name '{name}' there only once it has its terms."
+    )
+    CM438 = Message(
+        "{n} terms are given a second code for a type, and keep the first ({examples}). Mend the "
+        "list; to change a code, remove the term before you add it again."
+    )
 
     # CM5xx: command line
     CM501 = Message(

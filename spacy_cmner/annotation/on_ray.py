@@ -81,8 +81,8 @@ def annotate_on_ray(
     size = _count_actors(ray.cluster_resources(), actors, gpu)
     # other machines have other working folders
     texts, out = Source(texts.path.resolve(), texts.layout), out.resolve()
+    sink = create_part_folder(out, format)
     with locked(beside(out, "lock")):
-        sink = create_part_folder(out, format)
         bad_records = LineFile(beside(out, "errors.jsonl"))
         state = beside(out, "state.json")
         nlp = load()
@@ -201,14 +201,15 @@ class _Annotator:
         self.sink = sink
         self.batch_size = batch_size
 
-    def __call__(self, batch: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    def __call__(self, batch: dict[str, np.ndarray]) -> Iterator[dict[str, np.ndarray]]:
+        # an iterator: Ray wraps the errors of functions, but leaves those of iterators as they are
         [segment] = batch["segment"]
         items = list(annotate(self.nlp, segment.items, batch_size=self.batch_size))
         good = [item for item in items if isinstance(item, SourceRecord)]
         bad = [item for item in items if isinstance(item, BadRecord)]
         part = _Part(self.sink.draft(segment.name, good) if good else None, bad)
         part.counts.count(good, bad)
-        return {"part": _array(part)}
+        yield {"part": _array(part)}
 
 
 def _array(value: object) -> np.ndarray:

@@ -17,7 +17,7 @@ def read_rows(path: Path) -> tuple[list[str], Iterator[tuple[float, dict[str, An
 
     RAISES (CmnerError): pyarrow is missing, or this is no Parquet file.
     """
-    parquet = _parquet()
+    parquet = import_parquet()
     try:
         file = parquet.ParquetFile(path)
     except OSError as error:
@@ -39,13 +39,22 @@ def _rows(path: Path, file: Any) -> Iterator[tuple[float, dict[str, Any]]]:
             raise Messages.CM143.error(path=path, reason=error) from None
 
 
+def import_parquet() -> ModuleType:
+    """RAISES (CmnerError): pyarrow is missing."""
+    try:
+        from pyarrow import parquet
+    except ImportError:
+        raise Messages.CM144.error() from None
+    return parquet
+
+
 def write_parquet(records: Sequence[SourceRecord], path: Path) -> None:
     """Write annotated records, a row each: `id`, `number`, `text`, `entities` (a list of structs
     start, end, label, score, source, assertion) and `meta` (JSON).
 
     RAISES (CmnerError): pyarrow is missing.
     """
-    parquet = _parquet()
+    parquet = import_parquet()
     import pyarrow
 
     entity = pyarrow.struct(
@@ -69,11 +78,3 @@ def write_parquet(records: Sequence[SourceRecord], path: Path) -> None:
     )
     rows = [{**row, "meta": to_json(row["meta"])} for row in map(item_to_dict, records)]
     parquet.write_table(pyarrow.Table.from_pylist(rows, schema=schema), path)
-
-
-def _parquet() -> ModuleType:
-    try:
-        from pyarrow import parquet
-    except ImportError:
-        raise Messages.CM144.error() from None
-    return parquet

@@ -54,7 +54,7 @@ def annotate_corpus(
 
     nlp (Language): The pipeline.
     texts (Source): What to annotate. It must not change between the runs.
-    out (Path): A file of JSON lines, or a folder of parts in the other formats.
+    out (Path): A file of JSON lines or CSV, or a folder of parts in the other formats.
     format (OutputFormat | None): None takes it from the ending of `out`.
     n_process (int): Processes that annotate; -1 for one a CPU.
     batch_size (int | None): Texts that go through the pipeline together; None for its own.
@@ -62,14 +62,15 @@ def annotate_corpus(
     overwrite (bool): Begin anew, whatever was written before.
     progress (Callable): Wraps the annotated items, for a progress bar.
     RAISES (CmnerError): `out` is there but not from such a run, another run is writing to it, or
-        part of it is gone; it is the source, or one lies in the other; the source cannot be read
-        at all; several processes would share a GPU; or a process has died.
+        part of it is gone; its format is not clear, or pyarrow is missing; it is the source, or
+        one lies in the other; the source cannot be read at all; several processes would share a
+        GPU; or a process has died.
     """
     check_number(n_process, "the GPU of the pipeline" if _is_on_gpu(nlp) else None)
     batch_size = choose_batch_size(nlp, batch_size)
     check_apart(texts.path, out)
+    sink = create_sink(out, format)
     with locked(beside(out, "lock")):
-        sink = create_sink(out, format)
         bad_records = LineFile(beside(out, "errors.jsonl"))
         state = beside(out, "state.json")
         job = describe_job(nlp, texts, sink)
@@ -254,18 +255,14 @@ def resume(out: Path, state: Path, job: dict[str, Any]) -> Checkpoint:
             raise Messages.CM146.error(path=out)
         return Checkpoint(job)
     checkpoint = load_checkpoint(state)
-    if not checkpoint.read and not checkpoint.finished and _is_empty(out):
-        return Checkpoint(job)  # such as one that did not find the column
+    if not checkpoint.read and not checkpoint.finished:
+        return Checkpoint(job)  # such as one whose pipeline has no labels
     if checkpoint.finished and not out.exists():
         raise Messages.CM147.error(path=out)
     for key, value in job.items():
         if checkpoint.job.get(key) != value:
             raise Messages.CM149.error(path=out, what=key, old=checkpoint.job.get(key), new=value)
     return checkpoint
-
-
-def _is_empty(out: Path) -> bool:
-    return not (any(out.iterdir()) if out.is_dir() else out.exists() and out.stat().st_size)
 
 
 def segments(items: Iterable[Item], characters: int) -> Iterator[list[Item]]:

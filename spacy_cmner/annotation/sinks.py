@@ -4,27 +4,36 @@ Whatever a killed run has written after its last checkpoint is removed by `rewin
 goes on from there writes it once.
 """
 
+import csv
+import io
 import os
 import re
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Literal, Protocol, get_args
+from typing import Any, Literal, Protocol, get_args
 
 from spacy.tokens import DocBin
 from spacy.vocab import Vocab
 
 from spacy_cmner.annotation.items import FoundEntity, Item, SourceRecord, item_to_dict, to_json
-from spacy_cmner.annotation.parquet import write_parquet
+from spacy_cmner.annotation.parquet import import_parquet, write_parquet
 from spacy_cmner.data.brat import write_brat
 from spacy_cmner.data.docs import record_to_doc
+from spacy_cmner.data.records import Entity
 from spacy_cmner.errors import Messages
 from spacy_cmner.pipeline import assertion, confidence, source
 
-OutputFormat = Literal["jsonl", "parquet", "brat", "docbin"]
+OutputFormat = Literal["jsonl", "csv", "parquet", "brat", "docbin"]
 
-_ENDINGS: dict[str, OutputFormat] = {".jsonl": "jsonl", ".parquet": "parquet", ".spacy": "docbin"}
+_ENDINGS: dict[str, OutputFormat] = {
+    ".jsonl": "jsonl",
+    ".csv": "csv",
+    ".parquet": "parquet",
+    ".spacy": "docbin",
+}
 
 
 class Sink(Protocol):
@@ -57,6 +66,7 @@ class LineFile:
     """
 
     kind = "JSON lines"
+    head = b""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -76,14 +86,35 @@ class LineFile:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("ab") as file:
             file.truncate(position)
-        self.position = position
+            if not position:
+                file.write(self.head)
+        self.position = position or len(self.head)
 
     def write(self, items: Sequence[Item]) -> None:
-        content = "".join(f"{to_json(item_to_dict(item))}\n" for item in items).encode()
+        content = self.encode(items)
         with self.path.open("ab") as file:
             file.write(content)
         sync(self.path)
         self.position += len(content)
+
+    def encode(self, items: Sequence[Item]) -> bytes:
+        return "".join(f"{to_json(item_to_dict(item))}\n" for item in items).encode()
+
+
+class CsvFile(LineFile):
+    """One file with a row an entity, for Excel and databases; `text` is that of the entity."""
+
+    kind = "CSV"
+    columns = ("id", "number", "start", "end", "label", "text", "score", "source", "assertion")
+    head = f"\ufeff{','.join(columns)}\r\n".encode()  # Excel knows UTF-8 by its mark only
+
+    def encode(self, items: Sequence[Item]) -> bytes:
+        table = io.StringIO(newline="")
+        rows = csv.DictWriter(table, self.columns)
+        for record in items:
+            if isinstance(record, SourceRecord):
+                rows.writerows(_entity_row(record, entity) for entity in record.entities)
+        return table.getvalue().encode()
 
 
 class PartFolder:
@@ -142,15 +173,17 @@ class PartFolder:
 
 
 def create_sink(path: Path, format: OutputFormat | None = None) -> Sink:
-    """Choose the sink of a format: a file of JSON lines, or a folder of parts.
+    """Choose the sink of a format: a file of JSON lines or CSV, or a folder of parts.
 
     path (Path): The file or folder to write.
-    format (OutputFormat | None): None takes it from the ending of `path`: .jsonl, .parquet, or
-        .spacy for DocBins.
-    RAISES (CmnerError): The ending is none of these, or there is no such format.
+    format (OutputFormat | None): None takes it from the ending of `path`: .jsonl, .csv,
+        .parquet, or .spacy for DocBins.
+    RAISES (CmnerError): The ending is none of these, there is no such format, or pyarrow is
+        missing.
     """
     folder = create_part_folder(path, format)
-    return LineFile(path) if folder.suffix == ".jsonl" else folder
+    file = _FILES.get(folder.suffix)
+    return file(path) if file else folder
 
 
 def create_part_folder(path: Path, format: OutputFormat | None = None) -> PartFolder:
@@ -159,6 +192,8 @@ def create_part_folder(path: Path, format: OutputFormat | None = None) -> PartFo
     if chosen not in _PARTS:
         formats = ", ".join(get_args(OutputFormat))
         raise Messages.CM145.error(path=path, formats=formats)
+    if chosen == "parquet":
+        import_parquet()
     return PartFolder(path, *_PARTS[chosen])
 
 
@@ -199,8 +234,18 @@ def _write_brat(records: Sequence[SourceRecord], folder: Path) -> None:
     )
 
 
-def _write_jsonl(records: Sequence[SourceRecord], path: Path) -> None:
-    sink = LineFile(path)
+def _entity_row(record: SourceRecord, entity: Entity) -> dict[str, Any]:
+    return {
+        **vars(entity),
+        "id": record.id,
+        "number": record.number,
+        "text": record.text[entity.start : entity.end],
+        "assertion": ";".join(getattr(entity, "assertion", None) or ()),
+    }
+
+
+def _write_file(kind: type[LineFile], records: Sequence[SourceRecord], path: Path) -> None:
+    sink = kind(path)
     sink.rewind(0)
     sink.write(records)
 
@@ -222,8 +267,10 @@ def _remove(path: Path) -> None:
         path.unlink()
 
 
+_FILES: dict[str, type[LineFile]] = {".jsonl": LineFile, ".csv": CsvFile}
 _PARTS: dict[OutputFormat, tuple[str, Callable[[Sequence[SourceRecord], Path], None]]] = {
-    "jsonl": (".jsonl", _write_jsonl),
+    "jsonl": (".jsonl", partial(_write_file, LineFile)),
+    "csv": (".csv", partial(_write_file, CsvFile)),
     "parquet": (".parquet", write_parquet),
     "brat": ("", _write_brat),
     "docbin": (".spacy", _write_docbin),

@@ -5,9 +5,10 @@ import csv
 import json
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass
-from itertools import count
+from itertools import chain, count
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -20,6 +21,7 @@ from spacy_cmner.tokenizer import replace_surrogates
 _LONGEST_CHARACTER = 12
 _OTHER_FIELDS = 1 << 20
 _SURROGATES = "spacy_cmner.surrogates"
+_SEPARATORS = "\t;,|"
 _UNCLOSED = "a quote in it is never closed, so the rest of the file could not be read"
 
 
@@ -55,8 +57,8 @@ class Source:
     path (Path): A .txt, .jsonl, .csv, .tsv or .parquet file, or a folder with one kind of them.
     layout (Layout): Where the texts are.
     RAISES (CmnerError): There is no such file, it is of no known kind, the folder has several
-        kinds, the encoding is unknown. Reading raises where a column is missing, or a Parquet file
-        is damaged.
+        kinds, the encoding is unknown; in one of the files the column is missing, or the header
+        cannot be read. Reading raises where a Parquet file is damaged.
     """
 
     def __init__(self, path: Path, layout: Layout | None = None) -> None:
@@ -75,6 +77,10 @@ class Source:
             "".encode(self.layout.encoding)
         except LookupError:
             raise Messages.CM114.error(encoding=self.layout.encoding) from None
+        if self._read != self._read_whole:
+            for file in self.files:  # before a run has written anything
+                with closing(self.read(file)) as items:
+                    next(items, None)
 
     @property
     def total(self) -> int:
@@ -94,11 +100,11 @@ class Source:
             self._meter = Meter()
             self._before += size
 
-    def read(self, file: Path) -> Iterator[Item]:
+    def read(self, file: Path) -> Generator[Item, None, None]:
         """The records of one of the files."""
         return self._records(file, Meter())
 
-    def _records(self, file: Path, meter: "Meter") -> Iterator[Item]:
+    def _records(self, file: Path, meter: "Meter") -> Generator[Item, None, None]:
         number = 0
         try:
             for item in self._read(file, self.layout, meter):
@@ -106,7 +112,7 @@ class Source:
                 yield item
         except UnicodeError as error:  # such as UTF-16 without its mark
             problem = f"from here on it is not {self.layout.encoding}: {error}"
-            yield _bad(file, number + 1, Messages.CM120, problem=problem)
+            yield _bad(file, number + 1, Messages.CM169, problem=problem)
 
     def _read_whole(self, file: Path, layout: Layout, meter: "Meter") -> Iterator[Item]:
         """A file that is one text; no more of it is read than a text may have."""
@@ -133,28 +139,35 @@ def _read_txt(path: Path, layout: Layout, meter: Meter) -> Iterator[Item]:
 
 def _read_jsonl(path: Path, layout: Layout, meter: Meter) -> Iterator[Item]:
     for number, line in _lines(path, layout, meter):
-        try:
-            fields = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            yield _bad(path, number, Messages.CM134, problem=error)
-            continue
-        if isinstance(fields, dict):
-            yield _item(path, number, fields, layout)
-        else:
-            problem = f"{fields!r:.40} is not an object"
-            yield _bad(path, number, Messages.CM120, problem=problem)
+        item = _parse_object(path, number, line, layout)
+        if isinstance(item, BadRecord) and _has_surrogates(line):  # so its names may be, too
+            item = _undecoded(path, number, layout)
+        yield item
+
+
+def _parse_object(path: Path, number: int, line: str, layout: Layout) -> Item:
+    try:
+        fields = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        return _bad(path, number, Messages.CM134, problem=error)
+    if isinstance(fields, dict):
+        return _item(path, number, fields, layout)
+    return _bad(path, number, Messages.CM120, problem=f"{fields!r:.40} is not an object")
 
 
 def _read_csv(path: Path, layout: Layout, meter: Meter) -> Iterator[Item]:
     csv.field_size_limit(layout.longest_line)
     with _open(path, layout, newline="") as stream:
         delimiter = "\t" if _kind(path) == ".tsv" else ","
-        rows = csv.reader(stream, delimiter=delimiter, strict=True)
-        _pass_mark(stream)  # or csv would take it for the start of a name without quotes
+        line = _first_line(path, stream, layout)
+        rows = csv.reader(chain([line], stream), delimiter=delimiter, strict=True)
         try:
-            header = _name_columns(path, next(rows, []))
+            header = _name_columns(path, next(rows))
         except csv.Error as error:
+            _check_separator(path, line, delimiter)
             raise Messages.CM158.error(path=path, reason=error) from None
+        if layout.text not in header:
+            _check_separator(path, line, delimiter)
         _check_column(path, header, layout.text)
         for number in count(1):
             meter.position = stream.buffer.tell()
@@ -173,6 +186,32 @@ def _read_csv(path: Path, layout: Layout, meter: Meter) -> Iterator[Item]:
             else:
                 problem = f"it has {len(row)} fields, but the header has {len(header)}"
                 yield _bad(path, number, Messages.CM120, problem=problem)
+
+
+def _first_line(path: Path, stream: TextIO, layout: Layout) -> str:
+    """The first line that is not blank.
+
+    RAISES: CM165 if there is none; CM168 if it is in another encoding.
+    """
+    line = "\n"
+    try:
+        _pass_mark(stream)  # or csv would take it for the start of a name without quotes
+        while line.isspace():
+            line = stream.readline(layout.longest_line)
+    except UnicodeError:
+        raise Messages.CM168.error(path=path, encoding=layout.encoding) from None
+    if not line:
+        raise Messages.CM165.error(path=path)
+    if _has_surrogates(line):
+        raise Messages.CM168.error(path=path, encoding=layout.encoding)
+    return line
+
+
+def _check_separator(path: Path, line: str, separator: str) -> None:
+    """RAISES: CM170 if a header has not this separator, but another one."""
+    found = [other for other in _SEPARATORS if other in line]
+    if found and separator not in found:
+        raise Messages.CM170.error(path=path, separator=found[0], header=line.strip())
 
 
 def _name_columns(path: Path, header: list[str]) -> list[str]:
@@ -286,12 +325,21 @@ def _item(path: Path, number: int, fields: dict[str, Any], layout: Layout) -> It
         problem = f"{layout.text!r} is {text!r:.40}, not a text"
     elif len(text) > layout.max_length:
         problem = f"its text has more than {layout.max_length} characters"
-    elif replace_surrogates(text) != text:
-        problem = f"its text has a lone surrogate, or bytes that are not {layout.encoding}"
+    elif _has_surrogates(text):
+        return _undecoded(path, number, layout)
     else:
         id_ = None if id_ is None else replace_surrogates(str(id_))
         return SourceRecord(text, id=id_, meta=_finite(fields), number=number, file=path)
     return _bad(path, number, Messages.CM120, problem=problem)
+
+
+def _undecoded(path: Path, number: int, layout: Layout) -> BadRecord:
+    problem = f"it has bytes that are not {layout.encoding}, or a lone surrogate"
+    return _bad(path, number, Messages.CM169, problem=problem)
+
+
+def _has_surrogates(text: str) -> bool:
+    return replace_surrogates(text) != text
 
 
 def _finite(value: Any) -> Any:

@@ -1,6 +1,7 @@
 """`python -m spacy cmner annotate`: entities for a corpus of any size."""
 
 import gc
+import json
 from collections.abc import Iterable, Iterator
 from functools import partial
 from itertools import chain, islice
@@ -38,7 +39,8 @@ def annotate_command(
     model: PipelineArgument,
     source: TextsArgument,
     out: Annotated[
-        Path, typer.Argument(help="File (.jsonl) or folder (.parquet, .spacy, brat) to write.")
+        Path,
+        typer.Argument(help="File (.jsonl, .csv) or folder (.parquet, .spacy, brat) to write."),
     ],
     format: Annotated[
         OutputFormat | None,
@@ -121,7 +123,9 @@ def annotate_command(
         )
     errors = beside(out, "errors.jsonl")
     if result.bad and result.bad == result.read:
-        raise Messages.CM159.error(n=result.bad, path=errors)
+        with errors.open(encoding="utf-8") as file:
+            reason = json.loads(file.readline())["reason"]
+        raise Messages.CM159.error(n=result.bad, path=errors, reason=reason)
     msg.good(
         f"{out}: {result.read - result.bad} texts, {result.characters} characters, "
         f"{result.entities} entities"

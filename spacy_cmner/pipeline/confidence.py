@@ -65,7 +65,7 @@ def read_score(span: Span) -> float | None:
     return read_all(span, NAME).get(span.label_)
 
 
-def _set(span: Span, value: float | None | Mapping[str, float | None]) -> None:
+def _set(span: Span, value: float | Mapping[str, float | None] | None) -> None:
     if isinstance(value, Mapping):
         restore(span, NAME, value)
     elif value is None or (isinstance(value, Real) and 0 <= value <= 1):

@@ -2,8 +2,9 @@
 
 The keys are those of spaCy's extensions of spans, so the values go wherever these go: to other
 processes, into ``Doc.to_bytes``, through ``Doc.from_docs``, into a ``DocBin`` made with
-``store_user_data=True``, and through ``Doc.to_json`` if it is asked for them (`restore`). An entity is known by its characters and its label: what is known of one
-says nothing of another with the same characters.
+``store_user_data=True``, and through ``Doc.to_json`` if it is asked for them (`restore`). An entity
+is known by its characters and its label: what is known of one says nothing of another with the same
+characters.
 """
 
 from collections.abc import Mapping

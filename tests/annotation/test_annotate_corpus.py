@@ -1,5 +1,6 @@
 """Whole runs: what comes out, in which order, and what a kill leaves behind."""
 
+import csv
 import datetime
 import json
 import os
@@ -20,13 +21,15 @@ from spacy.util import make_tempdir
 from spacy.vocab import Vocab
 from thinc.api import CupyOps
 
-from spacy_cmner.annotation.items import SourceRecord
+from spacy_cmner.annotation.items import FoundEntity, SourceRecord
 from spacy_cmner.annotation.runner import (
     annotate,
     annotate_corpus,
     beside,
     fingerprint_pipeline,
+    with_entities,
 )
+from spacy_cmner.annotation.sinks import create_part_folder, create_sink
 from spacy_cmner.annotation.sources import Layout, Source
 from spacy_cmner.data.brat import read_brat
 from spacy_cmner.data.corpus import read_docbin
@@ -108,6 +111,63 @@ def test_jsonl_is_read_back_by_the_converter(nlp, tmp_path):
     report = Report(out)
     records = [(r.text, r.entities) for r in read_jsonl(out, report)]
     assert records == expected(nlp) and not report.problems
+
+
+def test_csv_has_a_row_an_entity(fresh, tmp_path):
+    """With what the JSON lines have."""
+    fresh.get_pipe("cmner").scores = True
+    fresh.add_pipe("cmner_dictionary").add_terms([("=2+3", "ite")])
+    fresh.add_pipe("cmner_merge")
+    fresh.add_pipe("cmner_assertion")
+    texts = [text for text, _ in tiny.SENTENCES]
+    source = write_texts(tmp_path / "in.jsonl", [*texts, "=2+3。"])
+    out, jsonl = tmp_path / "out.csv", tmp_path / "out.jsonl"
+    for path in (out, jsonl):
+        annotate_corpus(fresh, Source(source), path, segment_characters=10)
+    expected = [
+        {
+            **entity,
+            "id": row["id"],
+            "number": row["number"],
+            "text": row["text"][entity["start"] : entity["end"]],
+            "assertion": ";".join(entity["assertion"]),
+        }
+        for row in read_rows(jsonl)
+        for entity in row["entities"]
+    ]
+    with out.open(encoding="utf-8-sig", newline="") as file:
+        found = list(csv.DictReader(file))
+    values = [{key: "" if v is None else str(v) for key, v in row.items()} for row in expected]
+    assert found == values
+    assert {"negated", ""} <= {row["assertion"] for row in found}
+    assert "=2+3" in {row["text"] for row in found}
+    assert any(row["score"] for row in found)
+    header = "id,number,start,end,label,text,score,source,assertion\r\n"
+    assert out.read_bytes().startswith(f"\ufeff{header}".encode())
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), min_size=1))
+def test_csv_holds_any_text(text):
+    with make_tempdir() as folder:
+        out = create_sink(folder / "out.csv")
+        out.rewind(0)
+        entity = FoundEntity(0, len(text), "sym", source="dictionary")
+        out.write([SourceRecord(text, id=text, entities=(entity,))])
+        with (folder / "out.csv").open(encoding="utf-8-sig", newline="") as file:
+            [row] = csv.DictReader(file)
+    assert row["id"] == row["text"] == text
+
+
+def test_csv_of_no_texts_has_a_header_each_part_of_csv_too(nlp, tmp_path):
+    (tmp_path / "in.txt").touch()
+    out, parts = tmp_path / "out.csv", create_part_folder(tmp_path / "parts.csv")
+    annotate_corpus(nlp, Source(tmp_path / "in.txt"), out)
+    parts.rewind(0)
+    for text in ("头痛", "发热"):
+        parts.write([with_entities(SourceRecord(text, number=1), nlp(text))])
+    first, second = (part.read_bytes() for part in sorted(parts.path.iterdir()))
+    assert first == out.read_bytes() + ",1,0,2,sym,头痛,,dictionary,\r\n".encode()
+    assert second == out.read_bytes()
 
 
 def test_docbin_is_read_back_with_sources(nlp, tmp_path):
@@ -356,7 +416,7 @@ def stop_after(n: int):
     return progress
 
 
-@pytest.mark.parametrize("format", ["jsonl", "parquet", "docbin", "brat"])
+@pytest.mark.parametrize("format", ["jsonl", "csv", "parquet", "docbin", "brat"])
 @pytest.mark.parametrize("n", [0, 1, 7, 19])
 def test_a_stopped_run_goes_on_to_the_same_output(nlp, tmp_path, format, n):
     rows = [{"text": f"头痛{i}"} if i % 4 else "bad" for i in range(20)]
@@ -368,7 +428,7 @@ def test_a_stopped_run_goes_on_to_the_same_output(nlp, tmp_path, format, n):
     with pytest.raises(StoppedError):
         annotate_corpus(nlp, source, out, **settings, progress=stop_after(n))
     # what a kill between writing and the checkpoint leaves
-    if format == "jsonl":
+    if format in ("jsonl", "csv"):
         with out.open("ab") as file:
             file.write('{"text": "头'.encode()[:-1])
     else:
@@ -403,7 +463,7 @@ annotate_corpus(nlp, source, out, segment_characters=500, progress=wait_to_be_ki
 """
 
 
-@pytest.mark.parametrize("name", ["out.jsonl", "out.parquet"])
+@pytest.mark.parametrize("name", ["out.jsonl", "out.csv", "out.parquet"])
 def test_sigkill_loses_nothing_and_doubles_nothing(nlp, tmp_path, name):
     nlp.to_disk(tmp_path / "pipeline")
     source = write_texts(tmp_path / "in.jsonl", [f"第{i}次头痛" for i in range(2000)])
@@ -605,8 +665,16 @@ def test_a_damaged_checkpoint_is_refused(nlp, tmp_path, content):
 
 
 def test_an_unclear_format_is_refused(nlp, tmp_path):
-    with pytest.raises(CmnerError, match=r"CM145.*jsonl, parquet, brat, docbin"):
-        annotate_corpus(nlp, Source(write_texts(tmp_path / "in.jsonl")), tmp_path / "out")
+    with pytest.raises(CmnerError, match=r"CM145.*jsonl, csv, parquet, brat, docbin"):
+        annotate_corpus(nlp, Source(write_texts(tmp_path / "in.jsonl")), tmp_path / "new" / "out")
+    assert [path.name for path in tmp_path.iterdir()] == ["in.jsonl"]
+
+
+def test_parquet_is_refused_before_anything_is_written(nlp, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(CmnerError, match=r"CM144.*spacy-cmner\[parquet\]"):
+        annotate_corpus(nlp, Source(write_texts(tmp_path / "in.jsonl")), tmp_path / "out.parquet")
+    assert [path.name for path in tmp_path.iterdir()] == ["in.jsonl"]
 
 
 @pytest.mark.parametrize(
@@ -638,12 +706,11 @@ def test_lost_output_of_a_finished_run_is_noticed(nlp, tmp_path, name):
         annotate_corpus(nlp, source, out)
 
 
-def test_a_run_that_could_not_begin_does_not_stand_in_the_way(nlp, tmp_path):
-    (tmp_path / "in.csv").write_text("note\n头痛\n")
-    out = tmp_path / "out.jsonl"
-    with pytest.raises(CmnerError, match="CM142"):
-        annotate_corpus(nlp, Source(tmp_path / "in.csv"), out)
-    source = Source(tmp_path / "in.csv", Layout(text="note"))
+@pytest.mark.parametrize("name", ["out.jsonl", "out.csv", "out.spacy"])
+def test_a_run_that_could_not_begin_does_not_stand_in_the_way(nlp, tmp_path, name):
+    source, out = Source(write_texts(tmp_path / "in.jsonl", ["头痛"])), tmp_path / name
+    with pytest.raises(CmnerError, match="CM405"):
+        annotate_corpus(tiny.blank(), source, out)
     assert annotate_corpus(nlp, source, out).entities == 1
 
 

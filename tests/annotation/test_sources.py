@@ -137,7 +137,54 @@ def test_a_missing_column_is_named_with_those_there(tmp_path, name):
         table = pyarrow.table({"note": ["一"], "ward": ["二"]})
         pytest.importorskip("pyarrow.parquet").write_table(table, path)
     with pytest.raises(CmnerError, match=r"CM142.*'text'.*note, ward"):
-        read(path)
+        Source(path)
+
+
+def test_each_file_of_a_folder_is_looked_at_before_any_is_read(tmp_path):
+    (tmp_path / "a.csv").write_text("text\n一\n")
+    (tmp_path / "b.csv").write_text("note\n一\n")
+    with pytest.raises(CmnerError, match=r"CM142.*b\.csv"):
+        Source(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "header", "found"),
+    [
+        ("a.csv", "id;病历;科室", "';'"),
+        ("a.csv", '"id";"病历"', "';'"),
+        ("a.csv", "id\t病历", r"'\\t'"),
+        ("a.csv", "id|病历", r"'\|'"),
+        ("a.tsv", "id,病历", "','"),
+    ],
+)
+def test_another_separator_is_named(tmp_path, name, header, found):
+    path = tmp_path / name
+    path.write_text(f"{header}\n1;头痛\n", encoding="utf-8")
+    with pytest.raises(CmnerError, match=rf"CM170.*{name}.* by {found} .*\.csv .*\.tsv"):
+        Source(path, Layout(text="病历"))
+
+
+def test_another_separator_in_the_name_of_the_column_or_beside_the_right_one(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("text;note\n头痛;两天\n", encoding="utf-8")
+    assert read_texts(path, text="text;note") == ["头痛;两天"]
+    path.write_text("id,note;1\n", encoding="utf-8")
+    with pytest.raises(CmnerError, match=r"CM142.*id, note;1"):
+        Source(path)
+
+
+@pytest.mark.parametrize("content", ["", "\ufeff", "\r\n\n"])
+def test_an_empty_csv_is_named(tmp_path, content):
+    path = tmp_path / "a.csv"
+    path.write_text(content, encoding="utf-8", newline="")
+    with pytest.raises(CmnerError, match=r"CM165.*a\.csv is empty"):
+        Source(path)
+
+
+def test_blank_lines_above_the_header_of_a_csv_are_passed_over(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("\n\r\ntext\n头痛\n", encoding="utf-8", newline="")
+    assert [(item.number, item.text) for item in read(path)] == [(1, "头痛")]
 
 
 def test_files_of_a_folder_follow_each_other(tmp_path):
@@ -152,10 +199,33 @@ def test_files_of_a_folder_follow_each_other(tmp_path):
 def test_bytes_of_another_encoding_are_one_bad_record(tmp_path):
     path = tmp_path / "a.txt"
     path.write_bytes("一\n".encode() + "发热\n".encode("gb18030") + "二".encode())
-    kinds = [type(item) for item in read(path)]
-    assert kinds == [SourceRecord, BadRecord, SourceRecord]
+    items = read(path)
+    assert [type(item) for item in items] == [SourceRecord, BadRecord, SourceRecord]
+    assert "not utf-8" in items[1].reason and "--encoding gb18030" in items[1].reason
     path.write_bytes("头痛\n发热".encode("gb18030"))
     assert read_texts(path, encoding="gb18030") == ["头痛", "发热"]
+
+
+@pytest.mark.parametrize("encoding", ["gb18030", "utf-16"])
+def test_a_header_of_another_encoding_is_refused(tmp_path, encoding):
+    path = tmp_path / "a.csv"
+    path.write_text("id,病历\n1,头痛\n", encoding=encoding)
+    with pytest.raises(CmnerError, match=r"CM168.*a\.csv is not utf-8.*--encoding gb18030"):
+        Source(path, Layout(text="病历"))
+    path.write_text("id,text\n1,头痛\n", encoding="utf-8")
+    with pytest.raises(CmnerError, match=r"CM168.*a\.csv is not utf-16"):
+        Source(path, Layout(encoding="utf-16"))
+
+
+@pytest.mark.parametrize("text", ["病历", "text"])
+def test_jsonl_of_another_encoding_says_so(tmp_path, text):
+    """Whether the name of the text is no longer found, the line no longer JSON, or neither."""
+    path = tmp_path / "a.jsonl"
+    lines = [f'{{"{text}": "{value}"}}' for value in ("发热", "淺\\\\表")]
+    path.write_text("\n".join(lines), encoding="gb18030")
+    reasons = [item.reason for item in read(path, text=text)]
+    assert len(reasons) == 2
+    assert all("CM169" in each and "--encoding gb18030" in each for each in reasons)
 
 
 @pytest.mark.parametrize("name, line", [("a.txt", "{}"), ("a.jsonl", '{{"text": "{}"}}')])

@@ -58,10 +58,46 @@ def test_no_pipeline_and_no_source(pipeline, tmp_path):
     assert result.exit_code == 1 and "CM101" in result.output
 
 
-def test_when_nothing_could_be_annotated_it_fails(pipeline, tmp_path):
-    (tmp_path / "in.jsonl").write_text('{"note": "头痛"}\n', encoding="utf-8")
+@pytest.mark.parametrize(
+    ("line", "encoding", "reason"),
+    [
+        ('{"note": "头痛"}', "utf-8", "it has no 'text'"),
+        ('{"text": "发热"}', "gb18030", "--encoding gb18030"),
+    ],
+)
+def test_when_nothing_could_be_annotated_it_fails_and_says_why(
+    pipeline, tmp_path, line, encoding, reason
+):
+    (tmp_path / "in.jsonl").write_text(f"{line}\n", encoding=encoding)
     result = run(pipeline, tmp_path / "in.jsonl", tmp_path / "out.jsonl")
-    assert result.exit_code == 1 and "CM159" in result.output
+    said = " ".join(result.output.split())
+    assert result.exit_code == 1 and "CM159" in said and reason in said
+
+
+@pytest.mark.parametrize(
+    ("name", "encoding", "code"),
+    [("out.jsonl", "utf-8", "CM142"), ("out.csv", "gb18030", "CM168"), ("out", "utf-8", "CM145")],
+)
+def test_a_refused_run_leaves_nothing_and_what_was_there(pipeline, tmp_path, name, encoding, code):
+    column = "病历" if name == "out" else "note"
+    (tmp_path / "in.csv").write_text("id,病历\n1,头痛\n", encoding=encoding)
+    options = ["--text-column", column, "--overwrite"]
+    for texts in (None, "an earlier result"):
+        if texts:
+            (tmp_path / name).write_text(texts)
+        before = sorted(path.name for path in tmp_path.iterdir())
+        result = run(pipeline, tmp_path / "in.csv", tmp_path / name, *options)
+        assert result.exit_code == 1 and code in result.output
+        assert sorted(path.name for path in tmp_path.iterdir()) == before
+        assert not texts or (tmp_path / name).read_text() == texts
+
+
+def test_csv_for_excel(pipeline, tmp_path):
+    (tmp_path / "in.txt").write_text("头痛\n", encoding="utf-8")
+    for n in (1, 2):
+        out = tmp_path / f"{n}.csv"
+        assert run(pipeline, tmp_path / "in.txt", out, "-n", n).exit_code == 0
+        assert ",1,0,2,sym,头痛,,dictionary," in out.read_text(encoding="utf-8-sig").splitlines()
 
 
 def test_where_nothing_can_be_written_is_said(pipeline, tmp_path):
