@@ -17,11 +17,13 @@ class FoundEntity(Entity):
     source (str): The components that found it, as `span._.cmner_source`.
     assertion (tuple[str, ...] | None): What `cmner_assertion` says of it, such as "negated"; None
         where there is no such component.
+    kb_id (str): Its code in a knowledge base, as `span.kb_id_`; empty where it has none.
     """
 
     score: float | None = None
     source: str = ""
     assertion: tuple[str, ...] | None = None
+    kb_id: str = ""
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,7 @@ def import_parquet() -> ModuleType:
 
 def write_parquet(records: Sequence[SourceRecord], path: Path) -> None:
     """Write annotated records, a row each: `id`, `number`, `text`, `entities` (a list of structs
-    start, end, label, score, source, assertion) and `meta` (JSON).
+    start, end, label, score, source, assertion, kb_id) and `meta` (JSON).
 
     RAISES (CmnerError): pyarrow is missing.
     """
@@ -65,6 +65,7 @@ def write_parquet(records: Sequence[SourceRecord], path: Path) -> None:
             "score": pyarrow.float64(),
             "source": pyarrow.string(),
             "assertion": pyarrow.list_(pyarrow.string()),
+            "kb_id": pyarrow.string(),
         }
     )
     schema = pyarrow.schema(

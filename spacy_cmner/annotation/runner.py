@@ -320,6 +320,7 @@ def with_entities(item: ItemT, doc: Doc) -> ItemT:
             read_score(span),
             describe_sources(span),
             read_attributes(span),
+            span.kb_id_,
         )
         for span in doc.ents
         if span.label_

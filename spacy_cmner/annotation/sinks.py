@@ -105,7 +105,18 @@ class CsvFile(LineFile):
     """One file with a row an entity, for Excel and databases; `text` is that of the entity."""
 
     kind = "CSV"
-    columns = ("id", "number", "start", "end", "label", "text", "score", "source", "assertion")
+    columns = (
+        "id",
+        "number",
+        "start",
+        "end",
+        "label",
+        "text",
+        "score",
+        "source",
+        "assertion",
+        "kb_id",
+    )
     head = f"\ufeff{','.join(columns)}\r\n".encode()  # Excel knows UTF-8 by its mark only
 
     def encode(self, items: Sequence[Item]) -> bytes:
@@ -212,7 +223,7 @@ def _write_docbin(records: Sequence[SourceRecord], path: Path) -> None:
     """Docs as `cmner convert` writes them, with what is known of the entities, such as
     `span._.cmner_score`."""
     vocab = Vocab()
-    docbin = DocBin(attrs=["ENT_IOB", "ENT_TYPE"], store_user_data=True)
+    docbin = DocBin(attrs=["ENT_IOB", "ENT_TYPE", "ENT_KB_ID"], store_user_data=True)
     for record in records:
         doc = record_to_doc(record, vocab)
         for span, entity in zip(doc.ents, record.entities, strict=True):
@@ -223,6 +234,8 @@ def _write_docbin(records: Sequence[SourceRecord], path: Path) -> None:
                     span._.set(confidence.NAME, entity.score)
                 if entity.assertion is not None:
                     assertion.write_attributes(span, entity.assertion)
+                for token in span:
+                    token.ent_kb_id_ = entity.kb_id
         docbin.add(doc)
     docbin.to_disk(path)
 

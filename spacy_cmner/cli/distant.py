@@ -36,6 +36,7 @@ def distant_command(
     ] = None,
     text_column: Annotated[str, typer.Option(help="Column or field of the text.")] = "text",
     encoding: Annotated[str, typer.Option(help="Encoding of the source.")] = "utf-8",
+    terms_encoding: Annotated[str, typer.Option(help="Encoding of all lists.")] = "utf-8",
 ) -> None:
     """Annotate texts by term lists: terms are entities, punctuation is outside, the rest missing.
 
@@ -47,8 +48,9 @@ def distant_command(
     vocab = Vocab()
     matcher = TermMatcher()
     for path in lists:
-        matcher.add(read_terms(path))
-    stop = [] if outside is None else [term.text for term in read_terms(outside)]
+        matcher.add(read_terms(path, encoding=terms_encoding))
+    no_entities = [] if outside is None else read_terms(outside, encoding=terms_encoding)
+    stop = [term.text for term in no_entities]
     rule = Outside((*PUNCTUATION, *stop), distance)
     records = read_source(Source(source, Layout(text=text_column, encoding=encoding)))
     docs = (annotate_by_terms(vocab, record.text, matcher, rule) for record in records)

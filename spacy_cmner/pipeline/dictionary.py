@@ -1,5 +1,6 @@
 """Term lists as a spaCy component: ``nlp.add_pipe("cmner_dictionary")``."""
 
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,15 @@ from spacy.util import SimpleFrozenList, ensure_path
 from thinc.api import Config
 
 from spacy_cmner.data.files import read_json_list
+from spacy_cmner.errors import CmnerWarning, Messages
+from spacy_cmner.pipeline.annotate import ENTS, Alignment
 from spacy_cmner.pipeline.boundaries import FindBoundaries
+from spacy_cmner.pipeline.entity_data import Identity, identity
 from spacy_cmner.pipeline.ruler import Ruler
 from spacy_cmner.pipeline.saving import check_folder, loading, seal, seal_folder, unseal
 from spacy_cmner.pipeline.term_lists import read_terms, write_terms
-from spacy_cmner.pipeline.term_matcher import TermMatcher
-from spacy_cmner.tokenizer import read_texts
+from spacy_cmner.pipeline.term_matcher import Entry, TermMatcher
+from spacy_cmner.tokenizer import read_text, read_texts
 from spacy_cmner.types import CharSpan
 
 TERMS, STOP_TERMS = "terms.jsonl", "stop_terms.json"
@@ -38,7 +42,11 @@ source = "dictionary"
 DEFAULTS = Config().from_str(DEFAULT_CONFIG)["dictionary"]
 
 
-@Language.factory("cmner_dictionary", default_config=DEFAULTS)
+@Language.factory(
+    "cmner_dictionary",
+    assigns=["doc.ents", "token.ent_iob", "token.ent_type"],
+    default_config=DEFAULTS,
+)
 def make_cmner_dictionary(
     nlp: Language,
     name: str,
@@ -76,7 +84,10 @@ class Dictionary(Ruler):
     Before the recogniser, its entities are constraints that the recogniser keeps to; after it,
     they fill in what the recogniser left out, or go to a span group that ``cmner_merge`` weighs
     against it. Where a term has several types, ``doc.ents`` gets the one that was added first and
-    a span group gets them all.
+    a span group gets them all. The code of a term is the ``span.kb_id_`` of what it finds; an
+    entity that was there before gets it, too, unless it has another.
+
+    Without terms it warns (CM437), once, when it is to find some.
 
     matcher (TermMatcher): the terms and how they are matched.
     name (str): the component's name.
@@ -102,6 +113,7 @@ class Dictionary(Ruler):
             source=source,
         )
         self.matcher = matcher
+        self._has_warned = False
 
     def __len__(self) -> int:
         """The number of terms."""
@@ -112,11 +124,14 @@ class Dictionary(Ruler):
         """The types of the terms."""
         return tuple(sorted({label for _, labels in self.matcher for label in labels}))
 
-    def add_terms(self, terms: Iterable[tuple[str, str]]) -> int:
-        """Add terms, each with a type, such as ``read_terms`` gives.
+    def add_terms(self, terms: Iterable[Entry]) -> int:
+        """Add terms, each with a type and perhaps a code, such as ``read_terms`` gives.
 
+        terms (Iterable[Entry]): ``(term, type)`` or ``(term, type, code)``. A term that has a code
+            for a type already keeps it, with a warning (CM438).
         RETURNS (int): how many were new.
-        RAISES: CM414 for a term that is not text or empty, CM403 for such a type.
+        RAISES: CM414 for a term that is not text or empty, CM403 for such a type, CM420 for what is
+            no such tuple.
         """
         return self.matcher.add(terms)
 
@@ -137,32 +152,73 @@ class Dictionary(Ruler):
         get_examples: Callable[[], Iterable[Example]],
         *,
         nlp: Language | None = None,
-        terms: Sequence[tuple[str, str]] = (),
+        terms: Sequence[Entry] = (),
         from_lists: Sequence[str | Path] = (),
         stop_terms: Sequence[str] = (),
+        encoding: str = "utf-8",
     ) -> None:
         """Take the terms from ``[initialize.components.cmner_dictionary]`` instead of those it has.
 
         get_examples (Callable): not used: nothing is learnt.
         nlp (Optional[Language]): not used.
-        terms (Sequence[Tuple[str, str]]): terms with a type, for example from
+        terms (Sequence[Entry]): as for ``add_terms``, for example from
             ``{"@readers": "spacy-cmner.read_terms.v1", "path": "drugs.csv"}``.
         from_lists (Sequence[Path]): further term lists, see ``pipeline.term_lists``.
         stop_terms (Sequence[str]): terms that are never found.
+        encoding (str): that of the lists in ``from_lists``.
         RAISES: as ``read_terms`` and ``add_terms``.
         """
-        listed = [term for path in from_lists for term in read_terms(path)]
+        listed = [term for path in from_lists for term in read_terms(path, encoding=encoding)]
         self._replace([*terms, *listed], stop_terms)
 
     def find(self, docs: Sequence[Doc]) -> list[list[CharSpan]]:
         """The terms in the texts of the documents."""
+        if not (self.matcher or self._has_warned):
+            self._has_warned = True
+            warnings.warn(Messages.CM437.format(name=self.name), CmnerWarning, stacklevel=2)
         return self.matcher.find(read_texts(docs))
 
+    def write(self, doc: Doc, found: list[CharSpan]) -> None:
+        """Annotate a document with the terms found in it, and with their codes."""
+        super().write(doc, found)
+        if not (found and self.matcher.has_codes):
+            return
+        codes = self._find_codes(doc, found)
+        for i, span in enumerate(doc.ents if self.target == ENTS else doc.spans[self.target]):
+            code = codes.get(identity(span))
+            if not code or span.kb_id:
+                continue
+            if self.target == ENTS:
+                for token in span:  # of which doc.ents makes its spans anew
+                    token.ent_kb_id_ = code
+            else:
+                span.kb_id_ = code
+                doc.spans[self.target][i] = span  # which was a copy
+
+    def _find_codes(self, doc: Doc, found: list[CharSpan]) -> dict[Identity, str]:
+        text = read_text(doc)
+        spans, dropped = Alignment(self.alignment_mode).align(doc, found)
+        codes: dict[Identity, str] = {}
+        for span, term in zip(spans, (term for term in found if term not in dropped), strict=True):
+            if code := self.matcher.code(text[term.start : term.end], term.label):
+                codes.setdefault(identity(span), code)
+        return codes
+
     def to_bytes(self, *, exclude: Iterable[str] = SimpleFrozenList()) -> bytes:
-        """The terms and stop terms, with a checksum. All else is in the config."""
+        """The terms, codes and stop terms, with a checksum. All else is in the config."""
+        codes = [
+            (term, label, code)
+            for term, labels in self.matcher
+            for label in labels
+            if (code := self.matcher.code(term, label))
+        ]
         return seal(
             srsly.msgpack_dumps(
-                {"terms": list(self.matcher), "stop_terms": self.matcher.stop_terms}
+                {
+                    "terms": list(self.matcher),
+                    "codes": codes,
+                    "stop_terms": self.matcher.stop_terms,
+                }
             )
         )
 
@@ -176,7 +232,8 @@ class Dictionary(Ruler):
         with loading(f"The saved component '{self.name}'"):
             data: dict[str, Any] = srsly.msgpack_loads(unseal(bytes_data))
             terms = [(term, label) for term, labels in data["terms"] for label in labels]
-            self._replace(terms, data["stop_terms"])
+            codes = data.get("codes", ())  # older ones have none
+            self._replace([*terms, *codes], data["stop_terms"])
         return self
 
     def to_disk(self, path: str | Path, *, exclude: Iterable[str] = SimpleFrozenList()) -> None:
@@ -184,7 +241,7 @@ class Dictionary(Ruler):
         to a folder."""
         folder = ensure_path(path)
         folder.mkdir(parents=True, exist_ok=True)
-        write_terms(folder / TERMS, self.matcher)
+        write_terms(folder / TERMS, self.matcher, self.matcher.code)
         srsly.write_json(folder / STOP_TERMS, self.matcher.stop_terms)
         seal_folder(folder, (TERMS, STOP_TERMS))
 
@@ -201,7 +258,7 @@ class Dictionary(Ruler):
             self._replace(read_terms(folder / TERMS), read_json_list(folder / STOP_TERMS))
         return self
 
-    def _replace(self, terms: Sequence[tuple[str, str]], stop_terms: Sequence[str]) -> None:
+    def _replace(self, terms: Sequence[Entry], stop_terms: Sequence[str]) -> None:
         self.matcher.clear()
         self.matcher.add(terms)
         self.matcher.stop(stop_terms)

@@ -3,40 +3,50 @@
 | Ending | A line is | Type |
 |---|---|---|
 | ``.txt`` | a term; what follows a tab is ignored | given, or the name of the file: ``dru.txt`` |
-| ``.csv`` | term, type; others are ignored | second column, or that headed "type" or "label" |
-| ``.jsonl`` | ``{"term": "青霉素", "type": "dru"}`` | a string or a list of strings |
+| ``.csv`` | term, type; others are ignored | second column, or that with such a header |
+| ``.jsonl`` | ``{"term": "青霉素", "type": "dru", "id": "J01CE"}`` | a string or a list of them |
 
-A term of several types stands in several lines, or in one JSON line with a list.
+A term of several types stands in several lines, or in one JSON line with a list. The id is its code
+in a knowledge base, if it has one; in CSV a column that a header calls so.
 """
 
 import csv
 import json
-from collections.abc import Iterable, Iterator
+import re
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
 from spacy_cmner.data.files import read_lines, write_text
-from spacy_cmner.errors import Messages
+from spacy_cmner.errors import CmnerWarning, Messages
 
-TERM_HEADERS = ("term", "术语", "名称", "词", "词语")
-LABEL_HEADERS = ("type", "label", "类型", "类别", "标签")
+# Regular expressions, the best first: an id beside a code is often the number of the row, and
+# 分类名称 or 类别编码 are no term's.
+TERM_HEADERS = ("term", "术语", "name", "[^类]*名称", "词语?")
+LABEL_HEADERS = ("type", "label", "category", "标签", ".*(类型|类别|分类)(名称)?")
+CODE_HEADERS = ("code", "[^类]*(编码|代码)", "id")
 
 
 class Term(NamedTuple):
-    """A term and one of its types."""
+    """A term, one of its types, and its code in a knowledge base, if it has one."""
 
     text: str
     label: str
+    code: str = ""
 
 
-def read_terms(path: str | Path, label: str | None = None) -> list[Term]:
+def read_terms(path: str | Path, label: str | None = None, encoding: str = "utf-8") -> list[Term]:
     """Registered as the reader `spacy-cmner.read_terms.v1`.
 
-    path (Path): a UTF-8 file that ends in .txt, .csv or .jsonl, see above.
-    label (Optional[str]): the type of all terms, instead of that in the list.
+    path (Path): a file that ends in .txt, .csv or .jsonl, see above.
+    label (Optional[str]): the type of all terms, instead of that in the list, which needs none.
+    encoding (str): that of the file; gb18030 for what Excel saves in China.
     RETURNS (List[Term]): in the order of the file.
-    RAISES: CM101 and CM102 for a file that cannot be read, CM410 for another ending, CM411 for a
-        line that holds no term or no type.
+    RAISES: CM101, CM102 and CM114 for a file that cannot be read, CM410 for another ending, CM411
+        for a line that holds no term or no type.
     """
     path = Path(path)
     try:
@@ -44,46 +54,75 @@ def read_terms(path: str | Path, label: str | None = None) -> list[Term]:
     except KeyError:
         raise Messages.CM410.error(path=path, endings=", ".join(READERS)) from None
     terms: list[Term] = []
-    for number, term in read(path, read_lines(path)):
-        term = Term(term.text.strip(), (term.label if label is None else label).strip())
-        if not all(term):
+    for number, term in read(path, read_lines(path, encoding), label):
+        term = Term(*map(str.strip, term))
+        if not (term.text and term.label):
             raise Messages.CM411.error(path=path, line=number, expected="a term and a type")
         terms.append(term)
     return terms
 
 
-def write_terms(path: Path, terms: Iterable[tuple[str, Iterable[str]]]) -> None:
-    """Write terms with their types as a JSONL list."""
-    lines = (
-        json.dumps({"term": term, "type": [*labels]}, ensure_ascii=False) for term, labels in terms
+def write_terms(
+    path: Path,
+    terms: Iterable[tuple[str, Iterable[str]]],
+    find_code: Callable[[str, str], str] = lambda term, label: "",
+) -> None:
+    """Write terms with their types as a JSONL list.
+
+    find_code (Callable): gives the code of a term for a type, or an empty string.
+    """
+    entries = (
+        {"term": term, "type": [*types]} | ({"id": code} if code else {})
+        for term, labels in terms
+        for code, types in groupby(labels, partial(find_code, term))
     )
-    write_text(path, "".join(line + "\n" for line in lines))
+    write_text(path, "".join(json.dumps(entry, ensure_ascii=False) + "\n" for entry in entries))
 
 
-def _read_txt(path: Path, lines: list[str]) -> Iterator[tuple[int, Term]]:
+def _read_txt(path: Path, lines: list[str], label: str | None) -> Iterator[tuple[int, Term]]:
     for number, line in enumerate(lines, start=1):
         if line.strip():
-            yield number, Term(line.split("\t")[0], path.stem)
+            yield number, Term(line.split("\t")[0], path.stem if label is None else label)
 
 
-def _read_csv(path: Path, lines: list[str]) -> Iterator[tuple[int, Term]]:
+def _read_csv(path: Path, lines: list[str], label: str | None) -> Iterator[tuple[int, Term]]:
     rows = list(_read_rows(path, lines))
-    columns = _find_columns(rows[0][1]) if rows else None
-    term, label = columns or (0, 1)
-    for number, row in rows[columns is not None :]:
-        if len(row) <= max(term, label):
-            raise Messages.CM411.error(path=path, line=number, expected="term,type")
-        yield number, Term(row[term], row[label])
+    columns = _find_columns(rows[0][1]) if rows else _Columns()
+    has_header = columns.term >= 0 and (columns.label >= 0 or label is not None)
+    if not has_header:
+        columns = _Columns(term=0, label=1)
+        if label is None:
+            _warn_of_header(path, [row for _, row in rows])
+    for number, row in rows[has_header:]:
+        text, type_, code = (row[i] if 0 <= i < len(row) else "" for i in columns)
+        yield number, Term(text, type_ if label is None else label, code)
 
 
-def _find_columns(row: list[str]) -> tuple[int, int] | None:
-    """Where the terms and the types stand, by their names; None for a row that holds no names."""
+class _Columns(NamedTuple):
+    """Where the rows hold what; -1: nowhere."""
+
+    term: int = -1
+    label: int = -1
+    code: int = -1
+
+
+def _find_columns(row: Sequence[str]) -> _Columns:
+    """What the names in a row say of its columns."""
     names = [cell.strip().lower() for cell in row]
-    terms, labels = (
-        [names.index(name) for name in headers if name in names]
-        for headers in (TERM_HEADERS, LABEL_HEADERS)
+    return _Columns(
+        *(
+            next((i for h in headers for i, name in enumerate(names) if re.fullmatch(h, name)), -1)
+            for headers in (TERM_HEADERS, LABEL_HEADERS, CODE_HEADERS)
+        )
     )
-    return (terms[0], labels[0]) if terms and labels else None
+
+
+def _warn_of_header(path: Path, rows: Sequence[Sequence[str]]) -> None:
+    """Warn (CM436) of a first row that may hold names of columns: its type is no other row's."""
+    labels = ["".join(row[1:2]).strip() for row in rows]
+    if len(labels) > 2 and labels[0] and labels[0] not in labels[1:]:
+        message = Messages.CM436.format(path=path, row=",".join(rows[0]), label=labels[0])
+        warnings.warn(message, CmnerWarning, stacklevel=2)
 
 
 def _read_rows(path: Path, lines: list[str]) -> Iterator[tuple[int, list[str]]]:
@@ -100,21 +139,23 @@ def _read_rows(path: Path, lines: list[str]) -> Iterator[tuple[int, list[str]]]:
         raise Messages.CM411.error(path=path, line=number, expected=expected) from None
 
 
-def _read_jsonl(path: Path, lines: list[str]) -> Iterator[tuple[int, Term]]:
-    expected = '{"term": …, "type": …}'
+def _read_jsonl(path: Path, lines: list[str], label: str | None) -> Iterator[tuple[int, Term]]:
+    expected = '{"term": …, "type": …}, perhaps with an "id"'
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         try:
             entry = json.loads(line)
-            term, types = entry["term"], entry["type"]
+            term, types = entry["term"], entry["type"] if label is None else label
+            code = entry.get("id")
         except (json.JSONDecodeError, TypeError, KeyError):
             raise Messages.CM411.error(path=path, line=number, expected=expected) from None
+        code = "" if code is None else str(code) if isinstance(code, int) else code
         labels = types if isinstance(types, list) else [types]
-        if not labels or not all(isinstance(value, str) for value in (term, *labels)):
+        if not labels or not all(isinstance(value, str) for value in (term, code, *labels)):
             raise Messages.CM411.error(path=path, line=number, expected=expected)
-        for label in labels:
-            yield number, Term(term, label)
+        for type_ in labels:
+            yield number, Term(term, type_, code)
 
 
 READERS = {".txt": _read_txt, ".csv": _read_csv, ".jsonl": _read_jsonl}

@@ -1,13 +1,14 @@
 """Typed terms found in the characters of a text."""
 
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from spacy_cmner.automaton import Automaton, Ints, Matches
-from spacy_cmner.errors import Messages
+from spacy_cmner.errors import CmnerWarning, Messages
 from spacy_cmner.pipeline.boundaries import FindBoundaries
 from spacy_cmner.pipeline.folding import Folding
 from spacy_cmner.tokenizer import replace_surrogates
@@ -16,6 +17,9 @@ from spacy_cmner.types import CharSpan
 MATCH_MODES = ("longest", "all")
 
 Bools = npt.NDArray[np.bool_]
+
+# A term, a label and perhaps a code.
+Entry: TypeAlias = tuple[str, str] | tuple[str, str, str]
 
 
 class TermMatcher:
@@ -46,6 +50,8 @@ class TermMatcher:
         self._folding = Folding(fold_width, fold_case)
         # Folded term → the term as it was first given, and its labels in the order given.
         self._terms: dict[str, tuple[str, list[str]]] = {}
+        # By folded term and label, of those that have one.
+        self._codes: dict[tuple[str, str], str] = {}
         self._stop_terms: dict[str, str] = {}
         self._automaton: Automaton | None = None
         self._labels: list[list[str]] = []
@@ -64,21 +70,43 @@ class TermMatcher:
         """The terms that are never found."""
         return list(self._stop_terms.values())
 
-    def add(self, terms: Iterable[tuple[str, str]]) -> int:
-        """Add terms, each with a label.
+    @property
+    def has_codes(self) -> bool:
+        """Whether any term has a code."""
+        return bool(self._codes)
+
+    def code(self, term: str, label: str) -> str:
+        """The code of a term for a label; empty where there is none."""
+        return self._codes.get((self.fold(term), label), "")
+
+    def add(self, terms: Iterable[Entry]) -> int:
+        """Add terms, each with a label and perhaps a code, where an empty one is none. Of two codes
+        for one term and label the first stays, with a warning (CM438).
 
         RETURNS (int): how many of them were new.
-        RAISES: CM414 for a term that is not text or empty, CM403 for such a label, CM420 for what
-            is no pair of them; no term is added then.
+        RAISES: CM414 for a term that is not text or empty, CM403 for such a label, CM420 for a code
+            that is not text and for what is no such entry; no term is added then.
         """
-        checked = [(self._check(term), _check_label(label)) for term, label in _pairs(terms)]
+        checked = [
+            (self._check(term), _check_label(label), _check_code(*code))
+            for term, label, *code in _entries(terms)
+        ]
         added = 0
-        for term, label in checked:
-            _, labels = self._terms.setdefault(self.fold(term), (term, []))
+        refused: list[str] = []
+        for term, label, code in checked:
+            key = self.fold(term)
+            _, labels = self._terms.setdefault(key, (term, []))
             if label not in labels:
                 labels.append(label)
                 added += 1
+            if code:
+                kept = self._codes.setdefault((key, label), code)
+                if kept != code:
+                    refused.append(f"{term}, {label}: {kept}, not {code}")
         self._automaton = None
+        if refused:
+            message = Messages.CM438.format(n=len(refused), examples="; ".join(refused[:5]))
+            warnings.warn(message, CmnerWarning, stacklevel=2)
         return added
 
     def remove(self, terms: Iterable[str], label: str | None = None) -> int:
@@ -93,6 +121,8 @@ class TermMatcher:
             term, labels = self._terms.pop(key, (key, []))
             kept = [] if label is None else [other for other in labels if other != label]
             removed += len(labels) - len(kept)
+            for other in set(labels).difference(kept):
+                self._codes.pop((key, other), None)
             if kept:
                 self._terms[key] = (term, kept)
         self._automaton = None
@@ -115,6 +145,7 @@ class TermMatcher:
     def clear(self) -> None:
         """Forget all terms and stop terms."""
         self._terms.clear()
+        self._codes.clear()
         self._stop_terms.clear()
         self._automaton = None
 
@@ -200,17 +231,24 @@ def _several(terms: Iterable[str]) -> Iterable[str]:
     return terms
 
 
-def _pairs(terms: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
-    for pair in terms:
-        if isinstance(pair, str) or not isinstance(pair, Sequence) or len(pair) != 2:
-            raise Messages.CM420.error(value=pair, expected="a pair: give each term with its label")
-        yield pair
+def _entries(terms: Iterable[Entry]) -> Iterator[Entry]:
+    for entry in terms:
+        if isinstance(entry, str) or not isinstance(entry, Sequence) or len(entry) not in (2, 3):
+            expected = "a pair: give each term with its label, and with a code if it has one"
+            raise Messages.CM420.error(value=entry, expected=expected)
+        yield entry
 
 
 def _check_label(label: str) -> str:
     if not isinstance(label, str) or not label.strip():
         raise Messages.CM403.error(value=label)
     return replace_surrogates(label.strip())
+
+
+def _check_code(code: str = "") -> str:
+    if not isinstance(code, str):
+        raise Messages.CM420.error(value=code, expected="a code: give a string")
+    return replace_surrogates(code.strip())
 
 
 def _take(matches: Matches, rows: Bools | Ints) -> Matches:

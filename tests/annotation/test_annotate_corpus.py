@@ -99,6 +99,7 @@ def test_jsonl_has_the_entities_with_offsets_source_and_place(nlp, tmp_path):
         "score": None,
         "source": "dictionary",
         "assertion": None,
+        "kb_id": "",
     }
     assert (result.read, result.bad, result.finished) == (5, 0, True)
     assert result.entities == sum(len(row["entities"]) for row in rows) == 5
@@ -142,7 +143,7 @@ def test_csv_has_a_row_an_entity(fresh, tmp_path):
     assert {"negated", ""} <= {row["assertion"] for row in found}
     assert "=2+3" in {row["text"] for row in found}
     assert any(row["score"] for row in found)
-    header = "id,number,start,end,label,text,score,source,assertion\r\n"
+    header = "id,number,start,end,label,text,score,source,assertion,kb_id\r\n"
     assert out.read_bytes().startswith(f"\ufeff{header}".encode())
 
 
@@ -166,7 +167,7 @@ def test_csv_of_no_texts_has_a_header_each_part_of_csv_too(nlp, tmp_path):
     for text in ("头痛", "发热"):
         parts.write([with_entities(SourceRecord(text, number=1), nlp(text))])
     first, second = (part.read_bytes() for part in sorted(parts.path.iterdir()))
-    assert first == out.read_bytes() + ",1,0,2,sym,头痛,,dictionary,\r\n".encode()
+    assert first == out.read_bytes() + ",1,0,2,sym,头痛,,dictionary,,\r\n".encode()
     assert second == out.read_bytes()
 
 
@@ -207,9 +208,10 @@ def test_parquet_is_read_back(nlp, tmp_path):
 
 
 @pytest.mark.parametrize("ending", [".jsonl", ".parquet", ".spacy"])
-def test_assertions_are_written(nlp, tmp_path, ending):
+def test_assertions_and_codes_are_written(tmp_path, ending):
     asserting = spacy.blank("zh", config=tiny.CHARACTERS)
-    asserting.add_pipe("cmner_dictionary", source=nlp)
+    terms = [("头痛", "sym", "R51"), ("阿司匹林", "dru")]
+    asserting.add_pipe("cmner_dictionary").add_terms(terms)
     asserting.add_pipe("cmner_assertion")
     source, out = (
         write_texts(tmp_path / "in.jsonl", ["无头痛。服阿司匹林。"]),
@@ -220,10 +222,12 @@ def test_assertions_are_written(nlp, tmp_path, ending):
         doc, *_ = DocBin().from_disk(out / "part-000000.spacy").get_docs(Vocab())
         assert [ent._.negated for ent in doc.ents] == [True, False]
         assert [ent._.negated_trigger for ent in doc.ents] == [None, None]
+        assert [ent.kb_id_ for ent in doc.ents] == ["R51", ""]
     else:
         parquet = pytest.importorskip("pyarrow.parquet")
         rows = read_rows(out) if ending == ".jsonl" else parquet.read_table(out).to_pylist()
         assert [ent["assertion"] for ent in rows[0]["entities"]] == [["negated"], []]
+        assert [ent["kb_id"] for ent in rows[0]["entities"]] == ["R51", ""]
 
 
 @pytest.mark.parametrize("batch_size", [1, 2, 100])

@@ -1,13 +1,17 @@
+import json
 import pickle
 import warnings
 
 import pytest
 import spacy
+import srsly
 from spacy.tokens import Doc, DocBin, Span
+from spacy.vocab import Vocab
 from tiny import CHARACTERS, entities
 
 from spacy_cmner.errors import CmnerError, CmnerWarning
 from spacy_cmner.pipeline.dictionary import Dictionary
+from spacy_cmner.pipeline.saving import seal
 from spacy_cmner.pipeline.term_matcher import TermMatcher
 
 TERMS = [("肺", "bod"), ("肺炎", "dis"), ("CT", "pro"), ("黄连", "dru"), ("黄连", "ite")]
@@ -84,6 +88,7 @@ def test_sources_are_kept_with_the_document():
         next(DocBin(store_user_data=True, docs=[doc]).get_docs(nlp.vocab)),
         Doc.from_docs([nlp.make_doc("咳"), doc]),
         doc[3:9].as_doc(copy_user_data=True),
+        Doc(nlp.vocab).from_json(json.loads(json.dumps(doc.to_json(["cmner_source"])))),
     ]
     for copy in copies:
         assert copy.ents
@@ -223,3 +228,149 @@ def test_a_string_is_no_list_of_terms(call):
     with pytest.raises(CmnerError, match=r"CM420.*\('咳嗽',\)"):
         dictionary.add_terms([("咳嗽",)])
     assert [term for term, _ in dictionary.matcher] == ["发热"]
+
+
+CODED = [
+    ("心梗", "dis", "I21"),
+    ("心肌梗死", "dis", "I21"),
+    ("黄连", "dru", "D1"),
+    ("黄连", "ite", "T1"),
+]
+CODED_TEXT = "心梗即心肌梗死，用黄连。"
+
+
+def codes(doc, target="ents"):
+    spans = doc.ents if target == "ents" else doc.spans[target]
+    return [(span.text, span.label_, span.kb_id_, span.id_) for span in spans]
+
+
+FOUND_CODES = [
+    ("心梗", "dis", "I21", ""),
+    ("心肌梗死", "dis", "I21", ""),
+    ("黄连", "dru", "D1", ""),
+    ("黄连", "ite", "T1", ""),
+]
+
+
+def test_synonyms_share_a_code():
+    assert codes(pipeline(CODED)(CODED_TEXT)) == FOUND_CODES[:3]
+    nlp = pipeline(CODED, target="terms")
+    assert codes(nlp(CODED_TEXT), "terms") == FOUND_CODES
+    nlp.get_pipe("cmner_dictionary").remove_terms(["心梗"])
+    nlp.get_pipe("cmner_dictionary").add_terms([("心梗", "dis")])
+    assert codes(nlp("心梗"), "terms") == [("心梗", "dis", "", "")]
+
+
+def test_what_is_there_gets_a_code_but_keeps_its_own():
+    nlp = pipeline(CODED)
+    doc = nlp.make_doc(CODED_TEXT)
+    doc.ents = [Span(doc, 0, 2, "dis", kb_id="own"), Span(doc, 3, 7, "dis", span_id="rule")]
+    assert codes(nlp(doc)) == [
+        ("心梗", "dis", "own", ""),
+        ("心肌梗死", "dis", "I21", "rule"),
+        FOUND_CODES[2],
+    ]
+
+
+def test_codes_of_terms_that_tokens_do_not_hold():
+    nlp = spacy.blank("en")
+    dictionary = nlp.add_pipe("cmner_dictionary")
+    dictionary.add_terms([("心", "bod", "B1"), ("肺", "bod", "B2"), ("ct", "pro", "P1")])
+    with pytest.warns(CmnerWarning, match="CM406"):
+        assert codes(nlp("心部 CT 肺")) == [("CT", "pro", "P1", ""), ("肺", "bod", "B2", "")]
+    dictionary.alignment_mode = "expand"
+    with pytest.warns(CmnerWarning, match="CM428"):
+        assert codes(nlp("心部 CT")) == [("心部", "bod", "B1", ""), ("CT", "pro", "P1", "")]
+
+
+@pytest.mark.parametrize("way", ["disk", "bytes", "pickle"])
+def test_saving_keeps_codes(way, tmp_path):
+    nlp = pipeline([*CODED, ("咳", "sym")], target="terms")
+    if way == "disk":
+        nlp.to_disk(tmp_path)
+        copy = spacy.load(tmp_path)
+    elif way == "bytes":
+        copy = pipeline([("心梗", "dis", "old")], target="terms").from_bytes(nlp.to_bytes())
+    else:
+        copy = pickle.loads(pickle.dumps(nlp))
+    assert codes(copy(CODED_TEXT), "terms") == FOUND_CODES
+    matchers = [each.get_pipe("cmner_dictionary").matcher for each in (nlp, copy)]
+    assert list(matchers[0]) == list(matchers[1])
+
+
+def test_dictionaries_saved_without_codes_are_loaded():
+    saved = seal(srsly.msgpack_dumps({"terms": [["肺炎", ["dis"]]], "stop_terms": []}))
+    nlp = pipeline([("肺炎", "dis", "J18")])
+    nlp.get_pipe("cmner_dictionary").from_bytes(saved)
+    assert codes(nlp("肺炎")) == [("肺炎", "dis", "", "")]
+
+
+@pytest.mark.parametrize("target", ["ents", "terms"])
+def test_codes_are_kept_with_the_document(target):
+    nlp = pipeline(CODED, target=target)
+    expected = FOUND_CODES[: 3 if target == "ents" else 4]
+    assert codes(Doc(Vocab()).from_bytes(nlp(CODED_TEXT).to_bytes()), target) == expected
+    (doc, _) = nlp.pipe([CODED_TEXT, ""], n_process=2, batch_size=1)
+    assert codes(doc, target) == expected
+
+
+@pytest.mark.parametrize("target", ["ents", "dictionary"])
+def test_the_recogniser_and_the_merge_keep_codes(fresh, target):
+    text = "患者右肺疼痛三天。"
+    terms = fresh.add_pipe("cmner_dictionary", before="cmner", config={"target": target})
+    terms.add_terms([("右肺", "bod", "B1"), ("三天", "X", "X1")])
+    fresh.add_pipe(
+        "cmner_merge", config={"inputs": ["ents", "dictionary"][: 1 + (target != "ents")]}
+    )
+    assert codes(fresh(text)) == [
+        ("右肺", "bod", "B1", ""),
+        ("疼痛", "sym", "", ""),
+        ("三天", "X", "X1", ""),
+    ]
+
+
+def test_initialize_takes_codes_and_encodings(tmp_path):
+    (tmp_path / "a.csv").write_text("名称,类别,编码\n心梗,dis,I21\n", encoding="gb18030")
+    nlp = pipeline([])
+    nlp.config["initialize"]["components"]["cmner_dictionary"] = {
+        "terms": {
+            "@readers": "spacy-cmner.read_terms.v1",
+            "path": str(tmp_path / "a.csv"),
+            "label": "sym",
+            "encoding": "gb18030",
+        },
+        "from_lists": [str(tmp_path / "a.csv")],
+        "encoding": "gb18030",
+    }
+    nlp.initialize()
+    matcher = nlp.get_pipe("cmner_dictionary").matcher
+    assert [*matcher] == [("心梗", ("sym", "dis"))]
+    assert [matcher.code("心梗", label) for label in ("sym", "dis")] == ["I21", "I21"]
+    nlp.config["initialize"]["components"]["cmner_dictionary"] = {"terms": [["咳", "sym", "R05"]]}
+    nlp.initialize()
+    assert codes(nlp("咳")) == [("咳", "sym", "R05", "")]
+
+
+def test_a_dictionary_without_terms_says_so_once(tmp_path):
+    (tmp_path / "dru.txt").write_text("黄连\n", encoding="utf8")
+    nlp = spacy.blank("zh", config=CHARACTERS)
+    dictionary = nlp.add_pipe("cmner_dictionary", name="drugs")
+    nlp.config["initialize"]["components"]["drugs"] = {"from_lists": [str(tmp_path / "dru.txt")]}
+    with nlp.select_pipes(disable=["drugs"]):  # as training does with frozen components
+        nlp.initialize()
+    with pytest.warns(CmnerWarning, match=r"CM437.*'drugs'.*frozen_components") as caught:
+        list(nlp.pipe(["黄连", "咳"], batch_size=1))
+        nlp("黄连")
+    assert len(caught) == 1
+    nlp.initialize()
+    assert entities(nlp("黄连")) == [(0, 2, "dru")]
+    assert len(dictionary) == 1
+
+
+def test_a_dictionary_that_gets_its_terms_before_use_does_not_warn(tmp_path):
+    nlp = pipeline([])
+    nlp.initialize()
+    nlp.to_disk(tmp_path)
+    copy = spacy.load(tmp_path)
+    copy.get_pipe("cmner_dictionary").add_terms(TERMS)
+    assert entities(copy(TEXT)) == FOUND

@@ -1,6 +1,11 @@
 import pytest
+from spacy.cli._util import app
+from spacy.vocab import Vocab
+from typer.testing import CliRunner
 
-from spacy_cmner.errors import CmnerError
+import spacy_cmner.cli  # noqa: F401  (registers its commands on spaCy's)
+from spacy_cmner.data.corpus import load_docbin
+from spacy_cmner.errors import CmnerError, CmnerWarning
 from spacy_cmner.pipeline.term_lists import Term, read_terms, write_terms
 
 
@@ -9,14 +14,33 @@ from spacy_cmner.pipeline.term_lists import Term, read_terms, write_terms
     [
         ("dru.txt", "\ufeff青霉素\r\n\n头孢 \t17\n", [("青霉素", "dru"), ("头孢", "dru")]),
         ("a.csv", '青霉素,dru,J01\n"a,b",dis\n', [("青霉素", "dru"), ("a,b", "dis")]),
-        ("a.csv", "code,Type,Term\n1,dru,青霉素\n\n", [("青霉素", "dru")]),
+        ("a.csv", "code,Type,Term\n1,dru,青霉素\n\n", [("青霉素", "dru", "1")]),
         ("a.csv", "\n\nterm,label\n青霉素,dru\n", [("青霉素", "dru")]),
-        ("a.csv", "编码,名称,类别\n1,青霉素,dru\n", [("青霉素", "dru")]),
+        ("a.csv", "编码,名称,类别\n1,青霉素,dru\n", [("青霉素", "dru", "1")]),
+        ("a.csv", "术语名称,分类\n青霉素,dru\n", [("青霉素", "dru")]),
+        ("a.csv", "Category,Name\ndru,青霉素\n", [("青霉素", "dru")]),
+        (
+            "a.csv",
+            "id,分类编码,分类名称,药品代码, 药品名称 \n1,X,dru, J01 ,青霉素\n2,X,dru\t,,头孢",
+            [("青霉素", "dru", "J01"), ("头孢", "dru")],
+        ),
+        (
+            "a.csv",
+            "term,type,id\n青霉素,dru,J01\n头孢,dru\n",
+            [("青霉素", "dru", "J01"), ("头孢", "dru")],
+        ),
         ("a.csv", '术语,term\n"7""骨折",dis', [("术语", "term"), ('7"骨折', "dis")]),
         (
             "a.jsonl",
             '{"term": "黄连", "type": ["dru", "ite"]}\n\n{"term": "咳", "type": "sym"}',
             [("黄连", "dru"), ("黄连", "ite"), ("咳", "sym")],
+        ),
+        (
+            "a.jsonl",
+            '{"term": "心梗", "type": "dis", "id": "I21"}\n'
+            '{"term": "咳", "type": "sym", "id": null}\n'
+            '{"term": "热", "type": ["sym", "dis"], "id": 50}',
+            [("心梗", "dis", "I21"), ("咳", "sym"), ("热", "sym", "50"), ("热", "dis", "50")],
         ),
         ("a.txt", "", []),
         ("a.csv", "", []),
@@ -29,7 +53,70 @@ def test_reads(tmp_path, name, content, expected):
 
 def test_a_given_type_wins(tmp_path):
     (tmp_path / "a.csv").write_text("青霉素,dru\n", encoding="utf8")
-    assert read_terms(tmp_path / "a.csv", label="X") == [("青霉素", "X")]
+    assert read_terms(tmp_path / "a.csv", label="X") == [Term("青霉素", "X")]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.csv", "诊断编码,诊断名称\nI21,心梗\n"),
+        ("a.jsonl", '{"term": "心梗", "id": "I21"}'),
+    ],
+)
+def test_a_list_needs_no_types_if_one_is_given(tmp_path, name, content):
+    (tmp_path / name).write_text(content, encoding="utf8")
+    assert read_terms(tmp_path / name, label="dis") == [("心梗", "dis", "I21")]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "词条,种类\n青霉素,dru\n头孢,dru\n",
+        "种类,词条\ndru,青霉素\ndru,头孢\n",
+        "名称,编码\n青霉素,J01CE\n头孢,J01DB\n",
+    ],
+)
+def test_a_header_that_is_not_known_is_warned_of(tmp_path, content):
+    (tmp_path / "a.csv").write_text(content, encoding="utf8")
+    with pytest.warns(CmnerWarning, match=rf"CM436.*a\.csv.*\({content.splitlines()[0]}\)"):
+        assert len(read_terms(tmp_path / "a.csv")) == 3
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["CT,pro\n肺炎,dis\n", "CT,pro\n肺炎,dis\nMRI, pro\n", "term,type\nCT,pro\n肺炎,dis\n咳,sym\n"],
+)
+def test_first_terms_are_not_taken_for_headers(tmp_path, content):
+    (tmp_path / "a.csv").write_text(content, encoding="utf8")
+    assert "CT" in [term.text for term in read_terms(tmp_path / "a.csv")]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("dis.txt", "心梗\n"),
+        ("a.csv", "名称,类别\n心梗,dis\n"),
+        ("a.jsonl", '{"term": "心梗", "type": "dis"}'),
+    ],
+)
+def test_other_encodings(tmp_path, name, content):
+    (tmp_path / name).write_text(content, encoding="gb18030")
+    with pytest.raises(CmnerError, match=rf"CM102.*{name} is not utf-8"):
+        read_terms(tmp_path / name)
+    assert read_terms(tmp_path / name, encoding="gb18030") == [Term("心梗", "dis")]
+
+
+def test_the_command_takes_lists_in_other_encodings(tmp_path):
+    (tmp_path / "texts.txt").write_text("服药见心梗。\n", encoding="utf8")
+    (tmp_path / "dis.txt").write_text("心梗\n", encoding="gb18030")
+    (tmp_path / "no.txt").write_text("服药\n", encoding="gb18030")
+    lists = ["-t", tmp_path / "dis.txt", "--outside", tmp_path / "no.txt"]
+    words = ["cmner", "distant", tmp_path / "texts.txt", tmp_path / "out.spacy", *lists]
+    result = CliRunner().invoke(app, [*map(str, words), "--terms-encoding", "gb18030"])
+    assert result.exit_code == 0, result.output
+    (doc,) = load_docbin(tmp_path / "out.spacy").get_docs(Vocab())
+    assert [(ent.text, ent.label_) for ent in doc.ents] == [("心梗", "dis")]
+    assert [token.ent_iob_ for token in doc] == ["O", "O", "", "B", "I", "O"]
 
 
 @pytest.mark.parametrize(
@@ -44,6 +131,7 @@ def test_a_given_type_wins(tmp_path):
         ("a.jsonl", '{"term": "咳"}\n', 1),
         ("a.jsonl", '{"term": "咳", "type": "sym"}\n{"term": "咳", "type": []}', 2),
         ("a.jsonl", '{"term": 3, "type": "sym"}', 1),
+        ("a.jsonl", '{"term": "咳", "type": "sym", "id": ["R05"]}', 1),
         ("a.jsonl", '["咳", "sym"]', 1),
         ("a.jsonl", "咳,sym", 1),
     ],
@@ -67,7 +155,14 @@ def test_a_missing_file_is_named(tmp_path):
 def test_written_lists_are_read_back(tmp_path):
     write_terms(tmp_path / "a.jsonl", [("咳\u2028\n嗽\0", ["sym", "dis"]), ("𠮷", ["bod"])])
     assert read_terms(tmp_path / "a.jsonl") == [
-        ("咳\u2028\n嗽\0", "sym"),
-        ("咳\u2028\n嗽\0", "dis"),
-        ("𠮷", "bod"),
+        Term("咳\u2028\n嗽\0", "sym"),
+        Term("咳\u2028\n嗽\0", "dis"),
+        Term("𠮷", "bod"),
     ]
+
+
+def test_written_codes_are_read_back_in_the_order_of_the_types(tmp_path):
+    codes = {"a": "1", "b": "1", "d": "1"}
+    write_terms(tmp_path / "a.jsonl", [("咳", "abcd")], lambda term, label: codes.get(label, ""))
+    expected = [Term("咳", label, codes.get(label, "")) for label in "abcd"]
+    assert read_terms(tmp_path / "a.jsonl") == expected

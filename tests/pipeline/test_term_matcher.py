@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spacy_cmner.errors import CmnerError
+from spacy_cmner.errors import CmnerError, CmnerWarning
 from spacy_cmner.pipeline.boundaries import WordBoundaries
 from spacy_cmner.pipeline.term_matcher import TermMatcher
 
@@ -102,6 +102,43 @@ def test_terms_come_and_go():
     assert found("肺炎", made) == [("肺", "bod")]
     made.clear()
     assert found("肺炎", made) == []
+    assert len(made) == 0
+
+
+def test_codes_belong_to_a_term_and_a_type():
+    made = matcher([("ＣＴ", "pro", "P1"), ("ct", "ite"), ("CT", "dis", " D1 "), ("肺", "bod", "")])
+    codes = [made.code("Ct", label) for label in ("pro", "ite", "dis", "X")]
+    assert codes == ["P1", "", "D1", ""]
+    assert made.code("肺", "bod") == made.code("胃", "bod") == ""
+    assert made.add([("CT", "ite", "T1"), ["CT", "pro", "P1"]]) == 0
+    assert made.code("CT", "ite") == "T1"
+    made.remove(["ct"], label="pro")
+    made.add([("CT", "pro")])
+    assert [made.code("CT", label) for label in ("pro", "ite")] == ["", "T1"]
+
+
+@pytest.mark.parametrize("change", [lambda made: made.remove(["CT"]), TermMatcher.clear])
+def test_codes_go_with_their_terms(change):
+    made = matcher([("CT", "pro", "P1"), ("CT", "ite", "T1")])
+    assert made.has_codes
+    change(made)
+    assert not made.has_codes
+    made.add([("CT", "pro")])
+    assert made.code("CT", "pro") == ""
+
+
+def test_the_first_code_stays():
+    made = matcher([])
+    with pytest.warns(CmnerWarning, match=r"CM438.*1 terms.*心梗, dis: I21, not I22"):
+        made.add([("心梗", "dis", "I21"), ("心梗", "dis", "I22"), ("心梗", "sym", "R1")])
+    assert [made.code("心梗", label) for label in ("dis", "sym")] == ["I21", "R1"]
+
+
+@pytest.mark.parametrize("entry", [("肺", "bod", None), ("肺", "bod", 3), ("肺", "bod", "1", "2")])
+def test_a_faulty_code_is_refused_and_none_added(entry):
+    made = matcher([])
+    with pytest.raises(CmnerError, match="CM420"):
+        made.add([("心", "bod"), entry])
     assert len(made) == 0
 
 
