@@ -223,7 +223,7 @@ def crf_loss(
     RAISES: CM305 for shapes that do not fit, CM306 for a sentence in which no legal path is
         allowed, CM307 for emissions that are not finite.
     """
-    sizes = check_lengths(emissions, lengths, allowed, transitions)
+    sizes = check_shapes(emissions, lengths, allowed, transitions, start, end, masks)
     result = _backend(emissions).loss(emissions, sizes, allowed, transitions, start, end, masks)
     require_finite(result[0], emissions, sizes)
     return result
@@ -243,7 +243,7 @@ def crf_log_partition(
     Arguments and errors as ``crf_loss``; without ``allowed`` all tags are.
     RETURNS (Array): (B,) float64, 0 for an empty sentence, which has one path: the empty one.
     """
-    sizes = check_lengths(emissions, lengths, allowed, transitions)
+    sizes = check_shapes(emissions, lengths, allowed, transitions, start, end, masks)
     arrays = emissions, sizes, transitions, start, end
     _, log_z = _probabilities(*arrays, masks, NO_PATHS, allowed)
     return log_z
@@ -268,7 +268,7 @@ def crf_span_scores(
         emissions' type.
     RAISES: CM302 and CM303 for spans that cannot be, the others as ``crf_loss``.
     """
-    sizes = check_lengths(emissions, lengths, allowed, transitions)
+    sizes = check_shapes(emissions, lengths, allowed, transitions, start, end, scheme.masks)
     paths = scheme.span_paths(sizes, spans)
     arrays = emissions, sizes, transitions, start, end
     probabilities, _ = _probabilities(*arrays, scheme.masks, paths, allowed)
@@ -289,7 +289,7 @@ def crf_decode(
     Arguments and errors as ``crf_log_partition``.
     RETURNS (Tuple[Array, Array]): the tags (N,) int32 and the score of each path (B,) float64.
     """
-    sizes = check_lengths(emissions, lengths, allowed, transitions)
+    sizes = check_shapes(emissions, lengths, allowed, transitions, start, end, masks)
     tags, scores = _backend(emissions).decode(
         emissions, sizes, transitions, start, end, masks, allowed
     )
@@ -324,7 +324,7 @@ def crf_kbest(
     from . import crf_numba
 
     check_number_of_readings(k)
-    sizes = check_lengths(emissions, lengths, allowed, transitions)
+    sizes = check_shapes(emissions, lengths, allowed, transitions, start, end, masks)
     result = crf_numba.kbest(emissions, sizes, transitions, start, end, masks, k, allowed)
     require_finite(
         np.array([scores[0] if len(scores) else -np.inf for _, scores in result]), emissions, sizes
@@ -360,20 +360,37 @@ def _backend(emissions: Array) -> ModuleType:
     return crf_torch
 
 
-def check_lengths(
-    emissions: Array, lengths: Array, allowed: Array | None, transitions: Array
+def check_shapes(
+    emissions: Array,
+    lengths: Array,
+    allowed: Array | None,
+    transitions: Array,
+    start: Array,
+    end: Array,
+    masks: TagMasks,
 ) -> npt.NDArray[np.int64]:
-    """The lengths on the host, once all shapes are known to fit (compiled code does not look)."""
+    """The lengths on the host, once all shapes are known to fit (compiled code does not look).
+
+    RAISES: CM305 if one does not, or if a length is negative.
+    """
     host = np.asarray(lengths if isinstance(lengths, np.ndarray) else lengths.cpu(), dtype=np.int64)
-    n_tags = transitions.shape[0]
-    fits = emissions.shape == (host.sum(), n_tags) and (host >= 0).all()
-    if not fits or (allowed is not None and allowed.shape != emissions.shape):
-        raise Messages.CM305.error(
-            emissions=tuple(emissions.shape),
-            allowed=None if allowed is None else tuple(allowed.shape),
-            total=int(host.sum()),
-            n_tags=n_tags,
-        )
+    total, n_tags = int(host.sum()), transitions.shape[0]
+    rows, square, row = (total, n_tags), (n_tags, n_tags), (n_tags,)
+    shapes = {
+        "emissions": (emissions.shape, rows),
+        "allowed": (emissions.shape if allowed is None else allowed.shape, rows),
+        "transitions": (transitions.shape, square),
+        "start": (start.shape, row),
+        "end": (end.shape, row),
+        "masks.transition": (masks.transition.shape, square),
+        "masks.start": (masks.start.shape, row),
+        "masks.end": (masks.end.shape, row),
+    }
+    for name, (found, expected) in shapes.items():
+        if found != expected or (host < 0).any():
+            raise Messages.CM305.error(
+                name=name, found=tuple(found), expected=expected, n_tags=n_tags, total=total
+            )
     return host
 
 

@@ -26,6 +26,7 @@ Ints = npt.NDArray[np.int64]
 _TRUSTED_SUM = 1e-280
 # exp of this times a lost term is still nothing (1e260 * 1e-308).
 _TRUSTED_EXPONENT = 600.0
+_LOWEST = np.finfo(np.float64).min
 # exp of less is subnormal in float32.
 _LOWEST_FLOAT32_EXPONENT = -87.0
 
@@ -40,12 +41,14 @@ class Moves(NamedTuple):
     """Scores of the moves from the row's tag to the column's.
 
     Most legal moves are those from a tag that ends something to one that begins something: a dense
-    block, whose rows and columns are packed here. Few are left over: those inside an entity.
+    block, whose rows and columns are packed here. Few are left over: those inside an entity. A mask
+    with other moves left over than two to each such tag, which BIOES has not, is one block.
 
     log ((T, T) float64): -inf where illegal.
     relative ((T, T) float64): exp(log - peak).
     peak (float): the largest legal score.
-    sources, targets ((S,), (R,) int64): the tags from which, and to which, O is moved to and from.
+    sources, targets ((S,), (R,) int64): the tags from which, and to which, O is moved to and from;
+        all tags where all is one block.
     block ((S, at least R) float64): the relative scores of moves from sources to targets, and
         columns of 0 that make its rows a multiple of ``_VECTOR`` long.
     others ((2 I, 2) int64): all other legal moves, in the order of the tags moved to.
@@ -221,8 +224,9 @@ def _edge(scores: npt.NDArray, mask: Bools) -> Edge:
 
 
 def _exp(log: Floats) -> tuple[Floats, float]:
-    """The exponentials relative to the largest, and the logarithm of that one."""
-    peak = float(np.max(log))
+    """The exponentials relative to the largest, and the logarithm of that one; if none is legal,
+    0 and the lowest of numbers."""
+    peak = float(max(np.max(log), _LOWEST))
     with np.errstate(invalid="ignore"):  # not finite: reported by the caller
         return np.exp(log - peak), peak
 
@@ -234,9 +238,13 @@ def _moves(transitions: npt.NDArray, mask: Bools, backward: bool = False) -> Mov
     log = _masked(transitions, mask)
     relative, peak = _exp(log)
     sources, targets = np.flatnonzero(mask[:, 0]), np.flatnonzero(mask[0])
+    left_over = mask & ~np.outer(mask[:, 0], mask[0])
+    if (left_over.sum(axis=0) != np.where(mask[0], 0, 2)).any():
+        sources = targets = np.arange(len(mask))
+        left_over = np.zeros_like(mask)
     block = np.zeros((len(sources), -(-len(targets) // _VECTOR) * _VECTOR))
     block[:, : len(targets)] = relative[np.ix_(sources, targets)]
-    moved_to, moved_from = np.nonzero((mask & ~np.outer(mask[:, 0], mask[0])).T)
+    moved_to, moved_from = np.nonzero(left_over.T)
     others = np.stack([moved_from, moved_to], axis=1)
     return Moves(
         log, relative, peak, sources, targets, block, others, moved_to[::2].copy(), backward

@@ -15,7 +15,7 @@ each are less probable than not.
 import numpy as np
 import numpy.typing as npt
 
-from .crf import Span, TagScheme, check_lengths, require_finite
+from .crf import Span, TagScheme, check_shapes, require_finite
 
 CERTAIN = 1 - 1e-6
 
@@ -41,7 +41,7 @@ def crf_decode_spans(
     """
     from .crf_spans_numba import likely_spans
 
-    sizes = check_lengths(emissions, lengths, allowed, transitions)
+    sizes = check_shapes(emissions, lengths, allowed, transitions, start, end, scheme.masks)
     (starts, ends, labels, probabilities), log_z = likely_spans(
         emissions, sizes, transitions, start, end, scheme.masks, threshold, allowed
     )

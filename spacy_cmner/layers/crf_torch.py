@@ -97,7 +97,7 @@ def path_probabilities(
         torch.as_tensor(array, device=emissions.device) for array in paths
     )
     steps = scores[positions[:, 1:], tags[:, 1:]]  # (M, K - 1)
-    steps = steps + transitions[tags[:, :-1], tags[:, 1:]]
+    steps = steps + moves[tags[:, :-1], tags[:, 1:]]
     inner = steps.masked_fill(~valid[:, 1:], 0.0).sum(dim=1)
     last = (positions[:, -1], tags[:, -1])
     log_p = alpha[positions[:, 0], tags[:, 0]] + inner + gamma[last]

@@ -64,8 +64,7 @@ def forward(
     rows, backward = shim(ArgsKwargs(inputs, {}), is_train)
 
     def backprop(dY: Rows) -> list[Doc]:
-        gradient = to_torch(model, dY)
-        backward(ArgsKwargs(((rows,),), {"grad_tensors": (gradient,)}))
+        backward([rows], [to_torch(model, dY)])
         return []
 
     return to_rows(model, rows, lengths), backprop

@@ -58,8 +58,7 @@ def forward(model: EncodeModel, X: Rows, is_train: bool) -> tuple[Rows, Callable
     encoded, backward = shim(inputs, is_train)
 
     def backprop(dY: Rows) -> Rows:
-        gradient = to_torch(model, dY)
-        backward(ArgsKwargs(((encoded,),), {"grad_tensors": (gradient,)}))
+        backward([encoded], [to_torch(model, dY)])
         return to_rows(model, rows.grad, lengths)
 
     return to_rows(model, encoded, lengths), backprop

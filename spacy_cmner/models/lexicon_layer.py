@@ -101,8 +101,7 @@ def forward(
     output, backward = shim(ArgsKwargs((rows, *inputs), options), is_train)
 
     def backprop(dY: Rows) -> list[Doc]:
-        gradient = to_torch(model, dY)
-        backward(ArgsKwargs(((output,),), {"grad_tensors": (gradient,)}))
+        backward([output], [to_torch(model, dY)])
         return backprop_characters(to_rows(model, rows.grad, lengths))
 
     return to_rows(model, output, lengths), backprop

@@ -185,14 +185,13 @@ def forward(
     def backprop(dY: Rows) -> list[Doc]:
         if not rows.requires_grad:
             return []
-        gradient = to_torch(model, dY)
-        outputs, gradients = [rows], [gradient]
+        outputs, gradients = [rows], [to_torch(model, dY)]
         if error.requires_grad:
             # The tagger's loss is a mean over the batch and so is this one.
             model.attrs["auxiliary_losses"]["reconstruction"] = float(error.detach())
             outputs.append(error)
             gradients.append(error.new_full((1,), model.attrs["reconstruction_weight"]))
-        backward(ArgsKwargs((outputs,), {"grad_tensors": gradients}))
+        backward(outputs, gradients)
         return []
 
     return to_rows(model, rows, lengths), backprop

@@ -83,18 +83,13 @@ class TorchShim(PyTorchShim):
             return self.module(*inputs.args, **inputs.kwargs)
 
     def begin_update(self, inputs: ArgsKwargs) -> Any:
-        """Run the module in training mode; the callback takes torch's ``backward`` arguments."""
+        """Run the module in training mode; the callback is torch's ``backward``, which takes
+        outputs and their gradients."""
         self.module.train()
         try:
-            output = self.module(*inputs.args, **inputs.kwargs)
+            return self.module(*inputs.args, **inputs.kwargs), torch.autograd.backward
         finally:
             self.module.eval()
-
-        def backprop(grads: ArgsKwargs) -> ArgsKwargs:
-            torch.autograd.backward(*grads.args, **grads.kwargs)
-            return inputs
-
-        return output, backprop
 
     def finish_update(self, optimizer: Optimizer) -> None:
         """Take one step, with the gradient clipped by its norm over the whole module."""

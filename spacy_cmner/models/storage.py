@@ -8,6 +8,8 @@ from typing import Literal
 
 import torch
 
+from spacy_cmner.errors import Messages
+
 Precision = Literal["float32", "float16", "int8"]
 Tensors = dict[str, torch.Tensor]
 
@@ -21,6 +23,8 @@ def pack(tensors: Tensors, precision: Precision) -> Tensors:
 
     float16: every value rounded. int8: matrices and tables as integers with a scale for each row,
     the rest as float16.
+
+    RAISES: CM332 for values that have no finite form there: float16 ends at 65,504.
     """
     packed: Tensors = {}
     for name, tensor in tensors.items():
@@ -30,6 +34,10 @@ def pack(tensors: Tensors, precision: Precision) -> Tensors:
             packed[name] = tensor.half()
         else:
             packed[name], packed[name + SCALE] = quantize(tensor)
+    if precision != "float32":
+        for name, tensor in packed.items():
+            if not tensor.isfinite().all():
+                raise Messages.CM332.error(name=name.removesuffix(SCALE), precision=precision)
     return packed
 
 

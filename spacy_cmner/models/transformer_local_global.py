@@ -70,8 +70,7 @@ def forward(
     output, backward = shim(ArgsKwargs(inputs, {}), is_train)
 
     def backprop(dY: Rows) -> list[Doc]:
-        gradient = to_torch(model, dY)
-        backward(ArgsKwargs(((output,),), {"grad_tensors": (gradient,)}))
+        backward([output], [to_torch(model, dY)])
         d_own, d_contextual = (to_rows(model, rows.grad, lengths) for rows in inputs)
         backprop_own(d_own)
         return backprop_contextual(d_contextual)

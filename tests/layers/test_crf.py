@@ -6,9 +6,13 @@ import random
 import numpy as np
 import pytest
 import torch
+from hypothesis import example, given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from torchcrf import CRF
 
 from spacy_cmner.errors import CmnerError
+from spacy_cmner.layers import crf_torch
 from spacy_cmner.layers.crf import (
     TagMasks,
     TagScheme,
@@ -20,10 +24,11 @@ from spacy_cmner.layers.crf import (
 )
 
 SCHEME = TagScheme(["dis", "sym"])
+ONE = TagScheme(["dis"])
 LENGTHS = np.array([3, 0, 1, 5, 4], dtype=np.int32)
 
 
-@pytest.fixture(params=["numpy", "torch"])
+@pytest.fixture(params=["numpy", "torch"], scope="module")
 def backend(request):
     """Call a CRF function with arrays of one library; results come back as NumPy."""
 
@@ -114,6 +119,19 @@ class Problem:
                     moves[move] += weight
         return tags, moves
 
+    def span_probabilities(self, allowed=None):
+        """Of every span of the first label that fits into a sentence."""
+        label = self.scheme.labels[0]
+        found = {}
+        for sentence in self.sentences():
+            paths = self.paths(sentence, allowed)
+            total = np.logaddexp.reduce([score for _, score in paths])
+            for start, end in itertools.combinations(range(sentence.stop - sentence.start + 1), 2):
+                tags = tuple(self.scheme.span_tags(end - start, label))
+                span = (sentence.start + start, sentence.start + end, label)
+                found[span] = sum(np.exp(s - total) for path, s in paths if path[start:end] == tags)
+        return found
+
     def log_partition(self, allowed=None):
         return np.array(
             [
@@ -185,31 +203,88 @@ def test_kbest_wants_one_or_more(small, k):
 
 
 def test_span_scores_are_the_share_of_paths_with_the_span(backend):
-    problem = Problem(TagScheme(["dis"]), np.array([4, 0, 3]))
-    spans = [
-        (start, end, "dis")
-        for sentence in problem.sentences()
-        for start in range(sentence.start, sentence.stop)
-        for end in range(start + 1, sentence.stop + 1)
-    ]
-    random.Random(0).shuffle(spans)
+    problem = Problem(ONE, np.array([4, 0, 3]))
     for allowed in (None, problem.allowed):
-        expected = dict.fromkeys(spans, 0.0)
-        for sentence in problem.sentences():
-            paths = problem.paths(sentence, allowed)
-            total = np.logaddexp.reduce([score for _, score in paths])
-            for path, score in paths:
-                for start, end, label in problem.scheme.decode(np.array(path, dtype=np.int64)):
-                    begin = sentence.start
-                    expected[(begin + start, begin + end, label)] += np.exp(score - total)
-        scores = backend(
-            crf_span_scores,
-            *problem.scores[:-1],
-            problem.scheme,
-            spans,
-            allowed=allowed,
-        )
-        np.testing.assert_allclose(scores, list(expected.values()), atol=1e-12)
+        expected = problem.span_probabilities(allowed)
+        spans = list(expected)
+        random.Random(0).shuffle(spans)
+        arguments = *problem.scores[:-1], problem.scheme
+        scores = backend(crf_span_scores, *arguments, spans, allowed=allowed)
+        np.testing.assert_allclose(scores, [expected[span] for span in spans], atol=1e-12)
+
+
+def one_label(transition=ONE.transition_mask, start=ONE.start_mask, end=ONE.end_mask):
+    scheme = TagScheme(ONE.labels)
+    scheme.transition_mask, scheme.start_mask, scheme.end_mask = transition, start, end
+    return scheme
+
+
+def turned(mask):
+    """The mask with any of its answers turned over."""
+    return arrays(np.bool_, mask.shape).map(mask.__xor__)
+
+
+NOT_TWICE_INSIDE = ONE.transition_mask & ~np.diag(np.arange(5) == ONE.tags.index("I-dis"))
+NEVER = np.zeros(5, dtype=np.bool_)
+
+
+@given(
+    scheme=st.builds(one_label, *map(turned, ONE.masks)),
+    lengths=st.lists(st.integers(0, 4), min_size=1, max_size=3).map(np.array),
+    seed=st.integers(0, 1000),
+    scale=st.sampled_from([1.0, 1e3]),
+)
+@example(one_label(NOT_TWICE_INSIDE), LENGTHS, 0, 1.0)
+@example(one_label(np.diag(NEVER)), np.array([1, 1]), 0, 1.0)
+@example(one_label(np.diag(NEVER)), np.array([1, 2]), 0, 1.0)
+@example(one_label(start=NEVER), np.array([0, 2]), 0, 1.0)
+@example(one_label(end=NEVER), np.array([0, 2]), 0, 1.0)
+def test_any_masks(backend, scheme, lengths, seed, scale):
+    """Also such as lead nowhere, or forbid everything."""
+    problem = Problem(ONE, lengths, seed, scale)
+    problem.scheme, problem.masks = scheme, scheme.masks
+    for allowed in (None, problem.allowed):
+        paths = [problem.paths(sentence, allowed) for sentence in problem.sentences()]
+        if not all(paths):
+            assert_no_path(backend, problem, allowed)
+            return
+        log_z = backend(crf_log_partition, *problem.scores, allowed=allowed)
+        np.testing.assert_allclose(log_z, problem.log_partition(allowed), rtol=1e-9, atol=1e-9)
+        tags, scores = backend(crf_decode, *problem.scores, allowed=allowed)
+        readings = crf_kbest(*problem.scores, 3, allowed)
+        results = zip(problem.sentences(), scores, readings, paths, strict=True)
+        for sentence, score, (best, best_scores), every in results:
+            expected = sorted(every, key=lambda path: -path[1])[:3]
+            assert [tuple(path) for path in best.tolist()] == [path for path, _ in expected]
+            np.testing.assert_allclose(best_scores, [score for _, score in expected])
+            assert (tuple(tags[sentence]), pytest.approx(score)) == expected[0]
+        spans = problem.span_probabilities(allowed)
+        arguments = *problem.scores[:-1], scheme, list(spans)
+        probabilities = backend(crf_span_scores, *arguments, allowed=allowed)
+        np.testing.assert_allclose(probabilities, list(spans.values()), atol=1e-9)
+    loss, d_emissions, d_transitions, d_start, d_end = backend(crf_loss, *problem.target)
+    (tags, moves), (allowed_tags, allowed_moves) = problem.counts(), problem.counts(problem.allowed)
+    expected = problem.log_partition() - problem.log_partition(problem.allowed)
+    np.testing.assert_allclose(loss, expected, rtol=1e-9, atol=1e-9)
+    expected = tags - allowed_tags
+    np.testing.assert_allclose(d_emissions, expected, atol=1e-9)
+    np.testing.assert_allclose(d_transitions, moves - allowed_moves, atol=1e-9)
+    sentences = [sentence for sentence in problem.sentences() if sentence.stop > sentence.start]
+    firsts, lasts = [s.start for s in sentences], [s.stop - 1 for s in sentences]
+    np.testing.assert_allclose(d_start, expected[firsts].sum(axis=0), atol=1e-9)
+    np.testing.assert_allclose(d_end, expected[lasts].sum(axis=0), atol=1e-9)
+
+
+def assert_no_path(backend, problem, allowed, match="CM306"):
+    with pytest.raises(CmnerError, match=match):
+        backend(crf_loss, *problem.target)
+    for function in (crf_decode, crf_log_partition):
+        with pytest.raises(CmnerError, match=match):
+            backend(function, *problem.scores, allowed=allowed)
+    with pytest.raises(CmnerError, match=match):
+        backend(crf_span_scores, *problem.scores[:-1], problem.scheme, [], allowed=allowed)
+    with pytest.raises(CmnerError, match=match):
+        crf_kbest(*problem.scores, 2, allowed)
 
 
 def test_no_spans_have_no_scores(backend):
@@ -367,11 +442,16 @@ def test_extreme_transition_gradients_are_exact(backend):
     np.testing.assert_allclose(d_transitions, expected, atol=1e-9)
 
 
+@pytest.mark.parametrize("bioes", [True, False])
 @pytest.mark.parametrize("scale", [1.0, 30.0, 300.0, 1e4])
-def test_backends_agree_at_full_size(scale):
+def test_backends_agree_at_full_size(monkeypatch, scale, bioes):
     """Torch sums in log space throughout, numba only where weights drift too far apart."""
     scheme = TagScheme(list("abcdefghi"))
     problem = Problem(scheme, np.array([50, 3, 0, 120]), dtype=np.float32, scale=scale)
+    if not bioes:
+        more = np.random.default_rng(0).random(problem.transitions.shape) < 0.1
+        problem.masks = problem.masks._replace(transition=problem.masks.transition | more)
+    monkeypatch.setattr(crf_torch, "_CHUNK", 40 * scheme.n_tags**2)  # of 173 characters
     tensors = [
         torch.from_numpy(value) if isinstance(value, np.ndarray) else value
         for value in problem.target
@@ -386,13 +466,7 @@ def test_sentence_without_a_path_is_an_error(backend):
     first = problem.sentences()[3].start
     problem.allowed[first] = False
     problem.allowed[first, SCHEME.tags.index("E-dis")] = True
-    with pytest.raises(CmnerError, match=r"CM306.*Sentence 3 "):
-        backend(crf_loss, *problem.target)
-    for function in (crf_decode, crf_log_partition):
-        with pytest.raises(CmnerError, match=r"CM306.*Sentence 3 "):
-            backend(function, *problem.scores, allowed=problem.allowed)
-    with pytest.raises(CmnerError, match=r"CM306.*Sentence 3 "):
-        crf_kbest(*problem.scores, 2, problem.allowed)
+    assert_no_path(backend, problem, problem.allowed, match=r"CM306.*Sentence 3 ")
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
@@ -421,5 +495,21 @@ def test_shapes_that_do_not_fit_are_an_error(backend):
     with pytest.raises(CmnerError, match="CM305"):
         backend(crf_decode, *problem.scores, allowed=problem.allowed[1:])
     problem.lengths = np.array([14, -1])
-    with pytest.raises(CmnerError, match="CM305"):
+    with pytest.raises(CmnerError, match=r"CM305.*negative"):
+        backend(crf_decode, *problem.scores)
+
+
+@pytest.mark.parametrize("name", ["transitions", "start", "end"])
+def test_parameters_that_do_not_fit_are_an_error(backend, name):
+    problem = Problem()
+    setattr(problem, name, getattr(problem, name)[..., :1])
+    with pytest.raises(CmnerError, match=rf"CM305.* {name} .*1,?\)"):
+        backend(crf_loss, *problem.target)
+
+
+@pytest.mark.parametrize("name", TagMasks._fields)
+def test_masks_that_do_not_fit_are_an_error(backend, name):
+    problem = Problem()
+    problem.masks = problem.masks._replace(**{name: getattr(problem.masks, name)[..., 1:]})
+    with pytest.raises(CmnerError, match=rf"CM305.*masks\.{name} "):
         backend(crf_decode, *problem.scores)

@@ -73,17 +73,26 @@ def test_spans_apart_gain_the_most(spans, data):
     assert sum(gains[chosen]) == most_gain(spans, gains)
 
 
+def with_more_moves():
+    """The scheme, and one that lets a few more tags follow each other."""
+    other = TagScheme(SCHEME.labels)
+    more = np.random.default_rng(0).random(other.transition_mask.shape) < 0.2
+    other.transition_mask = SCHEME.transition_mask | more
+    return SCHEME, other
+
+
+@pytest.mark.parametrize("scheme", with_more_moves(), ids=["BIOES", "more moves"])
 @pytest.mark.parametrize("scale", [0.3, 2.0])
 @given(
     lengths=st.lists(st.integers(0, 4), min_size=1, max_size=3),
     seed=st.integers(0, 1000),
     threshold=st.sampled_from([0.02, 0.1, 0.3, 0.5, 0.9]),
 )
-def test_none_is_overlooked(scale, lengths, seed, threshold):
+def test_none_is_overlooked(scheme, scale, lengths, seed, threshold):
     scores = random_scores(lengths, seed, scale)
     spans = list(all_spans(lengths))
-    exact = crf_span_scores(*scores, SCHEME, spans)
-    found, probabilities = crf_decode_spans(*scores, SCHEME, threshold)
+    exact = crf_span_scores(*scores, scheme, spans)
+    found, probabilities = crf_decode_spans(*scores, scheme, threshold)
     expected = dict(zip(spans, exact, strict=True))
     np.testing.assert_allclose(probabilities, [expected[span] for span in found], atol=1e-9)
     best = best_apart(spans, exact - threshold)

@@ -6,6 +6,8 @@ import spacy
 import tiny
 import torch
 
+from spacy_cmner.models.contextual import build_contextual_embed
+from spacy_cmner.models.local_global import build_local_global_embed
 from spacy_cmner.models.scaling import deviation
 from spacy_cmner.resources.lexicon import Lexicon
 from spacy_cmner.resources.vectors import Vectors
@@ -22,6 +24,17 @@ def test_the_arithmetic_is_that_of_the_library():
 def test_without_any_deviation_nothing_is_scaled(shape, value):
     values = np.full(shape, value, dtype="float32")
     assert deviation(values) == deviation(torch.from_numpy(values)) == 1.0
+
+
+def test_word_vectors_start_with_a_deviation_of_1(resources):
+    characters = {name: value for name, value in tiny.EMBED.items() if name[0] != "@"}
+    model = build_contextual_embed(build_local_global_embed(**characters))
+    for layer in model.walk():
+        layer.attrs["resources"] = resources
+    model.initialize()
+    given = resources.lexicon.vectors.vectors
+    weights = model.shims[0].module.words.weight.detach().numpy()
+    np.testing.assert_allclose(weights, given / given.std(), rtol=1e-5)
 
 
 @pytest.mark.parametrize("words", [[], ["头痛", "头"]], ids=["no words", "all alike"])

@@ -38,7 +38,7 @@ def forward(model, rows, is_train):
     output, backward = model.shims[0](ArgsKwargs((xp2torch(rows),), {}), is_train)
 
     def backprop(gradient):
-        backward(ArgsKwargs(((output,),), {"grad_tensors": (xp2torch(gradient),)}))
+        backward([output], [xp2torch(gradient)])
         return rows
 
     return torch2xp(output.detach()), backprop
@@ -126,6 +126,21 @@ def test_averages_are_thincs_averages():
     assert not np.allclose(averaged["linear.weight"], current["linear.weight"], atol=1e-3)
     for name, value in weights(ours).items():
         np.testing.assert_array_equal(value, current[name])
+
+
+def test_averages_after_many_steps_are_thincs_averages():
+    model, optimizer = build(), Adam(0.001, use_averages=True)
+    step(model, optimizer)
+    for key in optimizer.averages:
+        optimizer.nr_update[key] = 200_000
+    with model.use_params(optimizer.averages):
+        expected = weights(model)
+    step(model, optimizer)
+    for name, value in weights(model).items():
+        NumpyOps().update_averages(expected[name], value, 200_001)
+    with model.use_params(optimizer.averages):
+        for name, averaged in weights(model).items():
+            np.testing.assert_allclose(averaged, expected[name], rtol=1e-6, atol=1e-7)
 
 
 def test_use_params_restores_after_an_error():

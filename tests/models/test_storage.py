@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
+from spacy_cmner.errors import CmnerError
 from spacy_cmner.models.storage import pack, unpack
 
 FINITE = st.floats(-1e4, 1e4, width=32)
@@ -34,3 +35,22 @@ def test_size(precision, size):
     packed = pack({"weight": torch.randn(50, 8), "ids": torch.arange(7)}, precision)
     assert packed["weight"].element_size() == size
     assert packed["ids"].dtype == torch.int64
+
+
+@pytest.mark.parametrize(
+    ("precision", "values"),
+    [("float16", [[1.0, 7e4]]), ("float16", [-7e4]), ("int8", [7e4]), ("int8", [[float("nan")]])],
+)
+def test_what_has_no_finite_form_is_an_error(precision, values):
+    tensors = {"ids": torch.arange(3), "weight": torch.tensor(values)}
+    with pytest.raises(CmnerError, match=rf"CM332.*\bweight\b.*{precision}"):
+        pack(tensors, precision)
+    assert pack(tensors, "float32") == tensors
+
+
+@pytest.mark.parametrize(
+    ("precision", "values"), [("float16", [[65504.0, -1.0]]), ("int8", [[7e4, -1.0]])]
+)
+def test_the_largest_that_can_be_stored(precision, values):
+    restored, _ = unpack(pack({"weight": torch.tensor(values)}, precision))
+    torch.testing.assert_close(restored["weight"], torch.tensor(values), rtol=0.01, atol=300)

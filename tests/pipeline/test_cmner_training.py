@@ -281,6 +281,22 @@ def test_rehearsal_leads_back(fresh):
     assert losses[-1] < 0.2 * losses[0]
 
 
+def test_rehearsal_lowers_a_mean_over_characters_and_known_tags(fresh):
+    optimizer = fresh.resume_training()
+    pipe = fresh.get_pipe("cmner")
+    docs = [fresh.make_doc(text) for text, _ in tiny.SENTENCES]
+    before = pipe.model.predict(docs).dataXd
+    pipe.add_label("exam")
+    tiny.learn(fresh, optimizer, 5, [("心脏疼痛。", []), ("无咳嗽。", [])])
+    difference = pipe.model.predict(docs).dataXd[:, : before.shape[1]] - before
+    losses = pipe.rehearse([Example(doc, doc) for doc in docs])
+    assert losses["cmner"] == pytest.approx((difference**2).mean(), rel=1e-4)
+    gradient = pipe.model.get_ref("output_layer").get_grad("b")
+    expected = np.zeros_like(gradient)
+    expected[: before.shape[1]] = difference.sum(axis=0) / difference.size  # half of the slope
+    np.testing.assert_allclose(gradient, expected, rtol=1e-3, atol=1e-6)
+
+
 def test_rehearsal_by_the_pipeline(fresh):
     optimizer = fresh.resume_training()
     optimizer.learn_rate = 0.005
