@@ -97,7 +97,7 @@ def test_csv_for_excel(pipeline, tmp_path):
     for n in (1, 2):
         out = tmp_path / f"{n}.csv"
         assert run(pipeline, tmp_path / "in.txt", out, "-n", n).exit_code == 0
-        assert ",1,0,2,sym,头痛,,dictionary," in out.read_text(encoding="utf-8-sig").splitlines()
+        assert ",1,0,2,sym,头痛,,dictionary,," in out.read_text(encoding="utf-8-sig").splitlines()
 
 
 def test_where_nothing_can_be_written_is_said(pipeline, tmp_path):
