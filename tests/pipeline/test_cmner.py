@@ -212,7 +212,7 @@ def test_a_batch_gives_one_warning_of_what_was_moved_and_one_of_what_was_dropped
         [(3, 6, "dru")],
     ]
     dropped, moved = (str(warning.message) for warning in caught)
-    assert "1 entities (咳嗽)" in dropped and 'Use "expand" or the character tok' in dropped
+    assert "1 entities (咳嗽)" in dropped and 'Use "expand" or the tokenizer ' in dropped
     assert "3 entities (右肺 → 右, 疼痛 → 痛, 阿莫西林 → 莫西林)" in moved
 
 
