@@ -11,7 +11,7 @@ from spacy_cmner.cli._util import errors_shown
 from spacy_cmner.data.checksums import verify_checksums
 from spacy_cmner.data.corpus import FORMATS, convert
 from spacy_cmner.data.docs import Flatten
-from spacy_cmner.data.files import check_ending, check_outputs
+from spacy_cmner.data.files import check_ending, check_outputs, check_writable
 
 
 @cmner_cli.command("convert")
@@ -48,6 +48,7 @@ def convert_command(
     """Convert annotations to a DocBin with aligned entities, and say what became of them."""
     check_ending(out, ".spacy")
     check_outputs([out, report_path], [source])
+    check_writable(out, report_path)
     report = convert(
         source,
         format,

@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from spacy_cmner.data.checks import RawSpan, checked_record
 from spacy_cmner.data.files import read_lines
@@ -29,60 +30,18 @@ def read_columns(
     scheme (Scheme | None): "bio", "bioes", or None to see it from the labels of the file.
     RAISES (CmnerError): The file is missing or in another encoding.
     """
-    sentences = list(_sentences(read_lines(path, encoding)))
-    columns = [(number, [_columns(line) for line in lines]) for number, lines in sentences]
-    every_row = [row for _, rows in columns for row in rows]
+    sentences = [
+        _Sentence(number, lines, [_columns(line) for line in lines])
+        for number, lines in _sentences(read_lines(path, encoding))
+    ]
+    every_row = [row for sentence in sentences for row in sentence.rows]
     scheme = scheme or detect_scheme(row[-1] for row in every_row)
     usual = Counter(map(len, every_row)).most_common(1)[0][0] if every_row else 0
-    for (number, rows), (_, lines) in zip(columns, sentences, strict=True):
-        unlabelled = next((i for i, row in enumerate(rows) if len(row) < 2), None)
-        if unlabelled is not None:
-            report.add(
-                Outcome.SKIPPED,
-                Item.RECORD,
-                Messages.CM133,
-                number=number,
-                line=number + unlabelled,
-                text=lines[unlabelled],
-            )
+    for sentence in sentences:
+        if not _is_readable(sentence, scheme, report):
             continue
-        unreadable = next(
-            (
-                i
-                for i, row in enumerate(rows)
-                if len(row) > 2 and first_unreadable(row[-1:], scheme) is not None
-            ),
-            None,
-        )
-        if unreadable is not None:
-            row = rows[unreadable]
-            others = [
-                i for i, field in enumerate(row) if first_unreadable([field], "bioes") is None
-            ]
-            report.add(
-                Outcome.SKIPPED,
-                Item.RECORD,
-                Messages.CM166,
-                number=number,
-                line=number + unreadable,
-                label=row[-1],
-                fields=len(row),
-                scheme=scheme,
-                hint=f", but field {others[-1] + 1} looks like a label" if others else "",
-            )
-            continue
-        uneven = next((i for i, row in enumerate(rows) if len(row) != usual), None)
-        if uneven is not None:
-            report.add(
-                Outcome.DOUBTFUL,
-                Item.RECORD,
-                Messages.CM167,
-                number=number,
-                line=number + uneven,
-                text=lines[uneven],
-                fields=len(rows[uneven]),
-                usual=usual,
-            )
+        number, _, rows = sentence
+        _report_uneven(sentence, usual, report)
         tokens, labels = [row[0] for row in rows], [row[-1] for row in rows]
         spans = labelled_spans(tokens, labels, scheme, report, number=number)
         if spans is None:
@@ -90,6 +49,42 @@ def read_columns(
         record = checked_record("".join(tokens), spans, report, number=number)
         if record is not None:
             yield record
+
+
+class _Sentence(NamedTuple):
+    number: int  # of its first line
+    lines: list[str]
+    rows: list[list[str]]
+
+
+def _is_readable(sentence: _Sentence, scheme: Scheme, report: Report) -> bool:
+    """Whether each line has a label, and its last column is one; the first that has not is
+    reported."""
+    for i, (line, row) in enumerate(zip(sentence.lines, sentence.rows, strict=True)):
+        place: dict[str, Any] = {"number": sentence.number, "line": sentence.number + i}
+        if len(row) < 2:
+            report.add(Outcome.SKIPPED, Item.RECORD, Messages.CM133, **place, text=line)
+            return False
+        if len(row) > 2 and first_unreadable(row[-1:], scheme) is not None:
+            others = [
+                j for j, field in enumerate(row, 1) if first_unreadable([field], "bioes") is None
+            ]
+            hint = f", but field {others[-1]} looks like a label" if others else ""
+            place |= {"label": row[-1], "fields": len(row)}
+            report.add(
+                Outcome.SKIPPED, Item.RECORD, Messages.CM166, **place, scheme=scheme, hint=hint
+            )
+            return False
+    return True
+
+
+def _report_uneven(sentence: _Sentence, usual: int, report: Report) -> None:
+    """Report the first line that has not so many columns."""
+    number, lines, rows = sentence
+    i = next((i for i, row in enumerate(rows) if len(row) != usual), None)
+    if i is not None:
+        values = {"line": number + i, "text": lines[i], "fields": len(rows[i]), "usual": usual}
+        report.add(Outcome.DOUBTFUL, Item.RECORD, Messages.CM167, number=number, **values)
 
 
 def labelled_spans(

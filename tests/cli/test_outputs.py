@@ -19,6 +19,8 @@ from spacy_cmner.data.records import Record
 
 # Commands whose other files are not there, or hold nothing of the kind; the last word is written.
 FILES = [
+    "convert none.jsonl out.spacy --format jsonl",
+    "convert none.jsonl new.spacy --format jsonl --report out.jsonl",
     "evaluate none none.spacy --output out.json",
     "evaluate none none.spacy --predictions out.jsonl",
     "compare none.spacy none.jsonl --output out.md",
