@@ -31,6 +31,9 @@ Array = TypeVar("Array", npt.NDArray, "torch.Tensor")
 Bools: TypeAlias = npt.NDArray[np.bool_]
 Span: TypeAlias = tuple[int, int, str]  # start, end (exclusive), label
 
+# The tags of label k, + 4 k; 0 is O.
+BEGIN, INSIDE, LAST, SINGLE = 1, 2, 3, 4
+
 
 class TagMasks(NamedTuple):
     """What the tag scheme permits.
@@ -143,10 +146,11 @@ class TagScheme:
         legal = self.transition_mask[tags[:-1], tags[1:]]
         if not (self.start_mask[tags[0]] and legal.all() and self.end_mask[tags[-1]]):
             raise Messages.CM304.error(tags=" ".join(self.tags[tag] for tag in tags[:20]))
-        label, place = np.divmod(tags - 1, 4)  # B 0, I 1, E 2, S 3; O has label -1
+        label, place = np.divmod(tags - BEGIN, 4)  # O has label -1
+        place += BEGIN
         inside = label >= 0
-        starts = np.flatnonzero(inside & ((place == 0) | (place == 3)))
-        ends = np.flatnonzero(inside & (place >= 2))
+        starts = np.flatnonzero(inside & ((place == BEGIN) | (place == SINGLE)))
+        ends = np.flatnonzero(inside & (place >= LAST))
         return [
             (int(start), int(end) + 1, self.labels[label[start]])
             for start, end in zip(starts, ends, strict=True)
@@ -157,12 +161,11 @@ class TagScheme:
 
         RAISES: CM302 for an unknown label.
         """
-        begin = self._begin(label)
+        places = np.full(length, INSIDE)
+        places[0], places[-1] = BEGIN, LAST
         if length == 1:
-            return np.array([begin + 3])
-        tags = np.full(length, begin + 1)
-        tags[0], tags[-1] = begin, begin + 2
-        return tags
+            places[0] = SINGLE
+        return places + 4 * self._number(label)
 
     def span_paths(self, lengths: npt.NDArray[np.integer], spans: Sequence[Span]) -> SpanPaths:
         """Spell spans of a packed batch out as tags.
@@ -175,7 +178,7 @@ class TagScheme:
         sentence_ends = np.cumsum(lengths)
         starts = np.array([start for start, _, _ in spans], dtype=np.int64)
         ends = np.array([end for _, end, _ in spans], dtype=np.int64)
-        begins = np.array([self._begin(label) for _, _, label in spans], dtype=np.int64)
+        numbers = np.array([self._number(label) for _, _, label in spans], dtype=np.int64)
         sentences = np.searchsorted(sentence_ends, starts, side="right")
         last = np.append(sentence_ends, 0)[sentences]
         misplaced = np.flatnonzero((starts < 0) | (starts >= ends) | (ends > last))
@@ -185,16 +188,16 @@ class TagScheme:
             raise Messages.CM303.error(start=start, end=end, label=label, length=length)
         sizes = (ends - starts)[:, None]  # (M, 1)
         columns = np.arange(np.max(sizes, initial=1))
-        places = np.where(columns >= sizes - 1, 2, np.minimum(columns, 1))  # B 0, I 1, E 2
-        places[sizes[:, 0] == 1] = 3  # S
+        places = np.where(columns == 0, BEGIN, np.where(columns >= sizes - 1, LAST, INSIDE))
+        places[sizes[:, 0] == 1] = SINGLE
         positions = np.minimum(starts[:, None] + columns, ends[:, None] - 1)
-        return SpanPaths(sentences, positions, begins[:, None] + places, columns < sizes)
+        return SpanPaths(sentences, positions, 4 * numbers[:, None] + places, columns < sizes)
 
-    def _begin(self, label: str) -> int:
-        """The tag B of a label. RAISES: CM302 for an unknown one."""
+    def _number(self, label: str) -> int:
+        """RAISES: CM302 for an unknown label."""
         if label not in self._index:
             raise Messages.CM302.error(label=label, labels=", ".join(self.labels))
-        return 1 + 4 * self._index[label]
+        return self._index[label]
 
 
 def crf_loss(

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from .crf import Bools, SpanPaths, TagMasks
+from .crf import BEGIN, INSIDE, LAST, SINGLE, Bools, SpanPaths, TagMasks
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -33,8 +33,20 @@ _LOWEST_FLOAT32_EXPONENT = -87.0
 # How many float64 the compiler's loops take at once; what is left over is taken one by one.
 _VECTOR = 8
 
-# Where the tags of label k stand.
-BEGIN, INSIDE, LAST, SINGLE = 1, 2, 3, 4  # + 4 k
+
+class Rows(NamedTuple):
+    """The characters of a packed batch, or of one sentence of it.
+
+    scores ((N, T) float32 or float64): the emissions.
+    tops ((N,) float64): the largest of each row.
+    relative ((N, T), float32 or float64): exp(scores - tops).
+    allowed ((N, T) bool): the tags that each may have.
+    """
+
+    scores: npt.NDArray
+    tops: Floats
+    relative: npt.NDArray
+    allowed: Bools
 
 
 class Moves(NamedTuple):
@@ -80,6 +92,16 @@ class Edge(NamedTuple):
     peak: float
 
 
+class Chain(NamedTuple):
+    """The scores that all sentences share: of the first tag and the last, and of the moves between,
+    along a sentence and back."""
+
+    start: Edge
+    end: Edge
+    forth: Moves
+    back: Moves
+
+
 class SweepMessages(NamedTuple):
     """Weights of all partial paths that reach, and include, a tag, from one end of a sentence: the
     messages of forward–backward.
@@ -111,8 +133,8 @@ def loss(
     end: npt.NDArray,
     masks: TagMasks,
 ) -> tuple[Floats, npt.NDArray, npt.NDArray, npt.NDArray, npt.NDArray]:
-    scores = to_float64(emissions)
-    losses, *gradients = _loss(*prepare(scores, lengths, transitions, start, end, masks, allowed))
+    rows = prepare_rows(to_float64(emissions), allowed)
+    losses, *gradients = _loss(rows, lengths, prepare_chain(transitions, start, end, masks))
     inputs = (emissions, transitions, start, end)
     d_emissions, d_transitions, d_start, d_end = (
         gradient.astype(array.dtype, copy=False)
@@ -131,12 +153,12 @@ def path_probabilities(
     paths: SpanPaths,
     allowed: Bools | None,
 ) -> tuple[Floats, Floats]:
-    prepared = prepare(emissions, lengths, transitions, start, end, masks, allowed)
+    rows, chain = prepare_rows(emissions, allowed), prepare_chain(transitions, start, end, masks)
     order = np.argsort(paths.sentences, kind="stable")
     labels = (paths.tags[order, 0] - BEGIN) // 4
     spans = np.stack([paths.positions[order, 0], paths.positions[order, -1] + 1, labels], axis=1)
     probabilities = np.empty(len(order))
-    probabilities[order], log_z = _span_probabilities(*prepared, spans)
+    probabilities[order], log_z = _span_probabilities(rows, lengths, chain, spans)
     return probabilities, log_z
 
 
@@ -177,21 +199,10 @@ def kbest(
     return [_kbest(sentence, moves, first, last, k) for sentence in sentences]
 
 
-def prepare(
-    emissions: npt.NDArray,
-    lengths: Ints,
-    transitions: npt.NDArray,
-    start: npt.NDArray,
-    end: npt.NDArray,
-    masks: TagMasks,
-    allowed: Bools | None,
-) -> tuple[npt.NDArray, Floats, npt.NDArray, Ints, Bools, Edge, Edge, Moves, Moves]:
-    """What forward–backward takes: ``_relative_weights``, lengths, allowed tags, scores of the
-    first and of the last tag, and of moves along a sentence and back."""
-    return (
-        *_relative_weights(emissions),
-        lengths,
-        _all_allowed(emissions, allowed),
+def prepare_chain(
+    transitions: npt.NDArray, start: npt.NDArray, end: npt.NDArray, masks: TagMasks
+) -> Chain:
+    return Chain(
         _edge(start, masks.start),
         _edge(end, masks.end),
         _moves(transitions, masks.transition),
@@ -199,19 +210,17 @@ def prepare(
     )
 
 
-def _relative_weights(emissions: npt.NDArray) -> tuple[npt.NDArray, Floats, npt.NDArray]:
-    """The scores, the largest of each row, and exp(score - largest).
-
-    Exponentials are taken in the type of the scores: of float32 they are as precise as these are,
-    unless some are too small for it, and then all is taken in float64.
-    """
+def prepare_rows(emissions: npt.NDArray, allowed: Bools | None) -> Rows:
+    """Exponentials are taken in the type of the scores: of float32 they are as precise as these
+    are, unless some are too small for it, and then all is taken in float64."""
     scores = np.ascontiguousarray(emissions)
     tops = _row_tops(scores)
     with np.errstate(invalid="ignore"):  # not finite: reported by the caller
         relative = scores - tops[:, None]
     if scores.dtype != np.float64 and relative.min(initial=0.0) < _LOWEST_FLOAT32_EXPONENT:
-        return _relative_weights(to_float64(scores))
-    return scores, to_float64(tops), np.exp(relative, out=relative)
+        return prepare_rows(to_float64(scores), allowed)
+    relative = np.exp(relative, out=relative)
+    return Rows(scores, to_float64(tops), relative, _all_allowed(emissions, allowed))
 
 
 def to_float64(array: npt.NDArray) -> Floats:
@@ -276,6 +285,16 @@ def _log_sum_exp(scores, more):
 
 
 @njit(cache=True, nogil=True)
+def rows_between(rows, begin, stop):
+    return Rows(
+        rows.scores[begin:stop],
+        rows.tops[begin:stop],
+        rows.relative[begin:stop],
+        rows.allowed[begin:stop],
+    )
+
+
+@njit(cache=True, nogil=True)
 def empty_messages(length, n_tags):
     return SweepMessages(
         np.empty((length, n_tags)),
@@ -307,8 +326,9 @@ def _row_tops(scores):
 
 
 @njit(cache=True, nogil=True, fastmath={"contract", "nnan", "nsz"})
-def _pass_on(step, tops, relative, allowed, moves, messages):
+def _pass_on(step, rows, moves, messages):
     """Take linear steps, up to the first that cannot be trusted; that step, or the length."""
+    _, tops, relative, allowed = rows
     weights, peaks, arriving, bases, in_logs, _ = messages
     length, n_tags = relative.shape
     sources, targets, block = moves.sources, moves.targets, moves.block
@@ -347,8 +367,9 @@ def _pass_on(step, tops, relative, allowed, moves, messages):
 
 
 @njit(cache=True, nogil=True)
-def sweep(scores, tops, relative, allowed, first, moves, messages):
+def sweep(rows, first, moves, messages):
     """Pass messages along one sentence, from its start or from its end, as the moves go."""
+    scores, _, _, allowed = rows
     length, n_tags = scores.shape
     weights, peaks, arriving, bases, in_logs, logs = messages
     start, relative_start, between = first.log, first.relative, moves.log
@@ -375,7 +396,7 @@ def sweep(scores, tops, relative, allowed, first, moves, messages):
                 lowest = min(lowest, weights[t, j])
         bases[t] = first.peak
         in_logs[t] = step > 0 or lowest <= _TRUSTED_SUM
-        step = _pass_on(step + 1, tops, relative, allowed, moves, messages)
+        step = _pass_on(step + 1, rows, moves, messages)
 
 
 @njit(cache=True, nogil=True)
@@ -404,13 +425,13 @@ def _marginal(t, j, scores, alpha, gamma, log_z):
 
 
 @njit(cache=True, nogil=True)
-def add_marginals(sign, length, scores, alpha, gamma, log_z, marginals, start, least):
+def add_marginals(sign, scores, alpha, gamma, log_z, marginals, start, least):
     """Add ``sign`` times the posterior probability of each tag of each character of a sentence to
     the rows of ``marginals`` from ``start`` on; of O only, where all others together have less than
     ``least``."""
     left, left_units = alpha.weights, alpha.peaks
     right, right_units, in_logs = gamma.arriving, gamma.bases, gamma.in_logs
-    n_tags = marginals.shape[1]
+    length, n_tags = scores.shape
     for t in range(length):
         exponent = left_units[t] + right_units[t] - log_z
         if not in_logs[t] and exponent < _TRUSTED_EXPONENT:
@@ -460,15 +481,15 @@ def _add_moves(sign, length, alpha, gamma, moves, log_z, d_block, d_transitions)
 
 
 @njit(cache=True, nogil=True)
-def _loss(scores, tops, relative, lengths, allowed, start, end, forth, back):
-    n_tags = scores.shape[1]
+def _loss(rows, lengths, chain):
+    n_tags = rows.scores.shape[1]
     longest = max(1, lengths.max()) if len(lengths) else 1
     any_tag = np.ones((longest, n_tags), np.bool_)
     alpha = empty_messages(longest, n_tags)
     gamma = empty_messages(longest, n_tags)
     losses = np.zeros(len(lengths))
-    d_emissions = np.zeros_like(scores)
-    d_block = np.zeros_like(forth.block)
+    d_emissions = np.zeros_like(rows.scores)
+    d_block = np.zeros_like(chain.forth.block)
     d_transitions = np.zeros((n_tags, n_tags))
     d_start = np.zeros(n_tags)
     d_end = np.zeros(n_tags)
@@ -477,31 +498,31 @@ def _loss(scores, tops, relative, lengths, allowed, start, end, forth, back):
         n = lengths[b]
         if n == 0:
             continue
-        s = slice(stop, stop + n)
-        stop += n
-        for sign in (1.0, -1.0):
-            tags = any_tag[:n] if sign > 0 else allowed[s]
-            sweep(scores[s], tops[s], relative[s], tags, start, forth, alpha)
-            log_z = log_partition(alpha, n, end)
+        begin, stop = stop, stop + n
+        restricted = rows_between(rows, begin, stop)
+        scores = restricted.scores
+        free = Rows(scores, restricted.tops, restricted.relative, any_tag[:n])
+        for sign, sentence in ((1.0, free), (-1.0, restricted)):
+            sweep(sentence, chain.start, chain.forth, alpha)
+            log_z = log_partition(alpha, n, chain.end)
             losses[b] += sign * log_z
             if np.isfinite(log_z):
-                sweep(scores[s], tops[s], relative[s], tags, end, back, gamma)
-                add_marginals(
-                    sign, n, scores[s], alpha, gamma, log_z, d_emissions, stop - n, -np.inf
-                )
-                _add_moves(sign, n, alpha, gamma, forth, log_z, d_block, d_transitions)
-        d_start += d_emissions[stop - n]
+                sweep(sentence, chain.end, chain.back, gamma)
+                add_marginals(sign, scores, alpha, gamma, log_z, d_emissions, begin, -np.inf)
+                _add_moves(sign, n, alpha, gamma, chain.forth, log_z, d_block, d_transitions)
+        d_start += d_emissions[begin]
         d_end += d_emissions[stop - 1]
-    for a in range(len(forth.sources)):
-        for b in range(len(forth.targets)):
-            d_transitions[forth.sources[a], forth.targets[b]] += d_block[a, b] * forth.block[a, b]
+    sources, targets, block = chain.forth.sources, chain.forth.targets, chain.forth.block
+    for a in range(len(sources)):
+        for b in range(len(targets)):
+            d_transitions[sources[a], targets[b]] += d_block[a, b] * block[a, b]
     return losses, d_emissions, d_transitions, d_start, d_end
 
 
 @njit(cache=True, nogil=True)
-def _span_probabilities(scores, tops, relative, lengths, allowed, start, end, forth, back, spans):
+def _span_probabilities(rows, lengths, chain, spans):
     """Of packed spans ((M, 3) int64), those of one sentence after those of another; and log Z."""
-    n_tags = scores.shape[1]
+    n_tags = rows.scores.shape[1]
     longest = max(1, lengths.max()) if len(lengths) else 1
     alpha, gamma = empty_messages(longest, n_tags), empty_messages(longest, n_tags)
     probabilities, log_z = np.zeros(len(spans)), np.zeros(len(lengths))
@@ -511,24 +532,24 @@ def _span_probabilities(scores, tops, relative, lengths, allowed, start, end, fo
         if n == 0:
             continue
         begin, stop = stop, stop + n
-        emissions, highest = scores[begin:stop], tops[begin:stop]
-        weights, may = relative[begin:stop], allowed[begin:stop]
-        sweep(emissions, highest, weights, may, start, forth, alpha)
-        log_z[b] = log_partition(alpha, n, end)
+        sentence = rows_between(rows, begin, stop)
+        sweep(sentence, chain.start, chain.forth, alpha)
+        log_z[b] = log_partition(alpha, n, chain.end)
         if m < len(spans) and spans[m, 0] < stop:
-            sweep(emissions, highest, weights, may, end, back, gamma)
+            sweep(sentence, chain.end, chain.back, gamma)
         while m < len(spans) and spans[m, 0] < stop:
             first, last, k = spans[m, 0] - begin, spans[m, 1] - 1 - begin, spans[m, 2]
             probabilities[m] = span_probability(
-                first, last, k, emissions, highest, weights, may, alpha, gamma, log_z[b], forth
+                first, last, k, sentence, alpha, gamma, log_z[b], chain.forth
             )
             m += 1
     return probabilities, log_z
 
 
 @njit(cache=True, nogil=True)
-def span_probability(first, last, k, scores, tops, relative, allowed, alpha, gamma, log_z, moves):
+def span_probability(first, last, k, rows, alpha, gamma, log_z, moves):
     """The share that the paths through a span of label k have in the weight of all paths."""
+    scores, tops, relative, allowed = rows
     if first == last:
         return _marginal(first, 4 * k + SINGLE, scores, alpha, gamma, log_z)
     tag, inside, end = 4 * k + BEGIN, 4 * k + INSIDE, 4 * k + LAST

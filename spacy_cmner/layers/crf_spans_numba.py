@@ -12,18 +12,16 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from .crf import Bools, TagMasks
+from .crf import BEGIN, INSIDE, LAST, SINGLE, Bools, TagMasks
 from .crf_numba import (
-    BEGIN,
-    INSIDE,
-    LAST,
-    SINGLE,
     Floats,
     Ints,
     add_marginals,
     empty_messages,
     log_partition,
-    prepare,
+    prepare_chain,
+    prepare_rows,
+    rows_between,
     span_probability,
     sweep,
     to_float64,
@@ -60,15 +58,15 @@ def likely_spans(
 
     No entity is more probable than any of its tags.
     """
-    prepared = prepare(emissions, lengths, transitions, start, end, masks, allowed)
-    spans, probabilities, log_z = _likely_spans(*prepared, threshold)
+    rows, chain = prepare_rows(emissions, allowed), prepare_chain(transitions, start, end, masks)
+    spans, probabilities, log_z = _likely_spans(rows, lengths, chain, threshold)
     starts, ends, labels = np.ascontiguousarray(spans.T)
     return LikelySpans(starts, ends, labels, np.minimum(probabilities[:, 0], 1.0)), log_z
 
 
 @njit(cache=True, nogil=True)
-def _likely_spans(scores, tops, relative, lengths, allowed, start, end, forth, back, least):
-    n_tags = scores.shape[1]
+def _likely_spans(rows, lengths, chain, least):
+    n_tags = rows.scores.shape[1]
     longest = max(1, lengths.max()) if len(lengths) else 1
     alpha, gamma = empty_messages(longest, n_tags), empty_messages(longest, n_tags)
     marginals = np.empty((longest, n_tags))
@@ -80,15 +78,15 @@ def _likely_spans(scores, tops, relative, lengths, allowed, start, end, forth, b
         if n == 0:
             continue
         begin, stop = stop, stop + n
-        emissions, highest = scores[begin:stop], tops[begin:stop]
-        weights, may = relative[begin:stop], allowed[begin:stop]
-        sweep(emissions, highest, weights, may, start, forth, alpha)
-        log_z[b] = log_partition(alpha, n, end)
+        sentence = rows_between(rows, begin, stop)
+        sweep(sentence, chain.start, chain.forth, alpha)
+        log_z[b] = log_partition(alpha, n, chain.end)
         if not np.isfinite(log_z[b]):
             continue
-        sweep(emissions, highest, weights, may, end, back, gamma)
+        sweep(sentence, chain.end, chain.back, gamma)
         marginals[:n] = 0.0
-        add_marginals(1.0, n, emissions, alpha, gamma, log_z[b], marginals, 0, least - _ROUNDING)
+        scores = sentence.scores
+        add_marginals(1.0, scores, alpha, gamma, log_z[b], marginals, 0, least - _ROUNDING)
         known = found
         spans, found = _add_possible(marginals, n, least - _ROUNDING, spans, found)
         if len(probabilities) < len(spans):
@@ -96,7 +94,7 @@ def _likely_spans(scores, tops, relative, lengths, allowed, start, end, forth, b
         for m in range(known, found):
             first, last, k = spans[m, 0], spans[m, 1] - 1, spans[m, 2]
             probabilities[m, 0] = span_probability(
-                first, last, k, emissions, highest, weights, may, alpha, gamma, log_z[b], forth
+                first, last, k, sentence, alpha, gamma, log_z[b], chain.forth
             )
             spans[m, 0] += begin
             spans[m, 1] += begin

@@ -16,7 +16,7 @@ from thinc.types import Floats2d
 
 from spacy_cmner.automaton import Ints
 from spacy_cmner.errors import Messages
-from spacy_cmner.layers.crf import TagScheme
+from spacy_cmner.layers.crf import BEGIN, TagScheme
 
 BIAS = "bias"
 
@@ -90,7 +90,7 @@ def compute_bias(
     bias = np.zeros((length, scheme.n_tags), dtype=np.float32)
     own = _find(evidence.labels, scheme.labels)
     known = own >= 0
-    tags = 1 + 4 * own + evidence.places
+    tags = BEGIN + 4 * own + evidence.places
     np.add.at(bias, (evidence.characters[known], tags[known]), evidence.weights[known])
     if learned is not None:
         rows, chosen = _rows(learned, evidence)
