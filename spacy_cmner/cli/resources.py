@@ -9,7 +9,7 @@ from wasabi import msg
 
 from spacy_cmner.cli import cmner_cli
 from spacy_cmner.cli._util import errors_shown
-from spacy_cmner.data.files import check_outputs, check_writable
+from spacy_cmner.data.files import check_outputs, check_writable, replacing
 from spacy_cmner.errors import Messages
 from spacy_cmner.resources import charset
 from spacy_cmner.resources.components import ComponentTable, build_components
@@ -20,7 +20,7 @@ from spacy_cmner.resources.glyphs import (
     read_font_specs,
     render,
 )
-from spacy_cmner.resources.raw_text import read_lines
+from spacy_cmner.resources.raw_text import stream_lines
 from spacy_cmner.resources.shipped import shipped
 
 resources_cli = typer.Typer(
@@ -96,10 +96,12 @@ def contact_sheet_command(
     check_writable(output)
     glyphs = GlyphTable.load(table)
     sheet = contact_sheet(glyphs, chars, scale=scale)
-    output.parent.mkdir(parents=True, exist_ok=True)
+    from PIL import Image  # `contact_sheet` has said so where it is not installed
+
     try:
-        sheet.save(output)
-    except ValueError:  # of Pillow, for an ending that it does not know
+        with replacing(output) as draft:
+            sheet.save(draft, Image.registered_extensions().get(output.suffix.lower()))
+    except (KeyError, ValueError):  # of Pillow, for an ending that it does not know or only reads
         raise Messages.CM513.error(path=output) from None
     msg.good(f"{output}: {', '.join(glyphs.fonts)}")
 
@@ -139,6 +141,6 @@ def _print_lengths(table: ComponentTable) -> None:
 
 def _characters(texts: list[Path], min_count: int) -> list[str]:
     """The standard characters and those of the texts, each once."""
-    lines = read_lines(texts) if texts else ()
+    lines = stream_lines(texts) if texts else ()
     extra = charset.frequent_characters(lines, min_count=min_count)
     return list(dict.fromkeys([*charset.default_characters(), *extra]))

@@ -87,12 +87,17 @@ def test_components(tmp_path):
 
 @pytest.mark.parametrize(
     "name, chars, code, message",
-    [("癌.foo", "癌", 1, "CM513"), ("癌.png", "", 2, "at least one")],
+    [
+        ("癌.foo", "癌", 1, "CM513"),
+        ("癌.psd", "癌", 1, "CM513"),  # which Pillow only reads
+        ("癌.png", "", 2, "at least one"),
+    ],
 )
 def test_contact_sheets_that_cannot_be(tmp_path, name, chars, code, message):
     result = invoke("contact-sheet", tmp_path / name, chars)
     assert result.exit_code == code
     assert message in " ".join(result.output.split())
+    assert not [*tmp_path.iterdir()]
 
 
 @pytest.mark.parametrize("command", ["glyphs", "components"])
