@@ -20,13 +20,13 @@ class CorpusReader:
     Unlike `spacy.Corpus.v1` it keeps the documents: `spacy train` asks for the development set at
     each evaluation, and unpacking it takes longer than predicting it.
 
-    path (Path): A DocBin made by `python -m spacy cmner convert`, or a folder of them, which are
-        read in the order of their names, those of inner folders too.
+    path (str | Path): A DocBin made by `python -m spacy cmner convert`, or a folder of them, which
+        are read in the order of their names, those of inner folders too.
     limit (int): Read this many documents at most; 0 reads all.
     """
 
-    def __init__(self, path: Path, limit: int = 0) -> None:
-        self.path = path
+    def __init__(self, path: str | Path, limit: int = 0) -> None:
+        self.path = Path(path)
         self.limit = limit
         self._docs: list[Doc] = []
 
@@ -45,7 +45,7 @@ class CorpusReader:
 
 
 def create_corpus_reader(
-    path: Path | None, limit: int = 0
+    path: str | Path | None, limit: int = 0
 ) -> Callable[[Language], Iterator[Example]]:
     """Registered as the reader `spacy-cmner.corpus.v1`; see `CorpusReader`.
 
@@ -53,4 +53,4 @@ def create_corpus_reader(
     """
     if path is None:
         raise Messages.CM115.error()
-    return CorpusReader(Path(path), limit)
+    return CorpusReader(path, limit)

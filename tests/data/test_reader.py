@@ -5,7 +5,7 @@ from spacy.tokens import DocBin
 from spacy.vocab import Vocab
 
 from spacy_cmner.data.corpus import write_docbin
-from spacy_cmner.data.reader import create_corpus_reader
+from spacy_cmner.data.reader import CorpusReader, create_corpus_reader
 from spacy_cmner.data.records import Entity, Record
 from spacy_cmner.errors import CmnerError
 from spacy_cmner.tokenizer import char_doc
@@ -38,6 +38,10 @@ def test_gives_gold_beside_a_fresh_document(nlp, path):
     assert [(s.start_char, s.end_char, s.label_) for s in group] == [(0, 2, "bod"), (0, 5, "sym")]
     assert not examples[0].predicted.ents
     assert examples[2].reference.has_annotation("ENT_IOB")
+
+
+def test_a_path_can_be_a_string(nlp, path):
+    assert len(list(CorpusReader(str(path))(nlp))) == len(RECORDS)
 
 
 def test_reads_the_file_once_but_predicts_on_new_documents(nlp, path):
