@@ -22,7 +22,7 @@ from throughput import compiled_default
 from spacy_cmner.analysis.gold import load_gold
 from spacy_cmner.analysis.plots import check_picture, create_figure
 from spacy_cmner.annotation.items import SourceRecord
-from spacy_cmner.annotation.runner import annotate
+from spacy_cmner.annotation.runner import annotate_items
 
 LENGTHS = (10, 100, 1_000, 10_000, 100_000, 1_000_000, 1_800_000)
 LABELS = (1, 3, 9, 27, 81)
@@ -71,7 +71,7 @@ def main() -> None:
     print(f"{'n_process':<28}{'characters/s':>14}{'nlp.pipe':>10}")
     for number in args.processes:
         runs: list[Callable[[], object]] = [
-            lambda: list(annotate(nlp, records, number)),  # noqa: B023
+            lambda: list(annotate_items(nlp, records, number)),  # noqa: B023
             lambda: list(nlp.pipe(texts, n_process=number)),  # noqa: B023
         ]
         speed, piped = (characters / shortest(run, args.rounds) for run in runs)

@@ -25,7 +25,7 @@ from thinc.api import fix_random_seed
 
 from spacy_cmner.analysis.gold import load_gold
 from spacy_cmner.annotation.items import SourceRecord
-from spacy_cmner.annotation.runner import annotate
+from spacy_cmner.annotation.runner import annotate_items
 from spacy_cmner.models.bilstm import build_bilstm_encoder
 from spacy_cmner.models.compile import compile_pipeline
 from spacy_cmner.types import EncodeModel, Rows
@@ -123,8 +123,8 @@ def in_processes(
     recogniser: Any = nlp.get_pipe("cmner")
     recogniser.decoding = "viterbi"
     systems: dict[str, Callable[[], object]] = {
-        f"cmner, {n_process} processes": lambda: list(annotate(nlp, items, n_process)),
-        f"spaCy ner, {n_process} processes": lambda: list(annotate(ner, items, n_process)),
+        f"cmner, {n_process} processes": lambda: list(annotate_items(nlp, items, n_process)),
+        f"spaCy ner, {n_process} processes": lambda: list(annotate_items(ner, items, n_process)),
     }
     compare(systems, next(iter(systems)), PASSES * sum(map(len, texts)), rounds)
 

@@ -23,7 +23,7 @@ from spacy_cmner.annotation.checkpoint import Checkpoint
 from spacy_cmner.annotation.items import BadRecord, Item, SourceRecord
 from spacy_cmner.annotation.lock import locked
 from spacy_cmner.annotation.runner import (
-    annotate,
+    annotate_items,
     beside,
     choose_batch_size,
     describe_job,
@@ -204,7 +204,7 @@ class _Annotator:
     def __call__(self, batch: dict[str, np.ndarray]) -> Iterator[dict[str, np.ndarray]]:
         # an iterator: Ray wraps the errors of functions, but leaves those of iterators as they are
         [segment] = batch["segment"]
-        items = list(annotate(self.nlp, segment.items, batch_size=self.batch_size))
+        items = list(annotate_items(self.nlp, segment.items, batch_size=self.batch_size))
         good = [item for item in items if isinstance(item, SourceRecord)]
         bad = [item for item in items if isinstance(item, BadRecord)]
         part = _Part(self.sink.draft(segment.name, good) if good else None, bad)

@@ -82,7 +82,7 @@ def annotate_corpus(
         bad_records.rewind(checkpoint.errors)
         checkpoint.save(state)
         unread = islice(texts, checkpoint.read, None)
-        with closing(annotate(nlp, unread, n_process, batch_size)) as items:
+        with closing(annotate_items(nlp, unread, n_process, batch_size)) as items:
             for segment in segments(progress(items), segment_characters):
                 good = [item for item in segment if isinstance(item, SourceRecord)]
                 bad = [item for item in segment if isinstance(item, BadRecord)]
@@ -98,7 +98,7 @@ def annotate_corpus(
         return checkpoint
 
 
-def annotate(
+def annotate_items(
     nlp: Language, items: Iterable[Item], n_process: int = 1, batch_size: int | None = None
 ) -> Generator[Item, None, None]:
     """Add the entities to the records of a stream, in its order; bad ones pass through.
@@ -192,7 +192,7 @@ def choose_batch_size(nlp: Language, size: int | None) -> int:
 
 
 def _annotate_batch(nlp: Language, batch_size: int, items: list[Item]) -> list[Item]:
-    return list(annotate(nlp, items, batch_size=batch_size))
+    return list(annotate_items(nlp, items, batch_size=batch_size))
 
 
 def beside(out: Path, ending: str) -> Path:

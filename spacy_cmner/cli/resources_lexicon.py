@@ -17,7 +17,7 @@ from spacy_cmner.resources import raw_text
 from spacy_cmner.resources.lexicon import build_lexicon
 from spacy_cmner.resources.pkuseg_model import unpack_pkuseg_model
 from spacy_cmner.resources.raw_text import Sentences
-from spacy_cmner.resources.segment import load_segmenter, read_terms, segment_files
+from spacy_cmner.resources.segment import load_segmenter, read_words, segment_files
 from spacy_cmner.resources.shipped import shipped
 from spacy_cmner.resources.vectors import train_skipgram
 from spacy_cmner.resources.word2vec import load_word2vec
@@ -173,7 +173,7 @@ def lexicon_command(
         "seed": seed,
     }
     with tempfile.TemporaryDirectory() as folder:
-        terms = read_terms(user_dict or [shipped("terms")])
+        terms = read_words(user_dict or [shipped("terms")])
         segmenter = load_segmenter(pkuseg_model, terms)
         target = segmented or Path(folder, "segmented.txt")
         segment_files(texts, segmenter, target, progress=True)

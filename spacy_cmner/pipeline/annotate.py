@@ -110,7 +110,7 @@ def add_entities(doc: Doc, spans: Iterable[Span], *, overwrite: bool = False) ->
     return added
 
 
-def annotate(
+def write_spans(
     doc: Doc,
     found: Iterable[CharSpan],
     *,

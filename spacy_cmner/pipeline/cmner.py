@@ -37,7 +37,7 @@ from spacy_cmner.pipeline.batches import annotate_batches
 from spacy_cmner.pipeline.confidence import write_scores
 from spacy_cmner.pipeline.emissions import predict_emissions, read_emissions
 from spacy_cmner.pipeline.evidence import EvidenceReader, pack
-from spacy_cmner.pipeline.marks import Marks, read_gold, read_marks
+from spacy_cmner.pipeline.marks import Marks, read_marks, read_target
 from spacy_cmner.pipeline.reading import Window, read_windows
 from spacy_cmner.pipeline.readings import Reading, combine_readings
 from spacy_cmner.pipeline.saving import check_folder, loading, seal, seal_folder, unseal
@@ -557,7 +557,7 @@ class ChineseMedicalNER(TrainablePipe):
         """The windows of annotated documents, and the tags (N, T) that the annotation leaves open
         in them."""
         scheme = self.scheme
-        targets = [read_gold(example) for example in examples]
+        targets = [read_target(example) for example in examples]
         allowed = [target.encode(scheme) for target in targets]
         references = [example.reference for example in examples]
         spans = [target.spans for target in targets]

@@ -96,7 +96,7 @@ class Marks:
 
 
 @dataclass(frozen=True)
-class Gold:
+class Target:
     """The annotation of a document.
 
     spans (List[CharSpan]): the entities; they do not overlap.
@@ -125,7 +125,7 @@ def read_marks(doc: Doc) -> Marks:
     )
 
 
-def read_gold(example: Example) -> Gold:
+def read_target(example: Example) -> Target:
     """The annotation of an example's reference.
 
     RAISES: CM407 if the texts of the example's two documents differ.
@@ -135,7 +135,7 @@ def read_gold(example: Example) -> Gold:
     if predicted_text != text:
         raise Messages.CM407.error(predicted=predicted_text[:30], reference=text[:30])
     missing = reference.to_array(ENT_IOB) == MISSING
-    return Gold(char_spans(reference), _characters(reference, missing))
+    return Target(char_spans(reference), _characters(reference, missing))
 
 
 def char_spans(doc: Doc) -> list[CharSpan]:

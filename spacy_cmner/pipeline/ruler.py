@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 from spacy.pipeline import Pipe
 from spacy.tokens import Doc
 
-from spacy_cmner.pipeline.annotate import annotate, check_alignment_mode
+from spacy_cmner.pipeline.annotate import check_alignment_mode, write_spans
 from spacy_cmner.pipeline.batches import annotate_batches
 from spacy_cmner.pipeline.reading import chunk
 from spacy_cmner.types import CharSpan
@@ -81,7 +81,7 @@ class Ruler(BatchPipe[list[CharSpan]]):
         self.source = source
 
     def write(self, doc: Doc, found: list[CharSpan]) -> None:
-        annotate(
+        write_spans(
             doc,
             found,
             target=self.target,

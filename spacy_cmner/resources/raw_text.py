@@ -36,7 +36,7 @@ def text_files(paths: Iterable[Path]) -> list[Path]:
     return found
 
 
-def read_lines(paths: Iterable[Path], progress: str | None = None) -> Iterator[str]:
+def stream_lines(paths: Iterable[Path], progress: str | None = None) -> Iterator[str]:
     """Read UTF-8 lines of files and folders.
 
     progress (str | None): The label of a progress bar over bytes; None shows none.
@@ -92,5 +92,5 @@ class Sentences:
     split: Callable[[str], Iterable[Sequence[str]]]
 
     def __iter__(self) -> Iterator[Sequence[str]]:
-        for line in read_lines(self.paths):
+        for line in stream_lines(self.paths):
             yield from self.split(line)

@@ -17,7 +17,7 @@ from types import ModuleType
 
 from spacy_cmner.data.files import replacing
 from spacy_cmner.errors import CmnerWarning, Messages
-from spacy_cmner.resources.raw_text import read_lines, split_runs
+from spacy_cmner.resources.raw_text import split_runs, stream_lines
 
 MIN_TERM_LENGTH = 3
 PKUSEG_PREFERENCE = ("medicine", "default")
@@ -78,12 +78,12 @@ class Segmenter:
         return words
 
 
-def read_terms(paths: Sequence[Path]) -> list[str]:
+def read_words(paths: Sequence[Path]) -> list[str]:
     """Read term lists: UTF-8, one term a line, in the first of the columns between tabs.
 
     RAISES (CmnerError): CM224 for a line that is not UTF-8.
     """
-    terms = [line.split("\t")[0].strip() for path in paths for line in read_lines([path])]
+    terms = [line.split("\t")[0].strip() for path in paths for line in stream_lines([path])]
     return list(dict.fromkeys(filter(None, terms)))
 
 
@@ -152,6 +152,6 @@ def segment_files(
     progress (bool): Show a progress bar on stderr.
     """
     with replacing(target) as draft, draft.open("w", encoding="utf8") as file:
-        for line in read_lines(paths, progress=segmenter.name if progress else None):
+        for line in stream_lines(paths, progress=segmenter.name if progress else None):
             for run in split_runs(line):
                 file.write(" ".join(segmenter(run)) + "\n")

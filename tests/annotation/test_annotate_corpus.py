@@ -23,8 +23,8 @@ from thinc.api import CupyOps
 
 from spacy_cmner.annotation.items import FoundEntity, SourceRecord
 from spacy_cmner.annotation.runner import (
-    annotate,
     annotate_corpus,
+    annotate_items,
     beside,
     fingerprint_pipeline,
     with_entities,
@@ -341,10 +341,10 @@ def test_each_component_keeps_its_own_error_handler():
     first = nlp.add_pipe("cmner_dictionary", name="first")
     second = nlp.add_pipe("cmner_dictionary", name="second")
     first.set_error_handler(own)
-    list(annotate(nlp, [SourceRecord("头痛")]))
+    list(annotate_items(nlp, [SourceRecord("头痛")]))
     assert first.get_error_handler() is own
     assert second.get_error_handler() is nlp.default_error_handler is usual
-    items = annotate(nlp, [SourceRecord("头痛"), SourceRecord("头痛")])
+    items = annotate_items(nlp, [SourceRecord("头痛"), SourceRecord("头痛")])
     next(items)
     assert first.get_error_handler() is second.get_error_handler() is nlp.default_error_handler
     items.close()  # broken off
@@ -396,7 +396,7 @@ def test_a_source_that_breaks_off_ends_the_run(nlp, batch_size):
         raise OSError("gone")
 
     with pytest.raises(OSError, match="gone"):
-        list(annotate(nlp, items(), batch_size=batch_size))
+        list(annotate_items(nlp, items(), batch_size=batch_size))
 
 
 def test_a_fault_of_the_pipeline_is_no_bad_record(tmp_path):

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from spacy_cmner.errors import CmnerError
 from spacy_cmner.resources import raw_text
-from spacy_cmner.resources.raw_text import Sentences, read_lines, split_runs, text_files
+from spacy_cmner.resources.raw_text import Sentences, split_runs, stream_lines, text_files
 
 
 @pytest.mark.parametrize(
@@ -61,11 +61,11 @@ def test_wrong_encoding_names_file_and_line(tmp_path: Path):
     path = tmp_path / "a.txt"
     path.write_bytes("ok\n手麻\n".encode("gb18030"))
     with pytest.raises(CmnerError, match=r"CM224.*a\.txt, line 2"):
-        list(read_lines([path]))
+        list(stream_lines([path]))
 
 
 def test_progress_counts_bytes(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     path = tmp_path / "a.txt"
     path.write_text("手麻\n" * 3, encoding="utf8")
-    assert list(read_lines([path], progress="reading")) == ["手麻\n"] * 3
+    assert list(stream_lines([path], progress="reading")) == ["手麻\n"] * 3
     assert "reading: 100%" in capsys.readouterr().err

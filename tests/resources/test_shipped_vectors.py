@@ -6,7 +6,7 @@ import pytest
 from spacy_cmner.resources import store
 from spacy_cmner.resources.charset import gb2312_characters, is_hanzi
 from spacy_cmner.resources.lexicon import Lexicon, is_dictionary_word
-from spacy_cmner.resources.segment import read_terms
+from spacy_cmner.resources.segment import read_words
 from spacy_cmner.resources.shipped import shipped
 from spacy_cmner.resources.vectors import Vectors
 
@@ -55,6 +55,6 @@ def test_lexicon_holds_dictionary_words_of_the_domain():
 
 
 def test_terms_are_those_of_thuocl():
-    terms = read_terms([shipped("terms")])
+    terms = read_words([shipped("terms")])
     assert len(terms) == 18_749
     assert "肺炎" in terms
