@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from spacy_cmner.data.records import Entity, Record
@@ -77,6 +77,20 @@ def span_of_object(
 
 def _first_of(item: dict[str, Any], names: Sequence[str]) -> Any:
     return next((item[name] for name in names if name in item), None)
+
+
+def from_utf16(span: RawSpan, text: str) -> RawSpan:
+    """The span with its offsets in characters, where they count UTF-16 units, as JavaScript does;
+    unchanged where they are no whole numbers, or leave the text."""
+    units = text.encode("utf-16-le", "surrogatepass")
+    if not (type(span.start) is type(span.end) is int and 0 <= span.start <= span.end):
+        return span
+    if 2 * span.end > len(units):
+        return span
+    start, end = (
+        len(units[: 2 * offset].decode("utf-16-le", "replace")) for offset in (span.start, span.end)
+    )
+    return replace(span, start=start, end=end)
 
 
 def checked_record(

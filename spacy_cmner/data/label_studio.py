@@ -1,11 +1,12 @@
 """Label Studio's JSON export: tasks, each with the annotations that people made of it."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from spacy_cmner.data.checks import RawSpan, checked_record, keys_of, wrong_shape
+from spacy_cmner.data.checks import RawSpan, checked_record, from_utf16, keys_of, wrong_shape
 from spacy_cmner.data.files import read_json_list
 from spacy_cmner.data.records import Record
 from spacy_cmner.data.report import Item, Outcome, Report
@@ -73,21 +74,31 @@ def _spans(result: Any, report: Report, number: int) -> Iterator[RawSpan]:
 
 
 def _in_characters(span: RawSpan, text: Any, report: Report, number: int) -> RawSpan:
-    """Put UTF-16 offsets right where only they give the span's own text."""
+    """Put UTF-16 offsets right where only they give the span's own text.
+
+    That text may differ in blanks from what is at its offsets: it is read from the screen, where
+    several are one, and a line end is written as a backslash and an n.
+    """
     if (
         not isinstance(text, str)
         or not (type(span.start) is type(span.end) is int)
         or not isinstance(span.surface, str)
-        or span.surface == text[span.start : span.end]
+        or not span.surface
     ):
         return span
-    units = text.encode("utf-16-le", "surrogatepass")
-    start, end = (
-        len(units[: 2 * max(offset, 0)].decode("utf-16-le", "replace"))
-        for offset in (span.start, span.end)
-    )
-    if text[start:end] != span.surface or not span.surface:
-        return span
-    mended = replace(span, start=start, end=end)
-    report.add(Outcome.REPAIRED, Item.ENTITY, Messages.CM138, number=number, entity=mended)
-    return mended
+    mended = from_utf16(span, text)
+    for read in (str, _with_single_blanks):
+        for each in (span, mended):
+            found = text[each.start : each.end]
+            if read(found) != read(span.surface):
+                continue
+            if each != span:
+                report.add(
+                    Outcome.REPAIRED, Item.ENTITY, Messages.CM138, number=number, entity=each
+                )
+            return replace(each, surface=found)
+    return span
+
+
+def _with_single_blanks(text: str) -> str:
+    return re.sub(r"(\\n|\s)+", " ", text)

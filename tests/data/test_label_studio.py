@@ -47,6 +47,25 @@ def test_character_offsets_behind_an_emoji_stay(tmp_path):
     assert not report.findings
 
 
+def test_blanks_may_differ_as_on_the_screen(tmp_path):
+    text = "😀左肺\r\n结节，双侧  积液，少量 腹水"
+    result = [
+        value(1, 7, "左肺\\n\\n结节", "sym"),
+        value(8, 14, "双侧 积液", "sym"),
+        value(16, 21, "少量 腹水", "sym"),
+        value(8, 14, "双肺 积液", "dis"),
+    ]
+    [record], report = read(tmp_path, task(text, result))
+    found = [text[entity.start : entity.end] for entity in record.entities]
+    assert found == ["左肺\r\n结节", "双侧  积液", "少量 腹水"]
+    assert [f.code for f in report.findings] == ["CM138", "CM125"]
+
+
+def test_offsets_that_give_the_same_blanks_are_preferred(tmp_path):
+    [record], _ = read(tmp_path, task("😀 肺炎 。", [value(2, 5, " 肺炎", "dis")]))
+    assert record.entities == (Entity(1, 4, "dis"),)
+
+
 def test_first_annotation_not_cancelled_is_read(tmp_path):
     cancelled = {"result": [value(0, 1, "肺", "bod")], "was_cancelled": True}
     second, third = [value(1, 2, "炎", "dis")], []
