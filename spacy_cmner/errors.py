@@ -139,7 +139,8 @@ class Messages:
     )
     CM136 = Message("Record {number}: {what} is not an entity, and only entities are read.")
     CM137 = Message(
-        "Record {number} has {count} annotations; the first is read. Export one a text."
+        "Record {number} has {count} annotations; the first is read, or the first that is marked "
+        "as ground truth. Export one a text."
     )
     CM138 = Message(
         "Record {number}: entity {entity} was counted in UTF-16 units; it is now in characters."

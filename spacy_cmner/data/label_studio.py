@@ -19,10 +19,10 @@ KINDS = ("labels", HYPERTEXT)
 def read_label_studio(path: Path, report: Report, *, encoding: str = "utf-8") -> Iterator[Record]:
     """Read `[{"id", "data": {"text"}, "annotations": [{"result": [{"value"}]}]}]`.
 
-    The first annotation that was not cancelled is read. A value of several labels gives an entity
-    of each; in HyperText the places are those of `globalOffsets`. Offsets behind an emoji may be in
-    UTF-16 units, as its issue 1347 tells: where the value's own text proves it, they are put right
-    and reported.
+    Of the annotations that were not cancelled the ground truth is read, else the first. A value of
+    several labels gives an entity of each; in HyperText the places are those of `globalOffsets`.
+    Offsets behind an emoji may be in UTF-16 units, as its issue 1347 tells: where the value's own
+    text proves it, they are put right and reported.
 
     RAISES (CmnerError): The file is missing, in another encoding, or not a JSON list.
     """
@@ -45,11 +45,12 @@ def read_label_studio(path: Path, report: Report, *, encoding: str = "utf-8") ->
             report.add(
                 Outcome.SKIPPED, Item.OTHER, Messages.CM137, number=number, count=len(annotations)
             )
+        chosen = next((a for a in annotations if a.get("ground_truth")), annotations[0])
         meta = dict(task["data"])
         text = meta.pop("text", None)
         spans = [
             _in_characters(span, text, report, number)
-            for result in annotations[0]["result"]
+            for result in chosen["result"]
             for span in _spans(result, report, number)
         ]
         id_ = task.get("id")

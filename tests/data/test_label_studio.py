@@ -66,6 +66,14 @@ def test_offsets_that_give_the_same_blanks_are_preferred(tmp_path):
     assert record.entities == (Entity(1, 4, "dis"),)
 
 
+def test_the_ground_truth_is_read(tmp_path):
+    first, second = [value(1, 2, "炎", "dis")], [value(0, 2, "肺炎", "dis")]
+    reviewed = {"result": second, "was_cancelled": False, "ground_truth": True}
+    [record], report = read(tmp_path, task("肺炎", first, reviewed))
+    assert record.entities == (Entity(0, 2, "dis"),)
+    assert [f.code for f in report.findings] == ["CM137"]
+
+
 def test_first_annotation_not_cancelled_is_read(tmp_path):
     cancelled = {"result": [value(0, 1, "肺", "bod")], "was_cancelled": True}
     second, third = [value(1, 2, "炎", "dis")], []
