@@ -37,9 +37,7 @@ def read_jsonl(path: Path, report: Report, *, encoding: str = "utf-8") -> Iterat
         if problem:
             report.add(Outcome.SKIPPED, Item.RECORD, Messages.CM120, number=number, problem=problem)
             continue
-        keys = [key for key in _ENTITY_KEYS if isinstance(item.get(key), list)]
-        # doccano's `label` may stand beside an empty `entities`
-        key = next((key for key in keys if item[key]), keys[0] if keys else None)
+        key = _entity_key(item)
         if key is None:
             missing = f"{' or '.join(_ENTITY_KEYS)}; {keys_of(item)}"
             report.add(Outcome.SKIPPED, Item.RECORD, Messages.CM121, number=number, missing=missing)
@@ -53,6 +51,17 @@ def read_jsonl(path: Path, report: Report, *, encoding: str = "utf-8") -> Iterat
         )
         if record is not None:
             yield record
+
+
+def _entity_key(item: dict[str, Any]) -> str | None:
+    """Which field holds the entities: the first that has any.
+
+    Where doccano exports relations, `entities` are what people marked, if there are any or not: a
+    `label` beside them came with the text when that was imported.
+    """
+    keys = [key for key in _ENTITY_KEYS if isinstance(item.get(key), list)]
+    filled = keys[:1] if "relations" in item else [key for key in keys if item[key]]
+    return next(iter(filled or keys), None)
 
 
 def write_jsonl(records: Iterable[Record], path: Path) -> None:

@@ -109,6 +109,14 @@ def test_line_separator_inside_a_string_ends_no_line(tmp_path):
     assert not report.findings
 
 
+def test_labels_that_were_imported_do_not_stand_in_for_what_people_marked(tmp_path):
+    item = {"text": "未见肺炎", "label": [[2, 4, "dis"]], "entities": [], "relations": []}
+    [record], report = read(tmp_path, json.dumps(item))
+    assert record.entities == ()
+    assert record.meta["label"] == item["label"]
+    assert not report.findings
+
+
 def test_an_empty_list_does_not_hide_the_labels(tmp_path):
     path = tmp_path / "a.jsonl"
     path.write_text('{"text": "见肺炎", "entities": [], "label": [[1, 3, "dis"]]}\n')
