@@ -93,6 +93,11 @@ def from_utf16(span: RawSpan, text: str) -> RawSpan:
     return replace(span, start=start, end=end)
 
 
+def utf16_length(text: str) -> int:
+    """How many UTF-16 units a text has: two where a character is beyond U+FFFF."""
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
 def checked_record(
     text: Any,
     spans: Iterable[RawSpan],

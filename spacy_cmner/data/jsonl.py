@@ -6,7 +6,14 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from spacy_cmner.data.checks import RawSpan, checked_record, keys_of, span_of_object, wrong_shape
+from spacy_cmner.data.checks import (
+    RawSpan,
+    checked_record,
+    from_utf16,
+    keys_of,
+    span_of_object,
+    wrong_shape,
+)
 from spacy_cmner.data.files import read_lines, replacing
 from spacy_cmner.data.records import Record
 from spacy_cmner.data.report import Item, Outcome, Report
@@ -14,6 +21,7 @@ from spacy_cmner.errors import Messages
 
 _TEXT_KEYS = ("text", "originalText")
 _ENTITY_KEYS = ("entities", "label", "labels")
+_COMMENTS = "Comments"  # in each record that doccano exports
 
 
 def read_jsonl(path: Path, report: Report, *, encoding: str = "utf-8") -> Iterator[Record]:
@@ -21,7 +29,9 @@ def read_jsonl(path: Path, report: Report, *, encoding: str = "utf-8") -> Iterat
 
     An entity is `[start, end, label]`, or an object with `start`, `start_offset` or `start_pos`,
     `end`, `end_offset` or `end_pos`, and `label` or `label_type`. All other fields, and those of
-    `meta`, are kept in `meta`.
+    `meta`, are kept in `meta`. In a record with `Comments`, as doccano exports it, offsets count
+    UTF-16 units, as its issue 2290 tells: behind an emoji or a rare character they are put right
+    and reported.
 
     RAISES (CmnerError): The file is missing or in another encoding.
     """
@@ -44,6 +54,8 @@ def read_jsonl(path: Path, report: Report, *, encoding: str = "utf-8") -> Iterat
             continue
         spans = [_span(entity) for entity in item.pop(key)]
         id_, text = item.pop("id", None), item.pop(next(k for k in _TEXT_KEYS if k in item))
+        if _COMMENTS in item and isinstance(text, str):
+            spans = [_in_characters(span, text, report, number) for span in spans]
         meta = item.pop("meta", {})
         meta = {**item, **meta} if isinstance(meta, dict) else {**item, "meta": meta}
         record = checked_record(
@@ -86,3 +98,10 @@ def _span(entity: Any) -> RawSpan:
         end=["end", "end_offset", "end_pos"],
         label=["label", "label_type"],
     )
+
+
+def _in_characters(span: RawSpan, text: str, report: Report, number: int) -> RawSpan:
+    mended = from_utf16(span, text)
+    if mended != span:
+        report.add(Outcome.REPAIRED, Item.ENTITY, Messages.CM138, number=number, entity=mended)
+    return mended

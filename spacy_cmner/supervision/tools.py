@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 from xml.etree import ElementTree
 
+from spacy_cmner.data.checks import utf16_length
 from spacy_cmner.data.files import replacing, write_text
 from spacy_cmner.errors import Messages
 from spacy_cmner.supervision.preannotation import Candidate
@@ -39,12 +40,16 @@ def write_candidates(
 
 
 def _write_doccano(candidates: Iterable[Candidate], path: Path, labels: Sequence[str]) -> None:
-    """The labels go unwritten: doccano keeps those of a project apart from its texts."""
+    """The labels go unwritten: doccano keeps those of a project apart from its texts. Offsets count
+    UTF-16 units, as it does itself."""
     with replacing(path) as draft, draft.open("w", encoding="utf-8", newline="\n") as file:
         for candidate in candidates:
-            entities = candidate.record.entities
-            item: dict[str, Any] = {"text": candidate.record.text}
-            item["label"] = [[e.start, e.end, e.label] for e in entities]
+            text, entities = candidate.record.text, candidate.record.entities
+            item: dict[str, Any] = {"text": text}
+            item["label"] = [
+                [utf16_length(text[: e.start]), utf16_length(text[: e.end]), e.label]
+                for e in entities
+            ]
             item |= _about(candidate)
             file.write(json.dumps(item, ensure_ascii=False) + "\n")
 

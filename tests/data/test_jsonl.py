@@ -109,6 +109,17 @@ def test_line_separator_inside_a_string_ends_no_line(tmp_path):
     assert not report.findings
 
 
+def test_what_doccano_exports_counts_utf16_units(tmp_path):
+    text = "𬌗面😀见龋洞"
+    item = {"text": text, "label": [[0, 3, "bod"], [6, 8, "dis"], [6, 9, "dis"]], "Comments": []}
+    entities = [{"start_offset": 6, "end_offset": 8, "label": "dis"}]
+    relations = {"text": text, "entities": entities, "relations": [], "Comments": []}
+    records, report = read(tmp_path, json.dumps(item), json.dumps(relations))
+    found = [[text[e.start : e.end] for e in record.entities] for record in records]
+    assert found == [["𬌗面", "龋洞"], ["龋洞"]]
+    assert [finding.code for finding in report.findings] == ["CM138", "CM138", "CM124", "CM138"]
+
+
 def test_labels_that_were_imported_do_not_stand_in_for_what_people_marked(tmp_path):
     item = {"text": "未见肺炎", "label": [[2, 4, "dis"]], "entities": [], "relations": []}
     [record], report = read(tmp_path, json.dumps(item))

@@ -97,7 +97,7 @@ def test_what_doccano_exports_is_read_back(tmp_path):
     rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     assert rows[0] == {
         "text": "😀见肺炎",
-        "label": [[2, 4, "dis"]],
+        "label": [[3, 5, "dis"]],  # as in JavaScript
         "record": "a-7",
         "certainty": 0.25,
     }
@@ -110,7 +110,7 @@ def test_what_doccano_exports_is_read_back(tmp_path):
     assert (first.text, first.entities) == ("😀见肺炎", (Entity(2, 4, "dis"),))
     assert (first.id, first.meta["record"]) == ("1", "a-7")
     assert second.entities == (Entity(0, 1, "sym"),)
-    assert not report.findings
+    assert [finding.code for finding in report.findings] == ["CM138"]
 
 
 def test_what_label_studio_exports_is_read_back(tmp_path):
