@@ -64,8 +64,8 @@ class Messages:
         "for example gb18030, or convert the file to UTF-8."
     )
     CM103 = Message(
-        "{path} is not JSON: {problem} at line {line}, column {column}. Mend that place; a file "
-        "with one JSON object a line has the format 'jsonl'."
+        "{path} is not JSON: {problem}. Mend that place; a file with one JSON object a line has "
+        "the format 'jsonl'."
     )
     CM104 = Message("{path} holds {found}, not {expected}. Choose the format that it has.")
     CM105 = Message("Not a valid record: {problem}. Mend it before you make a Record of it.")

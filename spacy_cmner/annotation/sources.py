@@ -14,6 +14,7 @@ from typing import Any, TextIO
 
 from spacy_cmner.annotation.items import BadRecord, Item, SourceRecord
 from spacy_cmner.annotation.parquet import read_rows
+from spacy_cmner.data.files import UNREADABLE_JSON
 from spacy_cmner.errors import Message, Messages
 from spacy_cmner.tokenizer import replace_surrogates
 
@@ -148,7 +149,7 @@ def _read_jsonl(path: Path, layout: Layout, meter: Meter) -> Iterator[Item]:
 def _parse_object(path: Path, number: int, line: str, layout: Layout) -> Item:
     try:
         fields = json.loads(line)
-    except (ValueError, RecursionError) as error:
+    except UNREADABLE_JSON as error:
         return _bad(path, number, Messages.CM134, problem=error)
     if isinstance(fields, dict):
         return _item(path, number, fields, layout)

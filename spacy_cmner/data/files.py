@@ -12,6 +12,9 @@ from typing import Any
 
 from spacy_cmner.errors import Messages
 
+# A number of too many digits is no JSONDecodeError, and brackets may be nested too deeply.
+UNREADABLE_JSON = (ValueError, RecursionError)
+
 
 def check_other(source: Path, out: Path) -> None:
     """RAISES (CmnerError): To write `out` would destroy what is read: they are the same."""
@@ -123,10 +126,8 @@ def read_json(path: Path, encoding: str = "utf-8") -> Any:
         raise Messages.CM165.error(path=path)
     try:
         return json.loads(text)
-    except json.JSONDecodeError as error:
-        raise Messages.CM103.error(
-            path=path, problem=error.msg, line=error.lineno, column=error.colno
-        ) from None
+    except UNREADABLE_JSON as error:
+        raise Messages.CM103.error(path=path, problem=error) from None
 
 
 def read_json_list(path: Path, encoding: str = "utf-8") -> list[Any]:

@@ -14,7 +14,7 @@ from spacy_cmner.data.checks import (
     span_of_object,
     wrong_shape,
 )
-from spacy_cmner.data.files import read_lines, replacing
+from spacy_cmner.data.files import UNREADABLE_JSON, read_lines, replacing
 from spacy_cmner.data.records import Record
 from spacy_cmner.data.report import Item, Outcome, Report
 from spacy_cmner.errors import Messages
@@ -40,7 +40,7 @@ def read_jsonl(path: Path, report: Report, *, encoding: str = "utf-8") -> Iterat
             continue
         try:
             item = json.loads(line)
-        except ValueError as error:
+        except UNREADABLE_JSON as error:
             report.add(Outcome.SKIPPED, Item.RECORD, Messages.CM134, number=number, problem=error)
             continue
         problem = wrong_shape(item, _TEXT_KEYS)

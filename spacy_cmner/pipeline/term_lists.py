@@ -20,7 +20,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
-from spacy_cmner.data.files import read_lines, write_text
+from spacy_cmner.data.files import UNREADABLE_JSON, read_lines, write_text
 from spacy_cmner.errors import CmnerWarning, Messages
 
 # Regular expressions, the best first: an id beside a code is often the number of the row, and
@@ -148,7 +148,7 @@ def _read_jsonl(path: Path, lines: list[str], label: str | None) -> Iterator[tup
             entry = json.loads(line)
             term, types = entry["term"], entry["type"] if label is None else label
             code = entry.get("id")
-        except (json.JSONDecodeError, TypeError, KeyError):
+        except (*UNREADABLE_JSON, TypeError, KeyError):
             raise Messages.CM411.error(path=path, line=number, expected=expected) from None
         code = "" if code is None else str(code) if isinstance(code, int) else code
         labels = types if isinstance(types, list) else [types]

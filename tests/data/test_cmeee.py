@@ -129,7 +129,9 @@ def test_long_text_is_kept_whole(tmp_path):
 @pytest.mark.parametrize(
     "content, message",
     [
-        (b'[{"text": "a",]', "CM103.*cmeee.json.*line 1, column 15"),
+        (b'[{"text": "a",]', "CM103.*cmeee.json.*line 1 column 15"),
+        (b"[" + b"9" * 5000 + b"]", "CM103.*cmeee.json.*digits"),
+        (b"[" * 100_000, "CM103.*cmeee.json.*recursion"),
         (b"", "CM165.*cmeee.json is empty"),
         (b"\xef\xbb\xbf \n", "CM165.*cmeee.json is empty"),
         (b'{"text": "a"}', "CM104.*a JSON dict.*'jsonl'"),

@@ -59,6 +59,7 @@ def test_layouts(tmp_path, annotation):
     [
         ('{"text": "肺"', "CM134"),
         ('{"text": "肺", "id": ' + "9" * 5000 + "}", "CM134"),
+        ("[" * 100_000, "CM134"),
         ("[]", "CM120"),
         ('{"text": "肺"}', "CM121"),
         ('{"entities": []}', "CM120"),

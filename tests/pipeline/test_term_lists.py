@@ -134,6 +134,7 @@ def test_the_command_takes_lists_in_other_encodings(tmp_path):
         ("a.jsonl", '{"term": "咳", "type": "sym", "id": ["R05"]}', 1),
         ("a.jsonl", '["咳", "sym"]', 1),
         ("a.jsonl", "咳,sym", 1),
+        ("a.jsonl", '{"term": "咳", "type": "sym", "id": ' + "9" * 5000 + "}", 1),
     ],
 )
 def test_a_bad_line_is_named(tmp_path, name, content, line):
