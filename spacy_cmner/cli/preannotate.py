@@ -16,10 +16,10 @@ from spacy_cmner.cli._util import (
     read_source,
     use_gpu,
 )
-from spacy_cmner.data.files import check_apart, check_writable
+from spacy_cmner.data.files import check_apart, check_ending, check_writable
 from spacy_cmner.pipeline.recognisers import find_recognisers
 from spacy_cmner.supervision.preannotation import Measure, rank
-from spacy_cmner.supervision.tools import Tool, write_candidates
+from spacy_cmner.supervision.tools import ENDINGS, Tool, config_path, write_candidates
 
 
 @cmner_cli.command("preannotate")
@@ -50,9 +50,10 @@ def preannotate_command(
 
     `cmner convert --format jsonl` (doccano) or `label_studio` reads what the tool exports.
     """
+    check_ending(out, ENDINGS[tool])
     use_gpu(gpu_id)
     check_apart(source, out)
-    check_writable(out)
+    check_writable(out, config_path(out) if tool == "label_studio" else None)
     records = read_source(Source(source, Layout(text_column, id_column, encoding)))
     nlp = load_pipeline(model)
     candidates = rank(nlp, records, by)[:limit]

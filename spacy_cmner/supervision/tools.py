@@ -19,6 +19,9 @@ from spacy_cmner.supervision.preannotation import Candidate
 
 Tool = Literal["doccano", "label_studio"]
 
+# Of what each tool imports.
+ENDINGS: dict[Tool, str] = {"doccano": ".jsonl", "label_studio": ".json"}
+
 # The names in Label Studio's labelling configuration that a suggestion refers to.
 CONTROL, OBJECT = "label", "text"
 
@@ -63,7 +66,12 @@ def _write_label_studio(candidates: Sequence[Candidate], path: Path, labels: Seq
         for candidate in candidates
     ]
     write_text(path, json.dumps(tasks, ensure_ascii=False, indent=1) + "\n")
-    write_text(path.with_name(f"{path.name}.xml"), labelling_config(labels))
+    write_text(config_path(path), labelling_config(labels))
+
+
+def config_path(path: Path) -> Path:
+    """Where the labelling configuration for a file of tasks is."""
+    return path.with_name(f"{path.name}.xml")
 
 
 def labelling_config(labels: Iterable[str]) -> str:

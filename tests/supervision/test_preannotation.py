@@ -161,3 +161,20 @@ def test_command(unsure, tmp_path):
     config = (tmp_path / "todo.json.xml").read_text(encoding="utf-8")
     assert all(f'<Label value="{label}" />' in config for label in tiny.LABELS)
     assert [task["data"]["record"] for task in tasks] == [c.record.id for c in expected]
+
+
+@pytest.mark.parametrize(
+    ("out", "tool", "said"),
+    [
+        ("todo.json", "doccano", "CM139"),
+        ("todo.jsonl", "label_studio", "CM139"),
+        ("todo.json", "label_studio", "todo.json.xml"),
+    ],
+)
+def test_what_cannot_be_written_is_said_before_the_work(tmp_path, out, tool, said):
+    (tmp_path / "todo.json.xml").mkdir()
+    (tmp_path / "texts.txt").write_text("无殊\n", encoding="utf-8")
+    words = ["cmner", "preannotate", "none", tmp_path / "texts.txt", tmp_path / out, "-t", tool]
+    result = CliRunner().invoke(app, [*map(str, words)])
+    assert result.exit_code == 1
+    assert said in "".join(result.output.split())
