@@ -242,6 +242,10 @@ class Messages:
         "The columns of {path} seem to be separated by {separator!r} ({header!r:.80}). A .csv file "
         "is read with commas, a .tsv file with tabs: write it so, or give it the ending that fits."
     )
+    CM171 = Message(
+        "Record {number}, line {line}: {text!r:.60} is one token, so all of it is in an entity, "
+        "punctuation too. If texts were cut at blanks only, export it in a format with offsets."
+    )
 
     # CM2xx: resources
     CM201 = Message(

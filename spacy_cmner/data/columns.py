@@ -14,6 +14,7 @@ from spacy_cmner.data.report import Item, Outcome, Report
 from spacy_cmner.errors import Messages
 
 _SEPARATOR = re.compile(r"[ \t]+")
+_PUNCTUATION = frozenset("。！？；，")  # of sentences, never of a word
 
 
 def read_columns(
@@ -23,7 +24,8 @@ def read_columns(
 
     Columns are separated by blanks or tabs. A blank at the start of a line is itself the token.
     Tokens are joined without blanks; one of several characters gives all of them its label. A line
-    with another number of columns than most is reported.
+    with another number of columns than most is reported, and a token in an entity that holds more
+    than a word.
 
     path (Path): The file, its line ends Unix or Windows.
     report (Report): Takes a finding for everything that is mended or left out.
@@ -42,6 +44,7 @@ def read_columns(
             continue
         number, _, rows = sentence
         _report_uneven(sentence, usual, report)
+        _report_uncut(sentence, report)
         tokens, labels = [row[0] for row in rows], [row[-1] for row in rows]
         spans = labelled_spans(tokens, labels, scheme, report, number=number)
         if spans is None:
@@ -85,6 +88,17 @@ def _report_uneven(sentence: _Sentence, usual: int, report: Report) -> None:
     if i is not None:
         values = {"line": number + i, "text": lines[i], "fields": len(rows[i]), "usual": usual}
         report.add(Outcome.DOUBTFUL, Item.RECORD, Messages.CM167, number=number, **values)
+
+
+def _report_uncut(sentence: _Sentence, report: Report) -> None:
+    """Report the first token that holds more than a word, but is in an entity: where columns are
+    exported of a text that has no blanks between words, a sentence is one token."""
+    number, lines, rows = sentence
+    for i, (token, *_, label) in enumerate(rows):
+        if label != "O" and len(token) > 1 and not _PUNCTUATION.isdisjoint(token):
+            values = {"line": number + i, "text": lines[i]}
+            report.add(Outcome.DOUBTFUL, Item.RECORD, Messages.CM171, number=number, **values)
+            return
 
 
 def labelled_spans(

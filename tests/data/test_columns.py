@@ -77,6 +77,17 @@ def test_another_number_of_columns_than_usual_is_doubtful(tmp_path):
     assert "line 2: '肺 炎 B-dis' has 3 fields, other lines have 2" in finding.text
 
 
+def test_a_sentence_in_one_token_is_doubtful(tmp_path):
+    text = (
+        "-DOCSTART- -X- O\n患儿发热，无咳嗽。 -X- _ B-sym\n\n无殊，出院。 -X- _ O\n， -X- _ B-sym\n"
+    )
+    [first, second], report = read(tmp_path, text)
+    assert (first.text, second.text) == ("患儿发热，无咳嗽。", "无殊，出院。，")
+    [finding] = report.problems
+    assert (finding.code, finding.outcome) == ("CM171", Outcome.DOUBTFUL)
+    assert "line 2: '患儿发热，无咳嗽。 -X- _ B-sym'" in finding.text
+
+
 def test_line_without_label(tmp_path):
     [record], report = read(tmp_path, "咳 O\n肺\n\n炎 O\n")
     assert record.text == "炎"
