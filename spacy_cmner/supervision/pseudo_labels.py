@@ -14,6 +14,7 @@ from spacy.tokens import Doc
 from spacy.vocab import Vocab
 
 from spacy_cmner.errors import Messages
+from spacy_cmner.pipeline.annotate import warn_missing
 from spacy_cmner.pipeline.cmner import LOWEST_THRESHOLD, MARGINAL
 from spacy_cmner.pipeline.confidence import read_score
 from spacy_cmner.pipeline.marks import char_spans
@@ -66,14 +67,17 @@ def annotate_again(vocab: Vocab, doc: Doc, *, min_score: float, hits_key: str | 
     min_score (float): the least probability of an entity to be learned from.
     hits_key (Optional[str]): the span group of the dictionary.
     RETURNS (Doc): with one token a character.
+    WARNS: CM427 of hits that nothing has looked for.
     """
     spans = zip(doc.ents, char_spans(doc), strict=True)
     scored = [(span, read_score(entity)) for entity, span in spans]
     sure = [span for span, score in scored if score is None or score >= min_score]
     new = char_doc(vocab, read_text(doc))
     missing = np.zeros(len(new), dtype=np.bool_)
-    for hit in doc.spans.get(hits_key, ()) if hits_key else ():
-        missing[hit.start_char : hit.end_char] = True
+    if hits_key is not None:
+        warn_missing(doc, "pseudo-label", [hits_key])
+        for hit in doc.spans.get(hits_key, ()):
+            missing[hit.start_char : hit.end_char] = True
     for span, _ in scored:
         missing[span.start : span.end] = True
     return annotate_in_part(new, sure, missing)

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 import spacy_cmner.cli  # noqa: F401  (registers its commands on spaCy's)
 from spacy_cmner.data.corpus import load_docbin
-from spacy_cmner.errors import CmnerError
+from spacy_cmner.errors import CmnerError, CmnerWarning
 from spacy_cmner.supervision.pseudo_labels import annotate_again, pseudo_label
 
 TEXTS = [text for text, _ in tiny.SENTENCES]
@@ -88,6 +88,14 @@ def test_without_a_recogniser():
 def test_impossible_probabilities(unsure, settings, code):
     with pytest.raises(CmnerError, match=code):
         next(pseudo_label(unsure, TEXTS, **settings))
+
+
+def test_hits_that_nothing_looks_for(unsure):
+    unsure.add_pipe("cmner_dictionary", config={"target": "hits"}).add_terms([("脑梗", "dis")])
+    texts = ["无殊。", "无头晕。"]
+    assert len(list(pseudo_label(unsure, texts, hits_key="hits"))) == 2
+    with pytest.warns(CmnerWarning, match=r"CM427.*'hit'.*'hits'"):
+        list(pseudo_label(unsure, texts, hits_key="hit"))
 
 
 def test_command(trained, tmp_path):
