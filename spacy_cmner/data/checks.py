@@ -82,9 +82,9 @@ def _first_of(item: dict[str, Any], names: Sequence[str]) -> Any:
 def from_utf16(span: RawSpan, text: str) -> RawSpan:
     """The span with its offsets in characters, where they count UTF-16 units, as JavaScript does;
     unchanged where they are no whole numbers, or leave the text."""
-    units = text.encode("utf-16-le", "surrogatepass")
     if not (type(span.start) is type(span.end) is int and 0 <= span.start <= span.end):
         return span
+    units = text[: span.end].encode("utf-16-le", "surrogatepass")
     if 2 * span.end > len(units):
         return span
     start, end = (

@@ -12,6 +12,7 @@ from spacy_cmner.data.checks import (
     from_utf16,
     keys_of,
     span_of_object,
+    utf16_length,
     wrong_shape,
 )
 from spacy_cmner.data.files import UNREADABLE_JSON, read_lines, replacing
@@ -54,7 +55,7 @@ def read_jsonl(path: Path, report: Report, *, encoding: str = "utf-8") -> Iterat
             continue
         spans = [_span(entity) for entity in item.pop(key)]
         id_, text = item.pop("id", None), item.pop(next(k for k in _TEXT_KEYS if k in item))
-        if _COMMENTS in item and isinstance(text, str):
+        if _COMMENTS in item and isinstance(text, str) and utf16_length(text) > len(text):
             spans = [_in_characters(span, text, report, number) for span in spans]
         meta = item.pop("meta", {})
         meta = {**item, **meta} if isinstance(meta, dict) else {**item, "meta": meta}

@@ -84,7 +84,7 @@ def _in_characters(span: RawSpan, text: Any, report: Report, number: int) -> Raw
         not isinstance(text, str)
         or not (type(span.start) is type(span.end) is int)
         or not isinstance(span.surface, str)
-        or not span.surface
+        or span.surface in ("", text[span.start : span.end])
     ):
         return span
     mended = from_utf16(span, text)
