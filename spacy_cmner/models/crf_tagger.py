@@ -126,6 +126,7 @@ def resize_output(model: Model, nO: int) -> Model:
 
 def resize_transitions(old: Model[Ragged, Ragged], nO: int) -> Model[Ragged, Ragged]:
     new = build_transitions(nO)
+    new.ops = old.ops  # the current ones may be those of another device
     if old.has_param("transitions"):
         new.initialize()
         for name in TRANSITIONS:

@@ -69,6 +69,7 @@ def init(model: EvidenceModel, X: Any = None, Y: Any = None) -> None:
 def resize(old: EvidenceModel, nO: int) -> EvidenceModel:
     """Make room for more tags at the end, with no bias to them."""
     new = build_evidence(old.attrs["labels"], nO)
+    new.ops = old.ops  # as in ``crf_tagger.resize_transitions``
     if old.has_param(BIAS):
         new.initialize()
         scores: Any = new.get_param(BIAS)
