@@ -10,7 +10,7 @@ import contextlib
 import os
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from itertools import chain, pairwise
+from itertools import pairwise
 from typing import Any, cast
 
 import numpy as np
@@ -50,6 +50,9 @@ class TorchShim(PyTorchShim):
 
     def __init__(self, build: Callable[..., nn.Module], settings: Settings | None = None) -> None:
         super().__init__(build(**settings) if settings is not None else None)
+        # Arrays of a model stay on the device where it was made, so its module belongs there, too:
+        # the current one may be another by the time that it is built, as in another thread.
+        self._device = get_torch_default_device()
         self.build = build
         self.cfg = settings if settings is not None else {}
         self._adam: torch.optim.Optimizer | None = None
@@ -69,11 +72,11 @@ class TorchShim(PyTorchShim):
 
     @property
     def device(self) -> torch.device:
-        return next(chain(self.module.parameters(), self.module.buffers())).device
+        return self._device
 
     def set_module(self, settings: Settings, module: nn.Module) -> None:
         self.cfg = settings
-        self._model = module.to(get_torch_default_device()).eval()
+        self._model = module.to(self._device).eval()
         self._adam = None
         self._averages = {}
 
@@ -161,8 +164,9 @@ class TorchShim(PyTorchShim):
                     param.copy_(value)
 
     def to_device(self, device_type: str, device_id: int) -> None:
+        self._device = torch.device("cpu" if device_type == "cpu" else f"cuda:{device_id}")
         if self._model is not None:
-            self._model.to("cpu" if device_type == "cpu" else torch.device("cuda", device_id))
+            self._model.to(self._device)
 
     def round_to(self, precision: Precision) -> None:
         """Round the weights to what takes less room, and save them so from now on."""

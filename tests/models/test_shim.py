@@ -22,6 +22,7 @@ from spacy_cmner.errors import CmnerError
 from spacy_cmner.models.shim import PackedRows, TorchShim, pack_rows, torch_model
 
 WIDTH_IN, WIDTH_OUT = 5, 3
+CURRENT_DEVICE = "spacy_cmner.models.shim.get_torch_default_device"
 
 
 class Affine(nn.Module):
@@ -269,6 +270,25 @@ def test_clones_are_equal_but_not_the_same(clone):
     step(other, Adam(0.01, use_averages=True))
     assert not np.array_equal(other.predict(inputs()), expected)
     np.testing.assert_array_equal(model.predict(inputs()), expected)
+
+
+def test_a_module_belongs_where_its_model_was_made(monkeypatch):
+    """Not where things are made when it is built or read, in another thread perhaps."""
+    model = torch_model("affine", forward, init, Affine, dims={}, attrs={})
+    monkeypatch.setattr(CURRENT_DEVICE, lambda: torch.device("meta"))
+    model.shims[0].from_bytes(SAVED)
+    assert {p.device.type for p in model.shims[0].module.parameters()} == {"cpu"}
+    later = torch_model("affine", forward, init, Affine, dims={}, attrs={})
+    later.shims[0].from_bytes(SAVED)
+    assert {p.device.type for p in later.shims[0].module.parameters()} == {"meta"}
+
+
+def test_a_module_built_after_a_move_is_where_its_model_is(monkeypatch):
+    monkeypatch.setattr(CURRENT_DEVICE, lambda: torch.device("meta"))
+    model = torch_model("affine", forward, init, Affine, dims={}, attrs={})
+    model.to_cpu()
+    model.shims[0].from_bytes(SAVED)
+    assert model.predict(inputs()).shape == (7, WIDTH_OUT)
 
 
 def test_what_is_not_initialised_survives_bytes_and_says_so():
