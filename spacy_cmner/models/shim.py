@@ -204,6 +204,15 @@ class TorchShim(PyTorchShim):
         # Optimizer state belongs to one training run in one process.
         return {**self.__dict__, "_adam": None, "_adam_of": None, "_averages": {}}
 
+    def __setstate__(self, state: dict) -> None:
+        self.__dict__.update(state)
+        if self._model is None:
+            return
+        for module in self._model.modules():
+            if isinstance(module, nn.RNNBase):
+                # cuDNN wants all weights in one piece, which those of a copy are not.
+                module.flatten_parameters()
+
 
 def _checksum(message: dict[str, Any]) -> int:
     # Damaged settings are found before a module of their size is built.

@@ -19,6 +19,7 @@ from thinc.util import torch2xp, xp2torch
 from torch import nn
 
 from spacy_cmner.errors import CmnerError
+from spacy_cmner.models.bilstm import build_bilstm_encoder
 from spacy_cmner.models.shim import PackedRows, TorchShim, pack_rows, torch_model
 
 WIDTH_IN, WIDTH_OUT = 5, 3
@@ -270,6 +271,16 @@ def test_clones_are_equal_but_not_the_same(clone):
     step(other, Adam(0.01, use_averages=True))
     assert not np.array_equal(other.predict(inputs()), expected)
     np.testing.assert_array_equal(model.predict(inputs()), expected)
+
+
+@pytest.mark.parametrize("clone", [lambda model: model.copy(), copy.deepcopy])
+def test_the_weights_of_a_copied_lstm_are_put_together(monkeypatch, clone):
+    """Or cuDNN would do it at each call, with a warning: nothing to see without a GPU."""
+    model = build_bilstm_encoder(hidden_width=3, depth=2).initialize(X=[inputs()])
+    together = []
+    monkeypatch.setattr(nn.LSTM, "flatten_parameters", lambda lstm: together.append(lstm))
+    copied = [m for m in clone(model).shims[0].module.modules() if isinstance(m, nn.LSTM)]
+    assert len(copied) == 4 and {*map(id, together)} == {*map(id, copied)}
 
 
 def test_a_module_belongs_where_its_model_was_made(monkeypatch):
