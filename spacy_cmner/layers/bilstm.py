@@ -16,6 +16,8 @@ from torch.nn.functional import dropout as drop
 # What a step of torch's LSTM takes on a CPU beside its sequences, as so many of them: by trial,
 # with 40 to 384 units.
 OVERHEAD = 6
+# The same on a GPU, by estimate: starting its kernels takes as long as multiplying for so many.
+GPU_OVERHEAD = 1000
 
 
 class Group(NamedTuple):
@@ -29,9 +31,7 @@ class Group(NamedTuple):
     rows: Any  # (n,) the characters' rows
 
 
-def group_by_length(
-    lengths: np.ndarray, merge: bool = False, overhead: float = OVERHEAD
-) -> list[np.ndarray]:
+def group_by_length(lengths: np.ndarray, overhead: float = OVERHEAD) -> list[np.ndarray]:
     """Group sequences of similar length, longest first, so that all of them take the least time.
 
     A group of G sequences is padded to the longest, and each of its steps takes a time of
@@ -39,14 +39,14 @@ def group_by_length(
     ones, so they are found by dynamic programming over the different lengths.
 
     lengths (Ints1d): length of each sequence; empty sequences are in no group.
-    merge (bool): put all into one group, which suits a GPU.
-    overhead (float): what a step takes however few the sequences, as so many sequences.
+    overhead (float): what a step takes however few the sequences, as so many sequences. The more,
+        the fewer the groups; yet a long sequence among many short ones stays apart from them.
     RETURNS (List[Ints1d]): positions in ``lengths``.
     """
     order = np.argsort(-lengths, kind="stable")
     order = order[lengths[order] > 0]
-    if merge or not len(order):
-        return [order] if len(order) else []
+    if not len(order):
+        return []
     negative, begins = np.unique(-lengths[order], return_index=True)
     sizes = -negative  # each once, the longest first
     ends = np.append(begins[1:], len(order))
@@ -130,7 +130,7 @@ class BiLSTM(nn.Module):
             Group(
                 *(torch.from_numpy(index).to(rows.device) for index in locate(g, lengths, starts))
             )
-            for g in group_by_length(lengths, merge=rows.is_cuda)
+            for g in group_by_length(lengths, GPU_OVERHEAD if rows.is_cuda else OVERHEAD)
         ]
         if not groups:
             # The sum keeps the result in the graph, so that backward() works as ever.

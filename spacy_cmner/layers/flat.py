@@ -34,7 +34,7 @@ from torch import Tensor, nn
 from torch.nn.functional import dropout as drop
 from torch.nn.functional import linear, relu
 
-from spacy_cmner.layers.bilstm import group_by_length
+from spacy_cmner.layers.bilstm import GPU_OVERHEAD, group_by_length
 from spacy_cmner.layers.sentences import Sentences
 
 # Pairs of tokens that go through a layer together, and position scores that are held at a time.
@@ -75,7 +75,8 @@ def lay_out(sentences: Sentences, device: torch.device) -> list[Lattices]:
     )
     first_words = np.cumsum(counts) - counts
     lattices = []
-    for group in portions(lengths + counts, merge=device.type != "cpu"):
+    overhead = OVERHEAD if device.type == "cpu" else GPU_OVERHEAD
+    for group in portions(lengths + counts, overhead):
         place = np.arange(lengths[group].max())[None]
         is_character = place < lengths[group, None]  # (G, C)
         characters = begins[group, None] + np.where(is_character, place, 0)
@@ -97,13 +98,13 @@ def lay_out(sentences: Sentences, device: torch.device) -> list[Lattices]:
     return lattices
 
 
-def portions(sizes: np.ndarray, merge: bool) -> Iterator[np.ndarray]:
+def portions(sizes: np.ndarray, overhead: float) -> Iterator[np.ndarray]:
     """Positions of lattices of similar size that fit into ``MAX_PAIRS`` together.
 
     sizes (Ints1d): tokens of each lattice.
-    merge (bool): put those of different size together, too, which suits a GPU.
+    overhead (float): see ``group_by_length``.
     """
-    for similar in group_by_length(sizes, merge, OVERHEAD):
+    for similar in group_by_length(sizes, overhead):
         while len(similar):
             most = max(1, MAX_PAIRS // int(sizes[similar[0]]) ** 2)
             yield similar[:most]

@@ -123,7 +123,7 @@ def forward(model: EncodeModel, X: Rows, is_train: bool) -> tuple[Rows, Callable
     starts = np.cumsum(lengths) - lengths
     encoded: Any = np.empty((lengths.sum(), model.get_dim("nO")), dtype=np.float32)
     rows = model.ops.to_numpy(pack_rows(model.ops, X))
-    for group in group_by_length(lengths, overhead=OVERHEAD):
+    for group in group_by_length(lengths, OVERHEAD):
         sizes = lengths[group]
         step = np.arange(sizes.max())[:, None]  # (L, 1)
         places = starts[group] + np.minimum(step, sizes - 1)  # (L, G)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from spacy_cmner.layers.bilstm import BiLSTM, group_by_length
+from spacy_cmner.layers.bilstm import GPU_OVERHEAD, OVERHEAD, BiLSTM, group_by_length
 
 WIDTH, HIDDEN = 3, 4
 LENGTHS = st.lists(st.integers(0, 12), max_size=30).map(lambda x: np.array(x, dtype=np.int64))
@@ -65,13 +65,19 @@ def test_gradients_do_not_depend_on_the_batch(lengths):
     torch.testing.assert_close(together, rows.grad)
 
 
-@given(LENGTHS, st.booleans())
-def test_groups_partition_the_sequences_that_are_not_empty(lengths, merge):
-    groups = group_by_length(lengths, merge)
+@given(LENGTHS, st.sampled_from([OVERHEAD, GPU_OVERHEAD]))
+def test_groups_partition_the_sequences_that_are_not_empty(lengths, overhead):
+    groups = group_by_length(lengths, overhead)
     assert sorted(i for group in groups for i in group) == np.flatnonzero(lengths).tolist()
     in_order = [int(lengths[i]) for group in groups for i in group]
     assert in_order == sorted(in_order, reverse=True)
-    assert not merge or len(groups) <= 1
+
+
+def test_a_gpu_reads_a_batch_at_once_but_a_long_line_among_many_short_ones():
+    sentences = np.arange(1, 61).repeat(4)
+    assert len(group_by_length(sentences, GPU_OVERHEAD)) == 1
+    lines = np.append(np.full(5_000, 3), 512)
+    assert [len(group) for group in group_by_length(lines, GPU_OVERHEAD)] == [1, 5_000]
 
 
 @given(
