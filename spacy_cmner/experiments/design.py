@@ -96,25 +96,41 @@ def load_design(path: Path) -> Design:
         raise Messages.CM520.error(path=path, problem=error) from None
     try:
         rows = {
-            name: Row(name, **{**fields, "config": path.parent / fields["config"]})
-            for name, fields in content["rows"].items()
+            name: read_row(name, path.parent, **fields) for name, fields in content["rows"].items()
         }
         experiments = {
             name: read_experiment(name, rows, **fields)
             for name, fields in content["experiments"].items()
         }
-        data = {name: settings or {} for name, settings in content.get("data", {}).items()}
+        data = {name: {**(settings or {})} for name, settings in content.get("data", {}).items()}
     except KeyError as error:
         raise Messages.CM520.error(path=path, problem=f"{error} is missing") from None
     except (AttributeError, TypeError) as error:
         raise Messages.CM520.error(path=path, problem=error) from None
     for experiment in experiments.values():
+        check_labels(experiment, path)
         if experiment.report == "curve":
             check_axis(experiment, path)
     for row in rows.values():
         if not row.config.is_file():
             raise Messages.CM101.error(path=row.config)
     return Design(experiments, data)
+
+
+def read_row(
+    name: str,
+    folder: Path,
+    *,
+    label: str,
+    config: str,
+    overrides: dict[str, Any] | None = None,
+    baseline: bool = False,
+) -> Row:
+    """A row of the file.
+
+    folder (Path): where its config is looked for.
+    """
+    return Row(name, label, folder / config, {**(overrides or {})}, baseline)
 
 
 def read_experiment(
@@ -141,6 +157,24 @@ def read_experiment(
     if reference is not None:
         pick(dict.fromkeys(rows), reference, f"row of {name}")
     return Experiment(name, title, chosen, report, reference)
+
+
+def check_labels(experiment: Experiment, path: Path) -> None:
+    """Names and labels are texts, which YAML takes for numbers if they look so, and tables and
+    pictures tell rows apart by their labels.
+
+    RAISES: CM520 if it is not so.
+    """
+    labels = [row.label for row in experiment.rows]
+    texts = [experiment.name, experiment.title, *(row.name for row in experiment.rows), *labels]
+    for text in texts:
+        if not isinstance(text, str):
+            problem = f"{text!r} stands where {experiment.name} has a text; put it in quotes"
+            raise Messages.CM520.error(path=path, problem=problem)
+    for label in labels:
+        if labels.count(label) > 1:
+            problem = f"{experiment.name} has several rows with the label {label!r}"
+            raise Messages.CM520.error(path=path, problem=problem)
 
 
 def check_axis(experiment: Experiment, path: Path) -> None:

@@ -79,6 +79,7 @@ def test_unknown_names_are_answered_with_those_that_there_are():
 
 
 ROW = "rows: {a: {label: A, config: a.cfg}}\n"
+TRIAL = "experiments: {t: {title: T, rows: [a]}}"
 
 
 @pytest.mark.parametrize(
@@ -96,11 +97,26 @@ ROW = "rows: {a: {label: A, config: a.cfg}}\n"
         (ROW + "experiments: {t: {title: T, rows: [a], reference: b}}", "CM521"),
         (ROW + "experiments: {t: {title: T, rows: [a], report: song}}", "CM521"),
         (ROW + "experiments: {t: {title: T, rows: [a], report: curve}}", "CM520.*'A'"),
+        (ROW + "experiments: {t: {title: 3, rows: [a]}}", "CM520.*3 .*quotes"),
+        (ROW + "experiments: {t: {title: T, rows: [a], labels: {a: 64}}}", "CM520.*64.*quotes"),
+        ("rows: {7: {label: A, config: a.cfg}}\n" + TRIAL.replace("a", "7"), "CM520.*7.*quotes"),
+        ("rows: {a: {label: 64, config: a.cfg}}\n" + TRIAL, "CM520.*64.*quotes"),
+        ("rows: {a: {label: , config: a.cfg}}\n" + TRIAL, "CM520.*None.*quotes"),
+        (ROW + "experiments: {t: {title: T, rows: [a, a]}}", "CM520.*several rows.*'A'"),
+        ("rows: {a: {label: A, config: a.cfg, overrides: [b]}}\n" + TRIAL, "CM520"),
+        ("data: {small: [b]}\n" + ROW + TRIAL, "CM520"),
     ],
 )
 def test_faulty_descriptions(write, text, code):
     with pytest.raises(CmnerError, match=code):
         load_design(write(text))
+
+
+def test_settings_may_be_left_empty(write):
+    design = load_design(
+        write("data: {small: }\nrows: {a: {label: A, config: a.cfg, overrides: }}\n" + TRIAL)
+    )
+    assert (design.data, design["t"].rows[0].overrides) == ({"small": {}}, {})
 
 
 def test_no_description(tmp_path):
