@@ -38,12 +38,13 @@ def plot_scores(summary: Summary, title: str, path: Path) -> None:
 
 
 def plot_curve(summary: Summary, title: str, path: Path) -> None:
-    """F1 over the numbers that the rows have for labels."""
+    """F1 over the numbers that the rows have for labels, in whatever order they are listed."""
     figure = create_figure(6, 4)
     axes = figure.subplots()
-    positions = [float(each.row.label) for each in summary.rows]
+    rows = sorted(summary.rows, key=lambda each: float(each.row.label))
+    positions = [float(each.row.label) for each in rows]
     for measure, color in zip((F1, F1_FLAT), COLORS, strict=False):
-        spreads = [each.spread(measure) for each in summary.rows]
+        spreads = [each.spread(measure) for each in rows]
         axes.errorbar(
             positions,
             [spread.mean for spread in spreads],

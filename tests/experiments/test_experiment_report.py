@@ -1,6 +1,7 @@
 import math
 from pathlib import Path
 
+from spacy_cmner.experiments import plots
 from spacy_cmner.experiments.design import Experiment, Row
 from spacy_cmner.experiments.plots import deviations
 from spacy_cmner.experiments.report import make_title
@@ -20,3 +21,16 @@ def test_a_single_seed_has_no_error_bar():
     assert deviations([Spread(50, None), Spread(60, None)]) is None
     single, several = deviations([Spread(50, None), Spread(60, 1.5)])
     assert math.isnan(single) and several == 1.5
+
+
+def test_a_curve_runs_along_its_axis(tmp_path, monkeypatch):
+    """Also where a row of one's own is listed last."""
+    figures = []
+    monkeypatch.setattr(plots, "save_figure", lambda figure, path: figures.append(figure))
+    metrics = {"all": {"f": 0.5}, "flat": {"f": 0.5}}
+    rows = [RowSummary(Row(label, label, Path()), [], [metrics]) for label in ("64", "128", "32.5")]
+    plots.plot_curve(
+        Summary(Experiment("curve", "Size", [], "curve"), rows, [], None), "", tmp_path
+    )
+    (axes,) = figures[0].axes
+    assert list(axes.lines[0].get_xdata()) == [32.5, 64, 128]
