@@ -636,12 +636,17 @@ class Messages:
     )
     CM525 = Message("These runs failed: {failed}. Mend what their messages say and run again.")
     CM526 = Message(
-        "No run of {experiment} is finished in {folder}. Train its models with `python -m spacy "
-        "cmner experiment run {experiment}`."
+        "No run of {experiment} on {fraction} of {data} is finished in {folder}. Train its models "
+        "with `python -m spacy cmner experiment run {experiment} --data {data} --fraction "
+        "{fraction}`, or give the --data, --fraction and --output of those that are."
     )
     CM527 = Message("A fraction of {fraction} leaves no text of {path}. Give a larger one.")
     CM528 = Message("{setting} is decided by this command: {instead}.")
     CM529 = Message(
         "{folder} holds a run that was trained or scored on other texts. Give another --output, or "
         "remove it."
+    )
+    CM530 = Message(
+        "{folder} holds no data set, a folder with train.spacy and dev.spacy. Make both with "
+        "`python -m spacy cmner convert`, or give another --corpus."
     )

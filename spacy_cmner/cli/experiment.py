@@ -1,5 +1,6 @@
 """`python -m spacy cmner experiment …`: train and compare the models of the paper's tables."""
 
+from itertools import chain
 from pathlib import Path
 from typing import Annotated
 
@@ -77,10 +78,11 @@ def run_command(
     hold for all models.
     """
     overrides = read_settings(context.args)
-    check_overrides(overrides)
     failed: list[str] = []
     plan = load_design(design)
     rows = plan[name].choose(split(models))
+    of_data = plan.data.get(data, {})
+    check_overrides(chain(overrides, of_data, *(row.overrides for row in rows)))
     runs = Runs(output, data, fraction)
     train, dev = find_corpus(corpus, data)
     write_subset(train, runs.subset, fraction)
@@ -89,7 +91,7 @@ def run_command(
         dev,
         epochs,
         patience,
-        {**plan.data.get(data, {}), **overrides},
+        {**of_data, **overrides},
         gpu_id,
         threads,
     )

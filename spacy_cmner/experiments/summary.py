@@ -158,7 +158,12 @@ def summarise(
         if found[row.name]
     ]
     if not done:
-        raise Messages.CM526.error(experiment=experiment.name, folder=runs.out)
+        raise Messages.CM526.error(
+            experiment=experiment.name,
+            data=runs.data,
+            fraction=f"{runs.fraction:g}",
+            folder=runs.out,
+        )
     reference = choose_reference(experiment, done)
     if reference is not None and experiment.report in ("scores", "curve"):
         against = count_runs(reference, texts)

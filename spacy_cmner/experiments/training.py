@@ -13,7 +13,7 @@ import platform
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -34,6 +34,9 @@ from spacy_cmner.experiments.design import pick
 from spacy_cmner.experiments.runs import Run
 
 SUBSET_SEED = 0
+
+# The one that counts texts: the others of spaCy count words.
+BATCHER = "spacy.batch_by_sequence.v1"
 
 # Settings of the configs that are not taken from there.
 DECIDED = {
@@ -89,7 +92,7 @@ def fingerprint(path: Path) -> str:
     return digest.hexdigest()[:16]
 
 
-def check_overrides(overrides: Mapping[str, Any]) -> None:
+def check_overrides(overrides: Iterable[str]) -> None:
     """RAISES: CM528 for settings that the runs get from elsewhere."""
     for setting in overrides:
         if setting in DECIDED:
@@ -99,9 +102,11 @@ def check_overrides(overrides: Mapping[str, Any]) -> None:
 def find_corpus(folder: Path, name: str) -> tuple[Path, Path]:
     """The training and the development set in the folder of a data set.
 
-    RAISES: CM521 if there is no such data set.
+    RAISES: CM521 if there is no such data set, CM530 if there is none at all.
     """
     known = {path.parent.name: path.parent for path in sorted(folder.glob("*/train.spacy"))}
+    if not known:
+        raise Messages.CM530.error(folder=folder)
     found = pick(known, name, f"data set in {folder}")
     return found / "train.spacy", found / "dev.spacy"
 
@@ -124,17 +129,19 @@ def write_subset(source: Path, out: Path, fraction: float) -> None:
 def make_config(run: Run, training: Training) -> Config:
     """The config of a run: one evaluation an epoch, the last at the end of the last epoch.
 
-    RAISES: CM522 if the settings do not fit the config, or the batches have no fixed size.
+    RAISES: CM522 if the settings do not fit the config, it is no UTF-8, or its batches are not of a
+        fixed number of texts.
     """
     overrides = {**run.row.overrides, **training.overrides, "system.seed": run.seed}
     try:
         config = load_config(run.row.config, overrides, interpolate=False)
-    except ConfigValidationError as error:
+    except (ConfigValidationError, UnicodeDecodeError) as error:
         raise Messages.CM522.error(config=run.row.config, problem=error) from None
-    block = config["training"]
-    size = block["batcher"].get("size")
-    if not isinstance(size, int) or size < 1:
-        problem = f"training.batcher.size is {size!r}, not a number of texts"
+    block = config.get("training", {})
+    batcher = block.get("batcher", {})
+    size = batcher.get("size")
+    if batcher.get("@batchers") != BATCHER or not isinstance(size, int) or size < 1:
+        problem = f"training.batcher is {batcher}, not {BATCHER} with a number of texts for size"
         raise Messages.CM522.error(config=run.row.config, problem=problem)
     steps = math.ceil(len(load_docbin(training.train)) / size)
     block["max_epochs"] = 0

@@ -41,7 +41,7 @@ def folder(tmp_path_factory) -> Path:
 def call(folder: Path, command: str, *args: str):
     places = {"--corpus": "corpus", "--output": "out", "--design": "trial.yml"}
     options = [str(part) for name, path in places.items() for part in (name, folder / path)]
-    return CliRunner().invoke(cmner_cli, ["experiment", command, *args, *options])
+    return CliRunner().invoke(cmner_cli, ["experiment", command, *options, *args])
 
 
 @pytest.fixture(scope="module")
@@ -127,3 +127,22 @@ def test_settings_that_the_command_decides_are_not_ignored(folder, setting, inst
     assert result.exit_code == 1
     output = " ".join(result.output.split())
     assert "CM528" in output and setting[2:] in output and instead in output
+
+
+@pytest.mark.parametrize(
+    "place, setting",
+    [("tiny: {", "training.patience: 5, "), ("overrides: {", "training.seed: 5, ")],
+)
+def test_nor_those_of_the_description(folder, place, setting):
+    design = folder / "decided.yml"
+    design.write_text(DESIGN.replace(place, place + setting), "utf-8")
+    result = call(folder, "run", "trial", "--data", "tiny", "--design", str(design))
+    assert result.exit_code == 1
+    assert "CM528" in result.output and setting.partition(":")[0] in result.output
+
+
+@pytest.mark.parametrize("command", ["run", "collate"])
+def test_no_data_set_at_all(folder, tmp_path, command):
+    result = call(folder, command, "trial", "--data", "tiny", "--corpus", str(tmp_path))
+    assert result.exit_code == 1
+    assert "CM530" in result.output and "cmner convert" in " ".join(result.output.split())

@@ -186,11 +186,29 @@ def test_settings_that_do_not_fit(tmp_path, training):
         make_config(Run(row, 0, tmp_path), training)
 
 
-@pytest.mark.parametrize("size", [0, "${system.seed}"])
-def test_batches_without_a_size(run, docbin, size):
-    training = Training(docbin, docbin, 5, 2, {"training.batcher.size": size})
-    with pytest.raises(CmnerError, match=r"CM522.*batcher\.size"):
-        make_config(run, training)
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"size": 0},
+        {"size": "${system.seed}"},
+        {"@batchers": "spacy.batch_by_words.v1", "tolerance": 0.2},
+    ],
+)
+def test_batches_of_no_fixed_number_of_texts(run, docbin, change):
+    settings = {f"training.batcher.{name}": value for name, value in change.items()}
+    with pytest.raises(CmnerError, match=r"CM522.*batcher.*batch_by_sequence"):
+        make_config(run, Training(docbin, docbin, 5, 2, settings))
+
+
+@pytest.mark.parametrize(
+    "content, problem",
+    [("[system]\nseed = 0\n", "batcher"), ("# 中文\n[system]\nseed = 0\n", "utf-8")],
+)
+def test_configs_that_no_run_can_be_trained_by(tmp_path, training, content, problem):
+    path = tmp_path / "own.cfg"
+    path.write_bytes(content.encode("gb18030"))
+    with pytest.raises(CmnerError, match=rf"CM522.*own\.cfg.*{problem}"):
+        make_config(Run(Row("a", "A", path), 0, tmp_path), training)
 
 
 def test_summary_takes_the_last_of_equal_epochs_for_the_best():

@@ -142,7 +142,7 @@ def test_no_test_without_a_common_seed(runs, texts):
 
 
 def test_nothing_finished(tmp_path, texts):
-    with pytest.raises(CmnerError, match=r"CM526.*run table"):
+    with pytest.raises(CmnerError, match=r"CM526.*run table --data tiny --fraction 0\.5"):
         summary_of(Runs(tmp_path, "tiny", 0.5), texts)
 
 
