@@ -71,9 +71,7 @@ def plot_errors(summary: Summary, title: str, path: Path) -> None:
         left = [start + width for start, width in zip(left, widths, strict=True)]
     axes.invert_yaxis()
     axes.set(xlabel="errors, all gold", title=title)
-    axes.legend(
-        frameon=False, ncols=len(ERROR_CLASSES), loc="upper center", bbox_to_anchor=(0.5, -0.12)
-    )
+    figure.legend(frameon=False, ncols=len(ERROR_CLASSES), loc="outside lower center")
     save_figure(figure, path)
 
 

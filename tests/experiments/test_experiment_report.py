@@ -6,7 +6,7 @@ from spacy_cmner.experiments.design import Experiment, Row
 from spacy_cmner.experiments.plots import deviations
 from spacy_cmner.experiments.report import make_title
 from spacy_cmner.experiments.runs import Run, Runs
-from spacy_cmner.experiments.summary import RowSummary, Spread, Summary
+from spacy_cmner.experiments.summary import ERROR_CLASSES, RowSummary, Spread, Summary
 
 
 def test_the_title_of_a_picture_names_data_share_and_seeds():
@@ -34,3 +34,16 @@ def test_a_curve_runs_along_its_axis(tmp_path, monkeypatch):
     )
     (axes,) = figures[0].axes
     assert list(axes.lines[0].get_xdata()) == [32.5, 64, 128]
+
+
+def test_the_legend_of_errors_lies_on_nothing(tmp_path, monkeypatch):
+    figures = []
+    monkeypatch.setattr(plots, "save_figure", lambda figure, path: figures.append(figure))
+    errors = {"errors": {measure.name: 1 for measure in ERROR_CLASSES}}
+    rows = [RowSummary(Row("a", "A", Path()), [], [errors])]
+    plots.plot_errors(Summary(Experiment("e", "E", [], "errors"), rows, [], None), "", tmp_path)
+    (figure,) = figures
+    figure.draw_without_rendering()
+    (axes,) = figure.axes
+    (legend,) = [*figure.legends, *filter(None, [axes.get_legend()])]
+    assert not legend.get_window_extent().overlaps(axes.xaxis.get_tightbbox())
