@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -81,14 +82,15 @@ def describe(summary: Summary, runs: Runs) -> str:
         f"threads: {each['hardware']['threads'] or 'all'}"
         for each in metrics
     }
+    spread = "; mean ± standard deviation" if len(metrics) > len(summary.rows) else ""
     lines = [
         f"{runs.data}, {runs.fraction:g} of the training set "
         f"({join(each['texts'] for each in training)} texts), scored on "
         f"{join(each['texts'] for each in metrics)} texts. At most "
         f"{join(each['epochs_at_most'] for each in training)} epochs; patience "
         f"{join(each['patience'] for each in training)}. Seeds "
-        f"{join(run.seed for each in summary.rows for run in each.runs)}; mean ± standard "
-        f"deviation. {join(devices)}."
+        f"{join(run.seed for each in summary.rows for run in each.runs)}{spread}. "
+        f"{join(devices)}."
     ]
     if summary.missing:
         lines.append(f"Not finished: {', '.join(row.label for row in summary.missing)}.")
@@ -162,11 +164,10 @@ def write_csv(summary: Summary, path: Path) -> None:
 
 def write_cases(summary: Summary, runs: Runs, texts: Sequence[GoldText], path: Path) -> None:
     """Write the texts in which the models differ, as their first seeds have read them."""
-    systems = {
-        each.row.label: load_predictions(each.runs[0].predictions, texts) for each in summary.rows
-    }
+    firsts = [replace(each, runs=each.runs[:1], metrics=each.metrics[:1]) for each in summary.rows]
+    systems = {each.row.label: load_predictions(each.runs[0].predictions, texts) for each in firsts}
     tables = [case.to_table().to_markdown() for case in find_cases(texts, systems)]
-    write_text(path, "\n\n".join([*tables, describe(summary, runs)]) + "\n")
+    write_text(path, "\n\n".join([*tables, describe(replace(summary, rows=firsts), runs)]) + "\n")
 
 
 def join(values: Iterable[Any]) -> str:

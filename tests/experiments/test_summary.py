@@ -220,3 +220,4 @@ def test_cases(runs, texts):
     assert "| span | gold | Weak | Strong | Ours | surface |" in text
     assert tiny.SENTENCES[0][0] in text
     assert tiny.SENTENCES[-1][0] not in text  # no entity, and none found
+    assert "Seeds 0, 1. abacus" in text  # the first of each, and no mean of them
