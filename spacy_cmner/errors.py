@@ -650,3 +650,7 @@ class Messages:
         "{folder} holds no data set, a folder with train.spacy and dev.spacy. Make both with "
         "`python -m spacy cmner convert`, or give another --corpus."
     )
+    CM531 = Message(
+        "{folder} was trained on other texts than {other}: they cannot be compared. Remove the "
+        "older one and train it anew, or leave a model out by --models."
+    )

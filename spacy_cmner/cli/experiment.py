@@ -18,6 +18,7 @@ from spacy_cmner.experiments.runs import Runs
 from spacy_cmner.experiments.summary import summarise
 from spacy_cmner.experiments.training import (
     Training,
+    check_comparable,
     check_overrides,
     execute,
     find_corpus,
@@ -127,8 +128,10 @@ def collate_command(
     experiment = load_design(design)[name]
     runs = Runs(output, data, fraction)
     check_writable(*report_files(experiment, runs))
-    texts = load_gold(find_corpus(corpus, data)[1])
+    dev = find_corpus(corpus, data)[1]
+    texts = load_gold(dev)
     rows = experiment.choose(split(models))
+    check_comparable([run for row in rows for run in runs.finished(row)], dev)
     summary = summarise(experiment, rows, runs, texts, samples=samples)
     for table in make_tables(summary):
         typer.echo(f"\n{table.to_terminal()}")

@@ -92,6 +92,21 @@ def fingerprint(path: Path) -> str:
     return digest.hexdigest()[:16]
 
 
+def check_comparable(finished: Sequence[Run], dev: Path) -> None:
+    """Look whether runs differ only in what an experiment compares.
+
+    RAISES: CM529 if one was scored on other texts than those of `dev`, CM531 if two were trained on
+        different ones.
+    """
+    scored = fingerprint(dev)
+    texts = [run.read_metrics()["fingerprints"] for run in finished]
+    for run, each in zip(finished, texts, strict=True):
+        if each["dev"] != scored:
+            raise Messages.CM529.error(folder=run.folder)
+        if each["train"] != texts[0]["train"]:
+            raise Messages.CM531.error(folder=run.folder, other=finished[0].folder)
+
+
 def check_overrides(overrides: Iterable[str]) -> None:
     """RAISES: CM528 for settings that the runs get from elsewhere."""
     for setting in overrides:

@@ -82,6 +82,28 @@ def test_what_is_finished_is_collated(result, folder):
     assert "| Good | 1 |" in (report / "trial.md").read_text("utf-8")
 
 
+def test_what_rests_on_other_texts_is_not_collated(result, folder, tmp_path):
+    """Two seeds trained on different texts, or one scored on texts that were annotated anew."""
+    runs = tmp_path / "runs" / "tiny" / "1" / "good"
+    for name in ("seed-3", "seed-4"):
+        shutil.copytree(folder / "out" / "runs" / "tiny" / "1" / "good" / "seed-3", runs / name)
+    metrics = runs / "seed-4" / "metrics.json"
+    content = json.loads(metrics.read_text("utf-8"))
+    content["fingerprints"]["train"] = "other"
+    metrics.write_text(json.dumps(content), "utf-8")
+    collated = call(folder, "collate", "trial", "--data", "tiny", "--output", str(tmp_path))
+    assert collated.exit_code == 1
+    assert all(part in collated.output for part in ("CM531", "seed-4", "seed-3"))
+
+    for name in ("train", "dev"):
+        records = [Record(text) for text, _ in tiny.SENTENCES]
+        write_docbin(records, tmp_path / "corpus" / "tiny" / f"{name}.spacy")
+    corpus = str(tmp_path / "corpus")
+    collated = call(folder, "collate", "trial", "--data", "tiny", "--corpus", corpus)
+    assert collated.exit_code == 1
+    assert "CM529" in collated.output and "seed-3" in collated.output
+
+
 @pytest.mark.parametrize(
     "command, args, names",
     [
