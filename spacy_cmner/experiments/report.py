@@ -98,10 +98,10 @@ def describe(summary: Summary, runs: Runs) -> str:
 
 
 def make_title(summary: Summary, runs: Runs) -> str:
-    """What a picture shows, for who sees it without the table."""
+    """What a picture shows, for who sees it without the table; on one line it would be cut off."""
     seeds = {run.seed for each in summary.rows for run in each.runs}
     return (
-        f"{summary.experiment.title}: {runs.data}, {runs.fraction:g} of the training set, "
+        f"{summary.experiment.title}\n{runs.data}, {runs.fraction:g} of the training set, "
         f"seed{'s' if len(seeds) > 1 else ''} {join(seeds)}"
     )
 

@@ -14,7 +14,7 @@ def test_the_title_of_a_picture_names_data_share_and_seeds():
     runs = [Run(row, seed, Path(f"seed-{seed}")) for seed in (0, 2)]
     summary = Summary(Experiment("table", "Models", [row]), [RowSummary(row, runs, [])], [], None)
     title = make_title(summary, Runs(Path(), "cmeee", 0.2))
-    assert title == "Models: cmeee, 0.2 of the training set, seeds 0, 2"
+    assert title == "Models\ncmeee, 0.2 of the training set, seeds 0, 2"
 
 
 def test_a_single_seed_has_no_error_bar():
@@ -47,3 +47,21 @@ def test_the_legend_of_errors_lies_on_nothing(tmp_path, monkeypatch):
     (axes,) = figure.axes
     (legend,) = [*figure.legends, *filter(None, [axes.get_legend()])]
     assert not legend.get_window_extent().overlaps(axes.xaxis.get_tightbbox())
+
+
+def test_the_title_of_a_curve_fits(tmp_path, monkeypatch):
+    figures = []
+    monkeypatch.setattr(plots, "save_figure", lambda figure, path: figures.append(figure))
+    row = Row("64", "64", Path())
+    runs = [Run(row, seed, Path()) for seed in (0, 1, 2)]
+    summary = Summary(
+        Experiment("fig3", "Hidden size of the autoencoder", [row], "curve"),
+        [RowSummary(row, runs, [{"all": {"f": 0.5}, "flat": {"f": 0.5}}] * 3)],
+        [],
+        None,
+    )
+    plots.plot_curve(summary, make_title(summary, Runs(Path(), "imcs21", 0.2)), tmp_path)
+    (figure,) = figures
+    figure.draw_without_rendering()
+    extent = figure.axes[0].title.get_window_extent()
+    assert extent.x0 >= 0 and extent.x1 <= figure.bbox.x1
