@@ -571,6 +571,9 @@ class Messages:
         "{n} terms are given a second code for a type, and keep the first ({examples}). Mend the "
         "list; to change a code, remove the term before you add it again."
     )
+    CM439 = Message(
+        "There is no term in {paths}, so nothing would be annotated. Give a list that has some."
+    )
 
     # CM5xx: command line
     CM501 = Message(

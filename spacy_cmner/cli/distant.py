@@ -10,6 +10,7 @@ from spacy_cmner.annotation.sources import Layout, Source
 from spacy_cmner.cli import cmner_cli
 from spacy_cmner.cli._util import TextsArgument, errors_shown, read_source, write_annotated
 from spacy_cmner.data.files import check_ending, check_outputs, check_writable
+from spacy_cmner.errors import Messages
 from spacy_cmner.pipeline.term_lists import read_terms
 from spacy_cmner.pipeline.term_matcher import TermMatcher
 from spacy_cmner.supervision.distant import PUNCTUATION, Outside, annotate_by_terms
@@ -47,8 +48,10 @@ def distant_command(
     check_writable(out)
     vocab = Vocab()
     matcher = TermMatcher()
-    for path in lists:
-        matcher.add(read_terms(path, encoding=terms_encoding))
+    terms = [term for path in lists for term in read_terms(path, encoding=terms_encoding)]
+    if not terms:
+        raise Messages.CM439.error(paths=", ".join(map(str, lists)))
+    matcher.add(terms)
     no_entities = [] if outside is None else read_terms(outside, encoding=terms_encoding)
     stop = [term.text for term in no_entities]
     rule = Outside((*PUNCTUATION, *stop), distance)

@@ -89,6 +89,15 @@ def test_command(tmp_path):
     assert result.exit_code == 1 and "CM433" in result.output
 
 
+def test_lists_without_terms(tmp_path):
+    (tmp_path / "texts.txt").write_text("咳嗽\n", encoding="utf-8")
+    (tmp_path / "dru.txt").write_text("\n", encoding="utf-8")
+    words = ["distant", tmp_path / "texts.txt", tmp_path / "out.spacy", "-t", tmp_path / "dru.txt"]
+    result = CliRunner().invoke(app, ["cmner", *map(str, words)])
+    assert result.exit_code == 1 and "CM439" in result.output
+    assert not (tmp_path / "out.spacy").exists()
+
+
 # A toy language: drugs follow 服, symptoms follow 见; the list knows half of the words.
 DRUGS = ["阿莫", "阿西", "布洛", "布芬", "莫西", "洛芬", "林阿", "西布"]
 SYMPTOMS = ["头痛", "头晕", "咳嗽", "咳痛", "发热", "发晕", "热痛", "嗽晕"]
