@@ -1,5 +1,6 @@
 """Project, configs and set-up commands: nothing in them names what is not there."""
 
+import json
 import re
 import shlex
 import subprocess
@@ -7,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+import srsly
 from spacy.cli._util import app
 from spacy.language import Language
 from spacy.schemas import ConfigSchemaTraining
@@ -28,6 +30,15 @@ TRANSFORMERS = {"transformer", "transformer_local_global"}
 
 def is_inside(path: str, folders) -> bool:
     return any(Path(path).is_relative_to(folder) for folder in folders)
+
+
+@pytest.mark.parametrize("variable", srsly.read_yaml(ROOT / "project.yml")["vars"].items())
+def test_variables_keep_their_quotes_out_of_commands(variable):
+    """The confection of spaCy 3.8.7 puts text that reads as JSON in with its quotes, and fails."""
+    _, value = variable
+    if isinstance(value, str):
+        with pytest.raises(json.JSONDecodeError):
+            json.loads(value)
 
 
 @pytest.mark.parametrize("workflow", PROJECT["workflows"])
