@@ -273,7 +273,7 @@ def _open_face(path: Path, index: int, size: float) -> "FreeTypeFont":
     if not path.is_file():
         raise Messages.CM206.error(path=path)
     try:
-        return image_font.truetype(path, size, index, layout_engine=image_font.Layout.BASIC)
+        return image_font.truetype(str(path), size, index, layout_engine=image_font.Layout.BASIC)
     except (OSError, ValueError) as error:
         raise Messages.CM207.error(path=path, index=index, reason=error) from error
 
