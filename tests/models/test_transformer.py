@@ -422,7 +422,9 @@ def test_a_folder_without_a_transformer(fill, tmp_path, offline):
 def test_a_folder_without_a_tokenizer(tmp_path, offline):
     only_config(tmp_path)
     nlp = shared(LISTENER, tmp_path)
-    with pytest.raises(CmnerError, match=r"CM330.*a file of the tokenizer is missing"):
+    # transformers 4.49 and older raise an OSError that speaks for itself, later ones a TypeError.
+    missing = r"CM330.*a file of the tokenizer is missing|CM326.*Can't load tokenizer"
+    with pytest.raises(CmnerError, match=missing):
         nlp.initialize(lambda: tiny.examples(nlp))
 
 
