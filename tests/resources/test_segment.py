@@ -20,7 +20,7 @@ from spacy_cmner.resources.segment import (
     Segmenter,
     TermSplitter,
     load_segmenter,
-    read_terms,
+    read_words,
     segment_files,
 )
 
@@ -118,8 +118,8 @@ def test_parts_make_up_the_text_and_terms_are_longest(terms: list[str], text: st
 
 def test_read_terms_takes_the_first_column(tmp_path: Path):
     (tmp_path / "a.txt").write_bytes("急性期\t12\r\n\r\n 心悸 \n急性期\n".encode())
-    assert read_terms([tmp_path / "a.txt"]) == ["急性期", "心悸"]
-    assert read_terms([]) == []
+    assert read_words([tmp_path / "a.txt"]) == ["急性期", "心悸"]
+    assert read_words([]) == []
 
 
 def test_segment_files_writes_a_line_per_run(tmp_path: Path):
