@@ -73,7 +73,7 @@ DOSE = (
     _rule(
         DIGIT,
         rf"""(?: (?<!公斤)(?<!千克)体重 | [尿水血奶入出]量 | [出失献]血 | 饮[水酒] | [啤白红]酒
-          | (?<![a-z])hb | 血红蛋白 | 尿蛋白(?:定量)? ) {_ABOUT} {NUMBERS}
+          | (?<![a-z])hb | 血红蛋白 | 尿蛋白(?:定量)? | 清除率 | gfr ) {_ABOUT} {NUMBERS}
       | {_LOST} [^\d,。;予给服喂喝吃补输注用]{{0,8}} {NUMBERS}\s?{_LIQUID}
       | (?P<value> {_SERIES}\s?
         (?: (?:mg|g|[uμµ]g|mcg|ng|ml|meq|万?\s?i?u)
