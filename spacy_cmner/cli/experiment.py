@@ -8,6 +8,7 @@ import typer
 from wasabi import msg
 
 from spacy_cmner.analysis.gold import load_gold
+from spacy_cmner.analysis.plots import check_picture
 from spacy_cmner.cli import cmner_cli
 from spacy_cmner.cli._util import TAKES_SETTINGS, errors_shown, read_settings
 from spacy_cmner.data.files import check_writable
@@ -127,7 +128,11 @@ def collate_command(
     """Compare what is finished of an experiment: tables (.md, .csv) and a plot (.png)."""
     experiment = load_design(design)[name]
     runs = Runs(output, data, fraction)
-    check_writable(*report_files(experiment, runs))
+    files = report_files(experiment, runs)
+    check_writable(*files)
+    for file in files:
+        if file.suffix == ".png":
+            check_picture(file)
     dev = find_corpus(corpus, data)[1]
     texts = load_gold(dev)
     rows = experiment.choose(split(models))

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,12 @@ def test_what_is_finished_is_collated(result, folder):
     report = folder / "out" / "trial" / "tiny" / "1"
     assert {path.name for path in report.iterdir()} == {"trial.md", "trial.csv", "trial.png"}
     assert "| Good | 1 |" in (report / "trial.md").read_text("utf-8")
+
+
+def test_matplotlib_is_looked_for_before_the_work(folder, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    collated = call(folder, "collate", "trial", "--data", "none")
+    assert collated.exit_code == 1 and "CM516" in collated.output
 
 
 def test_what_rests_on_other_texts_is_not_collated(result, folder, tmp_path):
