@@ -25,6 +25,7 @@ from spacy_cmner.annotation.lock import locked
 from spacy_cmner.annotation.runner import (
     annotate_items,
     beside,
+    check_place,
     choose_batch_size,
     describe_job,
     resume,
@@ -33,7 +34,6 @@ from spacy_cmner.annotation.runner import (
 from spacy_cmner.annotation.sinks import LineFile, OutputFormat, PartFolder, create_part_folder
 from spacy_cmner.annotation.sources import Source
 from spacy_cmner.annotation.workers import check_number
-from spacy_cmner.data.files import check_apart
 from spacy_cmner.errors import CmnerError, Messages
 
 _ADDED_BY_RAY = "\nFailed to apply UDF"
@@ -74,7 +74,7 @@ def annotate_on_ray(
         or die again and again; or as `annotate_corpus`.
     """
     check_number(actors)
-    check_apart(texts.path, out)
+    check_place(texts, out)
     ray = _ray()
     if not ray.is_initialized():
         ray.init(log_to_driver=False)

@@ -68,7 +68,7 @@ def annotate_corpus(
     """
     check_number(n_process, "the GPU of the pipeline" if _is_on_gpu(nlp) else None)
     batch_size = choose_batch_size(nlp, batch_size)
-    check_apart(texts.path, out)
+    check_place(texts, out)
     sink = create_sink(out, format)
     with locked(beside(out, "lock")):
         bad_records = LineFile(beside(out, "errors.jsonl"))
@@ -198,6 +198,12 @@ def _annotate_batch(nlp: Language, batch_size: int, items: list[Item]) -> list[I
 def beside(out: Path, ending: str) -> Path:
     """The path of a file that belongs to an output."""
     return out.with_name(f"{out.name}.{ending}")
+
+
+def check_place(texts: Source, out: Path) -> None:
+    """RAISES: CM157 if the output, or the file of bad records, would destroy what is read."""
+    for path in (out, beside(out, "errors.jsonl")):
+        check_apart(texts.path, path)
 
 
 def describe_job(nlp: Language, texts: Source, sink: Sink) -> dict[str, Any]:

@@ -688,11 +688,12 @@ def test_parquet_is_refused_before_anything_is_written(nlp, tmp_path, monkeypatc
         ("folder", "folder"),
         ("folder", "folder/out.jsonl"),
         ("folder/part-000000.jsonl", "folder"),
+        ("out.jsonl.errors.jsonl", "out.jsonl"),
     ],
 )
 def test_what_is_read_is_not_written_over(nlp, tmp_path, source, out):
     (tmp_path / "folder").mkdir()
-    for name in ("in.jsonl", "folder/part-000000.jsonl"):
+    for name in ("in.jsonl", "folder/part-000000.jsonl", "out.jsonl.errors.jsonl"):
         write_texts(tmp_path / name)
     texts = Source(tmp_path / source)
     before = contents(tmp_path)
