@@ -33,7 +33,7 @@ def read_label_studio(path: Path, report: Report, *, encoding: str = "utf-8") ->
             continue
         annotations = [
             a
-            for a in task.get("annotations") or []
+            for a in _list(task.get("annotations"))
             if isinstance(a, dict) and isinstance(a.get("result"), list)
             if not a.get("was_cancelled")
         ]
@@ -70,8 +70,12 @@ def _spans(result: Any, report: Report, number: int) -> Iterator[RawSpan]:
         return
     offsets = value.get("globalOffsets") if kind == HYPERTEXT else value
     offsets = offsets if isinstance(offsets, dict) else {}
-    for label in value.get(kind) or [None]:
+    for label in _list(value.get(kind)) or [None]:
         yield RawSpan(offsets.get("start"), offsets.get("end"), label, surface=value.get("text"))
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _in_characters(span: RawSpan, text: Any, report: Report, number: int) -> RawSpan:

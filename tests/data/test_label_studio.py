@@ -91,6 +91,16 @@ def test_what_is_no_entity_is_reported(tmp_path):
     assert record.missing == {0}
 
 
+def test_what_should_be_a_list_and_is_none_is_reported(tmp_path):
+    faulty = [
+        value(0, 2, "肺炎") | {"value": {"start": 0, "end": 2, "labels": labels}}
+        for labels in (True, 5, "dis", {"dis": 1})
+    ]
+    [record], report = read(tmp_path, task("肺炎", faulty), task("肺炎") | {"annotations": 5})
+    assert not record.entities and record.missing == {0, 1}
+    assert [f.code for f in report.findings] == ["CM122"] * 4 + ["CM121"]
+
+
 def test_bad_tasks_are_reported_and_the_others_kept(tmp_path):
     tasks = ["肺", {"data": "肺"}, task("肺"), task(None, []), task("肺", [])]
     [record], report = read(tmp_path, *tasks)
