@@ -126,7 +126,7 @@ def write_spans(
     doc (Doc): changed in place.
     found (Iterable[CharSpan]): may overlap.
     target (str): "ents" for ``doc.ents``, where spans cannot overlap, or a key of
-        ``doc.spans``, which takes them all.
+        ``doc.spans``, which takes them all, each once.
     overwrite (bool): whether entities that are there yield, or a span group is emptied first.
     alignment_mode (str): see ``Alignment``.
     source (str): see ``pipeline.source``.
@@ -144,8 +144,10 @@ def write_spans(
             mark_recorded(doc.spans[target])
         group = doc.spans[target]
         known = {identity(span) for span in group}
-        agreed = [span for span in spans if identity(span) in known]
-        added = [span for span in spans if identity(span) not in known]
+        # Several that were moved may have become one.
+        distinct = {identity(span): span for span in spans}
+        agreed = [span for entity, span in distinct.items() if entity in known]
+        added = [span for entity, span in distinct.items() if entity not in known]
         group.extend(added)
         if SCORES in group.attrs:  # there may be some of another component's spans
             group.attrs[SCORES] = [*group.attrs[SCORES], *(None for _ in added)]

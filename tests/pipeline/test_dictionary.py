@@ -121,6 +121,20 @@ def test_any_tokenizer():
         assert entities(nlp("行 CT 肺 炎 肺部"))[-1] == (9, 11, "bod")
 
 
+def test_terms_that_become_one_by_moving_are_in_a_group_once():
+    nlp = spacy.blank("zh", config=CHARACTERS)
+    settings = {"match": "all", "target": "hits", "alignment_mode": "expand"}
+    dictionary = nlp.add_pipe("cmner_dictionary", config=settings)
+    dictionary.add_terms([("青霉素", "dru"), ("青霉素钠", "dru"), ("霉素", "bod")])
+    doc = Doc(nlp.vocab, words=["服", "青霉素钠片"], spaces=[False] * 2)
+    with pytest.warns(CmnerWarning, match="CM428"):
+        doc = nlp(doc)
+    assert [(hit.text, hit.label_) for hit in doc.spans["hits"]] == [
+        ("青霉素钠片", "dru"),
+        ("青霉素钠片", "bod"),
+    ]
+
+
 def test_another_alignment_mode_is_refused():
     with pytest.raises(CmnerError, match="CM401"):
         Dictionary(TermMatcher(), alignment_mode="near")
