@@ -18,7 +18,7 @@ from itertools import takewhile
 from pathlib import Path
 from typing import NamedTuple
 
-from spacy_cmner.data.files import read_lines
+from spacy_cmner.data.files import UNREADABLE_JSON, read_lines
 from spacy_cmner.errors import Messages
 from spacy_cmner.pipeline.folding import Folding
 from spacy_cmner.pipeline.term_matcher import TermMatcher
@@ -128,7 +128,7 @@ def read_triggers(path: Path) -> list[Trigger]:
             continue
         try:
             trigger = Trigger(**json.loads(line))
-        except (json.JSONDecodeError, TypeError):
+        except (*UNREADABLE_JSON, TypeError):
             raise Messages.CM411.error(path=path, line=number, expected=expected) from None
         if not _is_valid(trigger):
             raise Messages.CM411.error(path=path, line=number, expected=expected)

@@ -274,6 +274,8 @@ def test_written_sentences(split, size, floor):
         '{"trigger": "无", "direction": "pseudo", "note": "x"}',
         '{"trigger": "无", "direction": "pseudo", "ending": ["癌"]}',
         "[1]",
+        f'{{"trigger": {"1" * 5000}}}',
+        "[" * 100_000,
     ],
 )
 def test_a_faulty_trigger_is_named(tmp_path, line):
