@@ -20,7 +20,7 @@ from zipfile import ZIP_LZMA
 
 import numpy as np
 
-from spacy_cmner.errors import CmnerWarning, Messages
+from spacy_cmner.errors import DAMAGE, CmnerError, CmnerWarning, Messages
 from spacy_cmner.resources import store
 
 if TYPE_CHECKING:
@@ -115,14 +115,9 @@ def read_font_specs(path: Path | str, font_dir: Path | str) -> list[FontSpec]:
     try:
         records = json.loads(Path(path).read_text(encoding="utf8"))
         return [_read_font_spec(record, Path(font_dir)) for record in records]
-    except (
-        OSError,
-        UnicodeDecodeError,
-        json.JSONDecodeError,
-        KeyError,
-        TypeError,
-        AttributeError,
-    ) as error:
+    except CmnerError:
+        raise
+    except DAMAGE as error:
         raise Messages.CM208.error(path=path, reason=repr(error)) from error
 
 

@@ -244,7 +244,17 @@ def test_font_description(tmp_path, small_fonts, song):
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"{}}", b"[1]", b'{"name": "song"}', b'[{"name": "song"}]', b"\xff"]
+    "content",
+    [
+        b"",
+        b"{}}",
+        b"[1]",
+        b'{"name": "song"}',
+        b'[{"name": "song"}]',
+        b'[{"name": "song", "files": [""]}]',
+        b'[{"name": "song", "files": ["/fonts/song.ttf"]}]',
+        b"\xff",
+    ],
 )
 def test_faulty_font_description(tmp_path, content):
     path = tmp_path / "fonts.json"
