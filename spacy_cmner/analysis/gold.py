@@ -94,9 +94,9 @@ def load_gold(path: Path) -> list[GoldText]:
     """Read the annotated texts of a .spacy or .jsonl file, or a folder of .spacy files; texts
     without annotation are left out.
 
-    RAISES: CM101, CM112 if the file is missing or damaged, CM116 if the folder is empty, CM501 if
-        the file is of another kind, CM504 if a record of it is faulty, CM506 if it holds no
-        annotated text.
+    RAISES: CM101, CM102, CM112 if the file is missing or damaged, CM116 if the folder is empty,
+        CM501 if the file is of another kind, CM504 if a record of it is faulty, CM506 if it holds
+        no annotated text.
     """
     vocab = Vocab()
     if path.suffix == ".jsonl":

@@ -234,6 +234,7 @@ class ChineseMedicalNER(TrainablePipe):
         """Add an entity type; a trained model keeps what it knows of the others.
 
         RETURNS (int): 1 if the label is new, else 0.
+        RAISES: CM403 for what can be no label.
         """
         if not isinstance(label, str) or not label:
             raise Messages.CM403.error(value=label)
@@ -257,6 +258,7 @@ class ChineseMedicalNER(TrainablePipe):
         nlp (Optional[Language]): the pipeline.
         labels (Optional[Sequence[str]]): the entity types, instead of those in the examples.
         resources (Optional[Callable]): ``spacy-cmner.resources.v1``; None takes what ships.
+        RAISES: CM404 without any entity type.
         """
         validate_get_examples(get_examples, "ChineseMedicalNER.initialize")
         found: set[str] = set()
@@ -281,7 +283,8 @@ class ChineseMedicalNER(TrainablePipe):
 
         Entities that the documents already have are among them, if the recogniser knows their type.
 
-        RAISES: CM405 if it knows no type at all.
+        RAISES: CM405 if it knows no type at all, CM319 as ``add_evidence``, CM423 as
+            ``predict_emissions``.
         """
         docs = list(docs)
         self._check_ready()

@@ -136,15 +136,19 @@ class Dictionary(Ruler):
         return self.matcher.add(terms)
 
     def remove_terms(self, terms: Iterable[str], label: str | None = None) -> int:
-        """Remove terms, or only one type of theirs. RETURNS (int): how many were removed."""
+        """Remove terms, or only one type of theirs.
+
+        RETURNS (int): how many pairs of term and type were removed.
+        RAISES: CM414 as ``add_terms``, CM420 for a string in the place of several.
+        """
         return self.matcher.remove(terms, label)
 
     def add_stop_terms(self, terms: Iterable[str]) -> None:
-        """Never find these terms, though they are in a list. RAISES: CM414 as ``add_terms``."""
+        """Never find these terms, though they are in a list. RAISES: as ``remove_terms``."""
         self.matcher.stop(terms)
 
     def remove_stop_terms(self, terms: Iterable[str]) -> None:
-        """Find these terms again."""
+        """Find these terms again. RAISES: as ``remove_terms``."""
         self.matcher.unstop(terms)
 
     def initialize(

@@ -81,7 +81,7 @@ class Segmenter:
 def read_words(paths: Sequence[Path]) -> list[str]:
     """Read term lists: UTF-8, one term a line, in the first of the columns between tabs.
 
-    RAISES (CmnerError): CM224 for a line that is not UTF-8.
+    RAISES (CmnerError): CM223 for a folder without any, CM224 for a line that is not UTF-8.
     """
     terms = [line.split("\t")[0].strip() for path in paths for line in stream_lines([path])]
     return list(dict.fromkeys(filter(None, terms)))
