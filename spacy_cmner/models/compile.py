@@ -20,7 +20,7 @@ from spacy_cmner.layers.local_global import LocalGlobal
 from spacy_cmner.models.char_table import build_char_table_embed
 from spacy_cmner.models.onnx_bilstm import compile_bilstm
 from spacy_cmner.models.rebuild import Replacement, rebuild
-from spacy_cmner.models.shim import TorchShim
+from spacy_cmner.models.shim import TorchShim, shim_of
 from spacy_cmner.models.storage import Precision
 from spacy_cmner.types import EmbedModel
 
@@ -116,7 +116,7 @@ def compile_model(
 
 def compile_embed(model: EmbedModel) -> EmbedModel:
     """Run a ``LocalGlobalEmbed`` over every character it knows, and the unknown one."""
-    module = cast(LocalGlobal, cast(TorchShim, model.shims[0]).module)
+    module = cast(LocalGlobal, shim_of(model).module)
     settings = {"n_chars": len(module.code_points), "width": module.width}
     table = CharTable(**settings)
     table.code_points = module.code_points.cpu()
@@ -125,14 +125,14 @@ def compile_embed(model: EmbedModel) -> EmbedModel:
             encoded, _ = module.encode_types(rows.to(module.code_points.device))
             table.vectors[rows] = encoded.cpu()
     embed = build_char_table_embed()
-    cast(TorchShim, embed.shims[0]).set_module(settings, table)
+    shim_of(embed).set_module(settings, table)
     embed.set_dim("nO", module.width)
     return embed
 
 
 def compile_words(model: EmbedModel) -> None:
     """Project the word vectors of a ``ContextualEmbed`` once, instead of every set of words."""
-    shim = cast(TorchShim, model.shims[0])
+    shim = shim_of(model)
     trained = cast(WordContext, shim.module)
     if trained.project is None:
         return

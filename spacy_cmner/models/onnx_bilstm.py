@@ -25,7 +25,7 @@ from thinc.shims.shim import Shim
 
 from spacy_cmner.errors import Messages
 from spacy_cmner.layers.bilstm import BiLSTM, group_by_length
-from spacy_cmner.models.shim import PackedRows, pack_rows
+from spacy_cmner.models.shim import PackedRows, pack_rows, shim_of
 from spacy_cmner.models.storage import Precision
 from spacy_cmner.types import EncodeModel, Rows
 
@@ -144,7 +144,7 @@ def compile_bilstm(encoder: EncodeModel, precision: Precision) -> EncodeModel:
     precision (str): with int8 the products are computed in bytes, otherwise in float32.
     RAISES: CM320 if the packages of the extra are missing.
     """
-    module = cast(BiLSTM, cast(Any, encoder.shims[0]).module)
+    module = cast(BiLSTM, shim_of(encoder).module)
     compiled = build_onnx_bilstm_encoder()
     graph = build_graph(module)
     shim = cast(OnnxShim, compiled.shims[0])
