@@ -148,7 +148,7 @@ def judge_scores(nlp: Language, texts: Iterable[GoldText]) -> tuple[list[float],
     return scores, correct
 
 
-def plot_reliability(result: Calibration, path: Path, title: str = "") -> None:
+def plot_reliability(result: Calibration, path: Path) -> None:
     """Draw the reliability diagram, over a histogram of the scores.
 
     path (Path): its ending is the format, such as .png or .svg.
@@ -168,7 +168,7 @@ def plot_reliability(result: Calibration, path: Path, title: str = "") -> None:
         marker="o",
         label=f"ECE {result.error:.3f}",
     )
-    upper.set(ylabel="precision", xlim=(0, 1), ylim=(0, 1), title=title)
+    upper.set(ylabel="precision", xlim=(0, 1), ylim=(0, 1))
     upper.legend(loc="upper left", frameon=False)
     lower.bar(middles, [each.count for each in filled], width, color="#4878a8")
     lower.set(xlabel="score", ylabel="entities")

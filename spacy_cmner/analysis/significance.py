@@ -15,7 +15,7 @@ draws, because most documents are alike.
 """
 
 from collections.abc import Callable, Sequence, Set
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -49,9 +49,6 @@ class Significance:
     high: float
     p_bootstrap: float
     p_randomisation: float
-
-    def to_dict(self) -> dict[str, float]:
-        return asdict(self)
 
 
 def count_documents(gold: Sequence[Set[Entity]], predicted: Sequence[Set[Entity]]) -> Ints:

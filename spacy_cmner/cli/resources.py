@@ -12,7 +12,7 @@ from spacy_cmner.cli._util import errors_shown
 from spacy_cmner.data.files import check_outputs, check_writable, replacing
 from spacy_cmner.errors import Messages
 from spacy_cmner.resources import charset
-from spacy_cmner.resources.components import ComponentTable, build_components
+from spacy_cmner.resources.components import build_components
 from spacy_cmner.resources.glyphs import (
     FontSpec,
     GlyphTable,
@@ -131,12 +131,7 @@ def components_command(
         table = table.with_k(k)
     table.save(output)
     msg.good(f"{len(table.chars)} characters of {len(table.parts) - 1} parts: {output}")
-    _print_lengths(table)
-
-
-def _print_lengths(table: ComponentTable) -> None:
-    rows = [(parts, count) for parts, count in sorted(table.lengths().items())]
-    msg.table(rows, header=("parts", "characters"), aligns=("r", "r"))
+    msg.table(table.lengths(), header=("parts", "characters"), aligns=("r", "r"))
 
 
 def _characters(texts: list[Path], min_count: int) -> list[str]:
