@@ -67,4 +67,4 @@ def forward(
         backward([rows], [to_torch(model, dY)])
         return []
 
-    return to_rows(model, rows, lengths), backprop
+    return to_rows(rows, lengths), backprop

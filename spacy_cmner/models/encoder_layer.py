@@ -59,6 +59,6 @@ def forward(model: EncodeModel, X: Rows, is_train: bool) -> tuple[Rows, Callable
 
     def backprop(dY: Rows) -> Rows:
         backward([encoded], [to_torch(model, dY)])
-        return to_rows(model, rows.grad, lengths)
+        return to_rows(rows.grad, lengths)
 
-    return to_rows(model, encoded, lengths), backprop
+    return to_rows(encoded, lengths), backprop

@@ -102,6 +102,6 @@ def forward(
 
     def backprop(dY: Rows) -> list[Doc]:
         backward([output], [to_torch(model, dY)])
-        return backprop_characters(to_rows(model, rows.grad, lengths))
+        return backprop_characters(to_rows(rows.grad, lengths))
 
-    return to_rows(model, output, lengths), backprop
+    return to_rows(output, lengths), backprop

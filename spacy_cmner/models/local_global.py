@@ -58,6 +58,7 @@ def build_local_global_embed(
     component_width (int): width of a component's embedding and of the sequential vector.
     width (Optional[int]): project the whole to this width, which makes what reads it faster; a
         compiled table holds the projected vectors.
+    RAISES: CM314 if all parts are off, CM315 for channels that the spatial encoder cannot group.
     Source: the paper, Methodology.
     """
     if not (char2vec or spatial or sequential or use_global):
@@ -194,4 +195,4 @@ def forward(
         backward(outputs, gradients)
         return []
 
-    return to_rows(model, rows, lengths), backprop
+    return to_rows(rows, lengths), backprop

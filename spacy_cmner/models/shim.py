@@ -249,9 +249,7 @@ def to_torch(model: Model, rows: Rows, requires_grad: bool = False) -> torch.Ten
     return xp2torch(packed, requires_grad=requires_grad, device=shim_of(model).device)
 
 
-def to_rows(
-    model: Model, packed: torch.Tensor | None, lengths: Sequence[int] | np.ndarray
-) -> PackedRows:
+def to_rows(packed: torch.Tensor | None, lengths: Sequence[int] | np.ndarray) -> PackedRows:
     """The inverse of ``to_torch``; also for a gradient, which has to be there."""
     if packed is None:
         raise RuntimeError("backpropagation reached no input")

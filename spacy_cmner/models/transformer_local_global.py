@@ -71,8 +71,8 @@ def forward(
 
     def backprop(dY: Rows) -> list[Doc]:
         backward([output], [to_torch(model, dY)])
-        d_own, d_contextual = (to_rows(model, rows.grad, lengths) for rows in inputs)
+        d_own, d_contextual = (to_rows(rows.grad, lengths) for rows in inputs)
         backprop_own(d_own)
         return backprop_contextual(d_contextual)
 
-    return to_rows(model, output, lengths), backprop
+    return to_rows(output, lengths), backprop
