@@ -269,8 +269,8 @@ def _name(place: int, id_: str | None) -> str:
 
 
 def _parts(folder: Path) -> set[Path]:
-    """The parts in a folder, those too that are not complete."""
-    return {*folder.glob("part-*"), *folder.glob(".part-*")}
+    """The parts in a folder, those too that are not complete; no other files."""
+    return {*folder.glob(f"part-{'[0-9]' * 6}*"), *folder.glob(".part-*")}
 
 
 def _remove(path: Path) -> None:

@@ -650,6 +650,16 @@ def test_files_of_others_stay(nlp, tmp_path, name):
     assert b"mine" not in b"".join(contents(out).values())
 
 
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_file_of_others_beside_the_parts_stays(nlp, tmp_path, overwrite):
+    source, out = Source(write_texts(tmp_path / "in.jsonl")), tmp_path / "out.parquet"
+    with pytest.raises(StoppedError):
+        annotate_corpus(nlp, source, out, segment_characters=5, progress=stop_after(4))
+    (out / "part-list.txt").write_text("mine")
+    annotate_corpus(nlp, source, out, overwrite=overwrite)
+    assert (out / "part-list.txt").read_text() == "mine"
+
+
 @pytest.mark.parametrize("name", ["out.jsonl", "out.parquet"])
 def test_lost_output_is_noticed(nlp, tmp_path, name):
     source, out = Source(write_texts(tmp_path / "in.jsonl")), tmp_path / name
