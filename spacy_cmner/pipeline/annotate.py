@@ -52,16 +52,17 @@ class Alignment:
         if found and is_char_doc(doc):
             return [Span(doc, start, end, label=label) for start, end, label in found], []
         spans, dropped = [], []
+        text = doc.text if found else ""  # which is put together anew each time
         for char_span in found:
             start, end, label = char_span
             span = doc.char_span(start, end, label=label, alignment_mode=self.mode)
             if span is None or not len(span):  # spaCy makes empty ones of blanks between tokens
                 dropped.append(char_span)
-                self.dropped.append(doc.text[start:end])
+                self.dropped.append(text[start:end])
                 continue
             spans.append(span)
             if (span.start_char, span.end_char) != (start, end):
-                self.moved.append(f"{doc.text[start:end]} → {span.text}")
+                self.moved.append(f"{text[start:end]} → {span.text}")
         return spans, dropped
 
     def warn(self) -> None:

@@ -203,7 +203,8 @@ class Dictionary(Ruler):
         text = read_text(doc)
         spans, dropped = Alignment(self.alignment_mode).align(doc, found)
         codes: dict[Identity, str] = {}
-        for span, term in zip(spans, (term for term in found if term not in dropped), strict=True):
+        lost = set(dropped)
+        for span, term in zip(spans, (term for term in found if term not in lost), strict=True):
             if code := self.matcher.code(text[term.start : term.end], term.label):
                 codes.setdefault(identity(span), code)
         return codes

@@ -388,3 +388,25 @@ def test_a_dictionary_that_gets_its_terms_before_use_does_not_warn(tmp_path):
     copy = spacy.load(tmp_path)
     copy.get_pipe("cmner_dictionary").add_terms(TERMS)
     assert entities(copy(TEXT)) == FOUND
+
+
+def test_the_time_for_terms_that_do_not_fit_the_tokens_is_linear():
+    class Counting(Doc):
+        n_texts = 0
+
+        @property
+        def text(self):
+            type(self).n_texts += 1
+            return super().text
+
+    dictionary = spacy.blank("zh").add_pipe("cmner_dictionary", config={"target": "hits"})
+    dictionary.add_terms([("头痛", "sym", "C1"), ("发热", "sym", "C2")])
+    counts = []
+    for n in (1, 100):
+        doc = Counting(Vocab(), words=["头", "痛三天", "发热"] * n, spaces=[False] * 3 * n)
+        Counting.n_texts = 0
+        with pytest.warns(CmnerWarning, match=f"CM406.*{n} entities"):
+            dictionary(doc)
+        assert [hit.kb_id_ for hit in doc.spans["hits"]] == ["C2"] * n
+        counts.append(Counting.n_texts)
+    assert counts[0] == counts[1]
