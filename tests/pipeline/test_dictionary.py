@@ -109,7 +109,7 @@ def test_terms_come_and_go_in_a_live_pipeline():
 
 
 def test_any_tokenizer():
-    words = spacy.util.registry.tokenizers.get("spacy.Tokenizer.v1")
+    words = spacy.util.registry.get("tokenizers", "spacy.Tokenizer.v1")
     nlp = spacy.blank("zh")
     nlp.tokenizer = words()(spacy.blank("en"))
     dictionary = nlp.add_pipe("cmner_dictionary")
