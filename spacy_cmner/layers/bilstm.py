@@ -31,7 +31,7 @@ class Group(NamedTuple):
     rows: Any  # (n,) the characters' rows
 
 
-def group_by_length(lengths: np.ndarray, overhead: float = OVERHEAD) -> list[np.ndarray]:
+def group_by_length(lengths: np.ndarray, overhead: float) -> list[np.ndarray]:
     """Group sequences of similar length, longest first, so that all of them take the least time.
 
     A group of G sequences is padded to the longest, and each of its steps takes a time of

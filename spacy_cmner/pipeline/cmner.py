@@ -450,7 +450,7 @@ class ChineseMedicalNER(TrainablePipe):
         losses.setdefault(self.name, 0.0)
         examples = list(examples)
         validate_examples(examples, "ChineseMedicalNER.update")
-        windows, allowed = self._read_gold(examples)
+        windows, allowed = self._read_targets(examples)
         if not windows:
             return losses
         scheme = self.scheme
@@ -473,7 +473,7 @@ class ChineseMedicalNER(TrainablePipe):
     def get_loss(self, examples: Iterable[Example], scores: Ragged) -> tuple[float, Ragged]:
         """The loss of emissions and its gradient; ``scores`` are over the reference's windows."""
         examples = list(examples)
-        windows, allowed = self._read_gold(examples)
+        windows, allowed = self._read_targets(examples)
         evidence = self._pack_evidence([example.predicted for example in examples], windows)
         return loss_and_gradient(self.model, scores, self.scheme, allowed, evidence)
 
@@ -556,7 +556,7 @@ class ChineseMedicalNER(TrainablePipe):
                 labels=", ".join(self.labels), expected=n_tags, found=transitions.get_dim("nO")
             )
 
-    def _read_gold(self, examples: list[Example]) -> tuple[list[Window], np.ndarray]:
+    def _read_targets(self, examples: list[Example]) -> tuple[list[Window], np.ndarray]:
         """The windows of annotated documents, and the tags (N, T) that the annotation leaves open
         in them."""
         scheme = self.scheme
