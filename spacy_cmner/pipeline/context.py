@@ -2,9 +2,9 @@
 
 A trigger reaches from its place to the end of its scope, in the direction it has, and gives its
 attribute to the entities there. Scopes end at punctuation, at a terminator, such as 但, or after
-``REACH`` characters. A longer trigger hides the shorter ones in it; a pseudo-trigger (无明显诱因)
-does nothing but that. Of the words in an entity (双下肢无水肿) only those count that have the scope
-inside.
+``REACH`` characters; those of headings, such as 既往史：, with their section. A longer trigger
+hides the shorter ones in it; a pseudo-trigger (无明显诱因) does nothing but that. Of the words in
+an entity (双下肢无水肿) only those count that have the scope inside.
 
 Harkema et al. (2009), "ConText: An algorithm for determining negation, experiencer, and temporal
 status from clinical reports", section 3.
@@ -14,6 +14,7 @@ import json
 import re
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from itertools import takewhile
 from pathlib import Path
 from typing import NamedTuple
@@ -26,7 +27,18 @@ from spacy_cmner.types import CharSpan, TextRange
 
 ATTRIBUTES = ("negated", "uncertain", "family", "past")
 DIRECTIONS = ("forward", "backward", "either", "pseudo", "terminator")
-SCOPES = ("adjacent", "answer", "clause", "closed", "inside", "last", "list", "open", "sentence")
+SCOPES = (
+    "adjacent",
+    "answer",
+    "clause",
+    "closed",
+    "inside",
+    "last",
+    "list",
+    "open",
+    "section",
+    "sentence",
+)
 
 # The traditional forms of the characters of the expressions below and of the triggers that ship.
 TRADITIONAL = (
@@ -61,6 +73,17 @@ NUMBER = r"[(]?\d{1,2}[.、)](?!\d)"
 NUMBERED = re.compile(rf"[: ]*{NUMBER}")
 # What begins an item behind others: a number, or a word with a colon.
 ITEM = re.compile(rf" (?:{NUMBER}|\w{{1,6}}:)")
+# What begins a section, where a line or a sentence begins: 既往史: or 【既往史】; behind the first
+# word of a line a blank will do. No entity is one (肺癌: 2年), but it may be part of one: 过敏史.
+NAME = rf"\w{{2,10}}|[\w{ENTITY}]{{1,9}}史"
+NUMERAL = r"(?:[(]?[\d一二三四五六七八九十]{1,2}[.、)]\s*)?"
+HEADING = re.compile(
+    rf"(?:^|(?<=[\s。!?;])){NUMERAL}[【\[]?(?P<name>{NAME})[ \t]*[】\]:]+"
+    rf"|^[ \t]*{NUMERAL}(?P<first>{NAME})(?=\s)",
+    re.MULTILINE,
+)
+# What a section goes on with behind its first line: that line if the heading is alone, and items.
+LINES = re.compile(rf"\s*[^\n]*(?:\n\s*{NUMBER}[^\n]*)*")
 # What the entities of an item stand behind.
 HEAD = re.compile(rf"(?:\d[.、)]|:)(?=\s*{ENTITY})")
 # What a word stands between that answers what is before it, or is the last about an entity.
@@ -92,15 +115,18 @@ class Trigger(NamedTuple):
     direction (str): forward, backward or either reach entities behind the word, before it, or
         before it if there are none behind; a terminator ends scopes; pseudo does nothing.
     attribute (Optional[str]): one of ``ATTRIBUTES``. Of a terminator: whose scopes end; None
-        means all.
+        means all. Sections end only at those whose scope is section, and leave out the rest of
+        a sentence behind those whose scope is sentence: 既往史：高血压，目前口服氨氯地平。糖尿病。
     scope (str): sentence ends at 。！？； and line breaks, clause at commas too; list is a clause
         with the clauses after it (before it) that hold nothing but entities; adjacent leaves at
         most two characters between the word and the entity; answer is a clause whose last word
         this is, behind a colon or in brackets: 高血压：否认; last is the same directly behind an
         entity: 头痛无; closed is last with punctuation behind it (发烧没有， answers), open is last
-        where the line ends (发烧没有 asks); inside is the entity that the word is part of, with
-        something behind the word (forward), at its end (backward), or either. What a word says at
-        the start of an entity goes on in the list that follows, if its other triggers would.
+        where the line ends (发烧没有 asks); section is what stands under a heading that the word is
+        (既往史：, 【既往史】), to the next one or the end of the line, and in numbered lines;
+        inside is the entity that the word is part of, with something behind the word (forward), at
+        its end (backward), or either. What a word says at the start of an entity goes on in the
+        list that follows, if its other triggers would.
     ending (str): endings with blanks between them, of which an entity must have one; empty means
         any entity. 肺癌待查 is doubtful, 发热待查 is not: only its cause is.
     """
@@ -168,14 +194,15 @@ class ContextRules:
         self._outside.add(
             (word, "trigger") for trigger, word in by_trigger if trigger.scope != "inside"
         )
-        # By word: what it says beyond itself, what it says within an entity, whose scopes it ends.
+        # By word: what it says beyond itself, what it says within an entity, whose scopes it ends
+        # and which.
         self._reaching: dict[str, list[Trigger]] = {}
         self._containing: dict[str, list[Trigger]] = {}
-        self._stopping: dict[str, list[str]] = {}
+        self._stopping: dict[str, list[tuple[str, str]]] = {}
         for trigger, word in by_trigger:
             if trigger.direction == "terminator":
                 ended = [trigger.attribute] if trigger.attribute else ATTRIBUTES
-                self._stopping.setdefault(word, []).extend(ended)
+                self._stopping.setdefault(word, []).extend((name, trigger.scope) for name in ended)
             elif trigger.direction != "pseudo":
                 by_word = self._containing if trigger.scope == "inside" else self._reaching
                 by_word.setdefault(word, []).append(trigger)
@@ -233,7 +260,7 @@ class ContextRules:
         if SEVERAL.search(entity):
             return None
         words = [entity[place.start : place.end] for place in places]
-        stopped = {attribute for word in words for attribute in self._stopping.get(word, ())}
+        stopped = {attribute for word in words for attribute, _ in self._stopping.get(word, ())}
         for place, word in zip(places, words, strict=True):
             if ENUMERATED.search(entity, 0, place.start):
                 return None
@@ -251,10 +278,8 @@ class ContextRules:
         places = [TextRange(start, end) for start, end, _ in outside]
         stops: dict[str, _Stops] = {}
         for place in places:
-            for attribute in self._stopping.get(context.text[place.start : place.end], ()):
-                starts, ends = stops.setdefault(attribute, _Stops([], []))
-                starts.append(place.start)
-                ends.append(place.end)
+            for attribute, scope in self._stopping.get(context.text[slice(*place)], ()):
+                stops.setdefault(attribute, _Stops([], [], [], [])).add(place, scope)
         for number, place in inside.items():
             for trigger in self._containing[context.text[place.start : place.end]]:
                 assertions[number][str(trigger.attribute)] = place
@@ -283,13 +308,24 @@ def _mask(text: str, entities: Iterable[TextRange]) -> str:
 
 
 class _Stops(NamedTuple):
-    """Where terminators of an attribute start and end, in the order of the text."""
+    """Where terminators of an attribute start and end, in the order of the text; and where those
+    start that count for the rest of a sentence in a section, and for the rest of it."""
 
     starts: list[int]
     ends: list[int]
+    of_sentence: list[int]
+    of_section: list[int]
+
+    def add(self, place: TextRange, scope: str) -> None:
+        self.starts.append(place.start)
+        self.ends.append(place.end)
+        if scope == "sentence":
+            self.of_sentence.append(place.start)
+        elif scope == "section":
+            self.of_section.append(place.start)
 
 
-NO_STOPS = _Stops([], [])
+NO_STOPS = _Stops([], [], [], [])
 
 
 class _Context:
@@ -311,6 +347,8 @@ class _Context:
         reached: list[int] = []
         if self.masked[place.start] == ENTITY:
             return self._reached_from_inside(place, trigger, stops)
+        if trigger.scope == "section":
+            return self._reached_by_heading(place, stops)
         role = self._role(place, trigger.direction)
         if trigger.scope in PLACES and role not in PLACES[trigger.scope]:
             return reached
@@ -332,6 +370,29 @@ class _Context:
         listed = LISTED.match(self.masked, place.end, _first(stops.starts, place.end, end))
         reached = self._between(place.end, listed.end() if listed else place.end)
         return list(takewhile(lambda number: not self._is_statement(number), reached))
+
+    def _reached_by_heading(self, place: TextRange, stops: _Stops) -> list[int]:
+        """The entities of a section, but those behind a word that says otherwise of them."""
+        end = self._sections.get(place)
+        if end is None:
+            return []
+        reached = self._between(place.end, _first(stops.of_section, place.end, end))
+        return [number for number in reached if not self._is_stopped(number, place.end, stops)]
+
+    def _is_stopped(self, number: int, first: int, stops: _Stops) -> bool:
+        start = self.entities[number].start
+        return _last(stops.of_sentence, start, -1) >= _last(self.sentence_ends, start, first)
+
+    @cached_property
+    def _sections(self) -> dict[TextRange, int]:
+        """Where the sections end, by the places of their names."""
+        headings = list(HEADING.finditer(self.masked))
+        starts = [*(heading.start() for heading in headings), len(self.masked)]
+        ends = {}
+        for heading, following in zip(headings, starts[1:], strict=True):
+            lines = next(LINES.finditer(self.masked, heading.end(), following))
+            ends[TextRange(*heading.span(heading.lastgroup or 0))] = lines.end()
+        return ends
 
     def _between(self, start: int, end: int) -> list[int]:
         first, last = bisect_left(self.starts, start), bisect_left(self.starts, end)

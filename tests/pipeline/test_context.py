@@ -32,6 +32,9 @@ TRIGGERS = [
     Trigger("无诱因", "pseudo"),
     Trigger("但", "terminator"),
     Trigger("现", "terminator", "past"),
+    Trigger("旧史", "forward", "past", "section"),
+    Trigger("今", "terminator", "past", "sentence"),
+    Trigger("此次", "terminator", "past", "section"),
 ]
 SMALL = ContextRules(TRIGGERS)
 
@@ -179,6 +182,38 @@ def test_traditional_triggers_are_those_of_the_simplified_script():
     assert marked("否认[咳]。否認[喘]", rules) == [{"negated": "否认"}, {"negated": "否認"}]
 
 
+OLD = {"past": "旧史"}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("旧史：[咳]；[喘]。有[痰]，现[热]。", [OLD] * 4),
+        ("[咳]。旧史：[喘]。[痰]", [{}, OLD, OLD]),
+        ("【旧史】[咳]。[喘]", [OLD, OLD]),
+        ("旧史 [咳]。[喘]", [OLD, OLD]),
+        ("三、旧史：[咳]。[喘]", [OLD, OLD]),
+        ("[咳]。2.旧史:[喘]。3.查体:[痰]", [{}, OLD, {}]),
+        ("旧史：[咳]。查体：[喘]。[痰]", [OLD, {}, {}]),
+        ("旧史：[咳]。[敏]史：[痰]", [OLD, {}, {}]),
+        ("旧史：[咳]：1年。[喘]：2年", [OLD, OLD]),
+        ("旧史：[咳]\n[喘]", [OLD, {}]),
+        ("旧史\n[咳]。[喘]\n[痰]", [OLD, OLD, {}]),
+        ("旧史：\n\n查体：[咳]", [{}]),
+        ("旧史：1.[咳]\n2.[喘]\n[痰]", [OLD, OLD, {}]),
+        ("旧史：\n（1）[咳]\n（2）[喘]\n3、查体：[痰]", [OLD, OLD, {}]),
+        ("旧史：[咳]，今[喘]。[痰]", [OLD, {}, OLD]),
+        ("旧史：[咳]，此次[喘]。[痰]", [OLD, {}, {}]),
+        ("旧史：无[咳]。[喘]", [OLD | NO, OLD]),
+        ("有旧史：[咳]", [{}]),
+        ("旧史有[咳]", [{}]),
+        ("旧史", []),
+    ],
+)
+def test_sections(text, expected):
+    assert marked(text) == expected
+
+
 def test_the_nearest_trigger_is_named():
     rules = ContextRules([Trigger(word, "forward", "negated") for word in ("否认", "无")])
     assert marked("否认并无[咳]", rules) == [NO]
@@ -241,6 +276,7 @@ def test_a_sentence_is_judged_without_its_neighbours(sentences, data):
         ("held-out-2", 20, 0.95),
         ("development-2", 49, 0.9),
         ("held-out-3", 49, 0.85),
+        ("sections", 18, 0.95),
     ],
 )
 def test_written_sentences(split, size, floor):
