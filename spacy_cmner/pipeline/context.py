@@ -73,9 +73,9 @@ NUMBER = r"[(]?\d{1,2}[.、)](?!\d)"
 NUMBERED = re.compile(rf"[: ]*{NUMBER}")
 # What begins an item behind others: a number, or a word with a colon.
 ITEM = re.compile(rf" (?:{NUMBER}|\w{{1,6}}:)")
-# What begins a section, where a line or a sentence begins: 既往史: or 【既往史】; behind the first
-# word of a line a blank will do. No entity is one (肺癌: 2年), but it may be part of one: 过敏史.
-NAME = rf"\w{{2,10}}|[\w{ENTITY}]{{1,9}}史"
+# What begins a section, where a line or a sentence begins: 既往史:, 【既往史】, 既 往 史:; behind
+# the first word of a line a blank will do. No entity is one (肺癌: 2年), but one may be part of it.
+NAME = rf"\w{{2,10}}|\w(?: \w){{1,9}}|[\w{ENTITY}]{{1,9}}史"
 NUMERAL = r"(?:[(]?[\d一二三四五六七八九十]{1,2}[.、)]\s*)?"
 HEADING = re.compile(
     rf"(?:^|(?<=[\s。!?;])){NUMERAL}[【\[]?(?P<name>{NAME})[ \t]*[】\]:]+"
@@ -115,8 +115,8 @@ class Trigger(NamedTuple):
     direction (str): forward, backward or either reach entities behind the word, before it, or
         before it if there are none behind; a terminator ends scopes; pseudo does nothing.
     attribute (Optional[str]): one of ``ATTRIBUTES``. Of a terminator: whose scopes end; None
-        means all. Sections end only at those whose scope is section, and leave out the rest of
-        a sentence behind those whose scope is sentence: 既往史：高血压，目前口服氨氯地平。糖尿病。
+        means all. Sections end only at those whose scope is section, and leave out what is in
+        the scope of those whose scope is list: 既往史：高血压，目前口服氨氯地平，否认糖尿病。
     scope (str): sentence ends at 。！？； and line breaks, clause at commas too; list is a clause
         with the clauses after it (before it) that hold nothing but entities; adjacent leaves at
         most two characters between the word and the entity; answer is a clause whose last word
@@ -308,19 +308,19 @@ def _mask(text: str, entities: Iterable[TextRange]) -> str:
 
 
 class _Stops(NamedTuple):
-    """Where terminators of an attribute start and end, in the order of the text; and where those
-    start that count for the rest of a sentence in a section, and for the rest of it."""
+    """Where terminators of an attribute start and end, in the order of the text; where those end
+    that say otherwise of a list in a section, and where those start that end it."""
 
     starts: list[int]
     ends: list[int]
-    of_sentence: list[int]
+    in_section: list[int]
     of_section: list[int]
 
     def add(self, place: TextRange, scope: str) -> None:
         self.starts.append(place.start)
         self.ends.append(place.end)
-        if scope == "sentence":
-            self.of_sentence.append(place.start)
+        if scope == "list":
+            self.in_section.append(place.end)
         elif scope == "section":
             self.of_section.append(place.start)
 
@@ -377,11 +377,12 @@ class _Context:
         if end is None:
             return []
         reached = self._between(place.end, _first(stops.of_section, place.end, end))
-        return [number for number in reached if not self._is_stopped(number, place.end, stops)]
+        return [number for number in reached if not self._is_excepted(number, place.end, stops)]
 
-    def _is_stopped(self, number: int, first: int, stops: _Stops) -> bool:
+    def _is_excepted(self, number: int, first: int, stops: _Stops) -> bool:
         start = self.entities[number].start
-        return _last(stops.of_sentence, start, -1) >= _last(self.sentence_ends, start, first)
+        stop = _last(stops.in_section, start + 1, first)
+        return first < stop and start < self._end(stop, "list")
 
     @cached_property
     def _sections(self) -> dict[TextRange, int]:
