@@ -1,7 +1,12 @@
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from spacy.scorer import PRFScore
 
+from spacy_cmner.analysis.gold import load_gold
+from spacy_cmner.data.records import Entity
 from spacy_cmner.errors import CmnerError
 from spacy_cmner.pipeline.folding import Folding
 from spacy_cmner.pipeline.patterns import PATTERNS, PatternMatcher
@@ -78,9 +83,15 @@ FOUND = {
         ("氨甲环酸0.5g st", "st"),
         ("每年2次", "每年2次"),
         ("宫缩3-5分钟一次", "3-5分钟一次"),
+        ("每天早上一次", "每天早上一次"),
+        ("一日睡前1次", "一日睡前1次"),
+        ("水煎服，每日1剂", "每日1剂"),
+        ("日一剂，分两次服", "日一剂"),
         ("肌注，每15分钟1次", "每15分钟1次"),
     ],
     "lab_value": [
+        ("CVP 6cmH2O", "6cmH2O"),
+        ("脑脊液压力：＞300 mmH₂O", "＞300 mmH₂O"),
         ("血红蛋白 98 g/L", "98 g/L"),
         ("WBC 12.3×10^9/L", "12.3×10^9/L"),
         ("白细胞11.2*10⁹/L", "11.2*10⁹/L"),
@@ -185,6 +196,9 @@ FOUND = {
         ("低压100了", "100"),
     ],
     "temperature": [
+        ("烧到三十八度五", "三十八度五"),
+        ("四十度，寒战", "四十度"),
+        ("三十九度两天了", "三十九度"),
         ("体温38.5℃", "38.5℃"),
         ("T 36.8℃，P 80次/分", "36.8℃"),
         ("发热，最高39.2°C", "39.2°C"),
@@ -263,6 +277,7 @@ FOUND = {
         ("15分钟/次", "15分钟"),
         ("十几二十分钟", "十几二十分钟"),
         ("病程2周+3天", "2周+3天"),
+        ("近半月腹胀", "半月"),
         ("停经38周＋2天", "38周＋2天"),
         ("5岁，3天前", "3天"),
         ("20年生存率", "20年"),
@@ -314,6 +329,8 @@ NOT_FOUND = {
         "维生素D3片",
         "维生素B1片",
         "AUC 5",
+        "40mg规格的",
+        "规格：0.25g",
         "50Gy/25f",
     ],
     "frequency": [
@@ -333,6 +350,8 @@ NOT_FOUND = {
         "今日2次",
         "第1天3次",
         "呼吸20次/分",
+        "每日1剂量",
+        "末日1剂",
     ],
     "lab_value": [
         "发病率为10%",
@@ -358,6 +377,7 @@ NOT_FOUND = {
         "动脉氧分压提高50%",
         "DNA 10%",
         "吸氧浓度40%",
+        "PEEP 5cmH2O",
         "住院号1234567",
         "110101199001011234",
     ],
@@ -429,6 +449,10 @@ NOT_FOUND = {
         "38°角",
         "北纬38°5′",
         "房间号38",
+        "三十八度角",
+        "屈曲三十五度角",
+        "四十度的热水",
+        "一百三十八度",
     ],
     "duration": [
         "2021年3月5日",
@@ -460,6 +484,7 @@ NOT_FOUND = {
         "孕38w",
         "POD3d",
         "半月板损伤",
+        "邻近半月板",
         "2021年2月后",
         "2月前后",
         "5月龄",
@@ -547,6 +572,20 @@ def test_does_not_find(label, text):
 )
 def test_finds_several(label, text, values):
     assert found(text, label) == values
+
+
+@pytest.mark.parametrize(
+    ("name", "precision", "recall"), [("patterns", 0.98, 0.94), ("patterns_held_out", 0.95, 0.88)]
+)
+def test_written_snippets(name, precision, recall):
+    texts = load_gold(Path(__file__).parent / f"{name}.jsonl")
+    score = PRFScore()
+    for text in texts:
+        found = {Entity(*span) for span in PatternMatcher()(text.text)}
+        score.score_set(found, {*text.gold.entities})
+    assert len(texts) == 20
+    assert score.precision >= precision
+    assert score.recall >= recall
 
 
 def test_every_pattern_is_tested():
