@@ -238,9 +238,9 @@ class ContextRules:
 
     def _find_inside(
         self, texts: Sequence[str], entities: Sequence[Sequence[TextRange]]
-    ) -> dict[int, dict[int, TextRange]]:
-        """The words that count within entities, by the numbers of the text and the entity."""
-        found: dict[int, dict[int, TextRange]] = {}
+    ) -> dict[int, dict[int, Assertion]]:
+        """What words within entities say of them, by the numbers of the text and the entity."""
+        found: dict[int, dict[int, Assertion]] = {}
         hinted = [
             (owner, number, text[place.start : place.end])
             for owner, (text, places) in enumerate(zip(texts, entities, strict=True))
@@ -249,40 +249,45 @@ class ContextRules:
         ]
         words = self._inside.find([entity for _, _, entity in hinted])
         for (owner, number, entity), places in zip(hinted, words, strict=True):
-            place = self._containing_word(entity, places)
-            if place is not None:
-                origin = entities[owner][number].start
-                where = TextRange(origin + place.start, origin + place.end)
-                found.setdefault(owner, {})[number] = where
+            origin = entities[owner][number].start
+            assertion = self._assert_inside(entity, origin, places)
+            if assertion:
+                found.setdefault(owner, {})[number] = assertion
         return found
 
-    def _containing_word(self, entity: str, places: Sequence[CharSpan]) -> CharSpan | None:
+    def _assert_inside(self, entity: str, origin: int, places: Sequence[CharSpan]) -> Assertion:
+        """What the first word that counts says of an entity that begins at ``origin``."""
         if SEVERAL.search(entity):
-            return None
+            return {}
         words = [entity[place.start : place.end] for place in places]
         stopped = {attribute for word in words for attribute, _ in self._stopping.get(word, ())}
         for place, word in zip(places, words, strict=True):
             if ENUMERATED.search(entity, 0, place.start):
-                return None
+                return {}
             fits = {"forward": place.end < len(entity), "backward": place.end == len(entity)}
-            for trigger in self._containing.get(word, ()):
-                if trigger.attribute not in stopped and fits.get(trigger.direction, True):
-                    return place
-        return None
+            where = TextRange(origin + place.start, origin + place.end)
+            assertion = {
+                str(trigger.attribute): where
+                for trigger in self._containing.get(word, ())
+                if trigger.attribute not in stopped and fits.get(trigger.direction, True)
+            }
+            if assertion:
+                return assertion
+        return {}
 
     def _assert(
-        self, context: "_Context", outside: Sequence[CharSpan], inside: dict[int, TextRange]
+        self, context: "_Context", outside: Sequence[CharSpan], inside: dict[int, Assertion]
     ) -> list[Assertion]:
-        """outside, inside: where words stand, outside of entities and in which of them."""
+        """outside, inside: where words stand outside of entities, what they say within which."""
         assertions: list[Assertion] = [{} for _ in context.entities]
         places = [TextRange(start, end) for start, end, _ in outside]
         stops: dict[str, _Stops] = {}
         for place in places:
             for attribute, scope in self._stopping.get(context.text[slice(*place)], ()):
                 stops.setdefault(attribute, _Stops([], [], [], [])).add(place, scope)
-        for number, place in inside.items():
-            for trigger in self._containing[context.text[place.start : place.end]]:
-                assertions[number][str(trigger.attribute)] = place
+        for number, assertion in inside.items():
+            assertions[number] |= assertion
+            [place] = {*assertion.values()}
             if place.start == context.entities[number].start:
                 places.append(place)
         for place in places:

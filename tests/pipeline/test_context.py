@@ -89,6 +89,7 @@ ASKED = {"uncertain": "没"}
         ("[咳]没，[喘]没", [{"negated": "没"}, ASKED]),
         ("[咳]无[喘]", [{}, NO]),
         ("无[咳]，[食欲差]，[喘]", [NO, {}, {}]),
+        ("无[咳]，[食欲差]、[喘]", [NO, {}, {}]),
         ("无[咳]、[食欲差]", [NO, NO]),
         ("无[咳]，[四肢无力]，[喘]", [NO, {}, {}]),
         ("无[咳]，[无力]", [NO, {}]),
@@ -148,6 +149,15 @@ def test_scopes(text, expected):
 )
 def test_words_inside_of_entities(text, expected):
     assert marked(text) == expected
+
+
+def test_a_word_inside_says_only_what_it_says_at_its_place():
+    negation = Trigger("无", "forward", "negated", "inside")
+    doubt = Trigger("无", "backward", "uncertain", "inside")
+    rules = ContextRules([negation, doubt])
+    assert marked("[无咳]，[咳无]", rules) == [NO, {"uncertain": "无"}]
+    rules = ContextRules([negation, doubt, Trigger("但", "terminator", "uncertain")])
+    assert marked("[但无咳]，[但咳无]", rules) == [NO, {}]
 
 
 # Of the triggers that ship.
