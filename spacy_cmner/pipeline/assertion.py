@@ -65,21 +65,12 @@ class Assertions(BatchPipe[Asserted]):
     name (str): the component's name.
     inputs (Sequence[str]): where the entities are: "ents" for ``doc.ents``, keys of ``doc.spans``;
         a group that a document does not have is empty, with a warning.
-    triggers (Optional[Iterable[Trigger]]): None takes those that ship.
     """
 
-    def __init__(
-        self,
-        name: str = "cmner_assertion",
-        *,
-        inputs: Sequence[str] = (ENTS,),
-        triggers: Iterable[Trigger] | None = None,
-    ) -> None:
+    def __init__(self, name: str = "cmner_assertion", *, inputs: Sequence[str] = (ENTS,)) -> None:
         self.name = name
         self.inputs = list(inputs)
-        self.rules = ContextRules(
-            read_triggers(shipped("triggers")) if triggers is None else triggers
-        )
+        self.rules = ContextRules(read_triggers(shipped("triggers")))
 
     def initialize(
         self,
