@@ -87,10 +87,10 @@ def _read_txt(path: Path, lines: list[str], label: str | None) -> Iterator[tuple
 
 def _read_csv(path: Path, lines: list[str], label: str | None) -> Iterator[tuple[int, Term]]:
     rows = list(_read_rows(path, lines))
-    columns = _find_columns(rows[0][1]) if rows else _Columns()
+    columns = _find_columns(rows[0][1] if rows else ())
     has_header = columns.term >= 0 and (columns.label >= 0 or label is not None)
     if not has_header:
-        columns = _Columns(term=0, label=1)
+        columns = _Columns(term=0, label=1, code=-1)
         if label is None:
             _warn_of_header(path, [row for _, row in rows])
     for number, row in rows[has_header:]:
@@ -101,9 +101,9 @@ def _read_csv(path: Path, lines: list[str], label: str | None) -> Iterator[tuple
 class _Columns(NamedTuple):
     """Where the rows hold what; -1: nowhere."""
 
-    term: int = -1
-    label: int = -1
-    code: int = -1
+    term: int
+    label: int
+    code: int
 
 
 def _find_columns(row: Sequence[str]) -> _Columns:

@@ -52,8 +52,9 @@ def test_reads(tmp_path, name, content, expected):
 
 
 def test_a_given_type_wins(tmp_path):
-    (tmp_path / "a.csv").write_text("青霉素,dru\n", encoding="utf8")
-    assert read_terms(tmp_path / "a.csv", label="X") == [Term("青霉素", "X")]
+    (tmp_path / "a.csv").write_text("青霉素,1\n头孢,2\n咳,3\n", encoding="utf8")
+    terms = [Term(text, "X") for text in ("青霉素", "头孢", "咳")]
+    assert read_terms(tmp_path / "a.csv", label="X") == terms
 
 
 @pytest.mark.parametrize(
@@ -122,6 +123,7 @@ def test_the_command_takes_lists_in_other_encodings(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "line"),
     [
+        ("a.txt", "青霉素\n\n\t头孢\n", 3),
         ("a.csv", "青霉素,dru\n头孢\n", 2),
         ("a.csv", "青霉素,dru\n,dru\n", 2),
         ("a.csv", "青霉素, \n", 1),
