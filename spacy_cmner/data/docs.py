@@ -81,7 +81,7 @@ def record_to_doc(
     """
     doc = char_doc(vocab, record.text)
     flat, dropped = flatten_entities(record.entities, flatten)
-    missing = [doc[i : i + 1] for i in sorted(record.missing)]
+    missing = [doc[i : i + 1] for i in record.missing]
     doc.set_ents([Span(doc, *_fields(e)) for e in flat], missing=missing, default="outside")
     if dropped:
         doc.spans[spans_key] = [Span(doc, *_fields(e)) for e in record.entities]
