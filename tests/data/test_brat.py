@@ -41,6 +41,12 @@ def test_line_breaks_count_as_brat_counts_them(tmp_path):
     assert not report.findings
 
 
+def test_the_text_of_an_entity_need_not_be_repeated(tmp_path):
+    [record], report = read(tmp_path, "肺炎", "T1\tdis 0 2\n")
+    assert record.entities == (Entity(0, 2, "dis"),)
+    assert not report.findings
+
+
 def test_what_is_no_whole_entity_is_reported(tmp_path):
     ann = (
         "T1\tdis 0 1;2 3\t肺 炎\nT2\tbod 0 1\t肺\n"
@@ -87,12 +93,12 @@ def test_offsets_against_the_text(tmp_path):
 
 
 def test_lone_files_are_reported(tmp_path):
-    (tmp_path / "b.txt").write_text("肺", encoding="utf-8")
-    (tmp_path / "c.ann").write_text("", encoding="utf-8")
+    (tmp_path / "0.txt").write_text("肺", encoding="utf-8")
+    (tmp_path / "1.ann").write_text("", encoding="utf-8")
     [record], report = read(tmp_path, "肺", "")
-    assert (record.id, record.number) == ("a", 1)
-    assert [(f.code, f.number) for f in report.findings] == [("CM121", 2), ("CM120", 3)]
-    assert "c.ann" in report.findings[1].text
+    assert (record.id, record.number) == ("a", 3)
+    assert [(f.code, f.number) for f in report.findings] == [("CM121", 1), ("CM120", 2)]
+    assert "1.ann" in report.findings[1].text
 
 
 def test_missing_folder(tmp_path):

@@ -22,8 +22,9 @@ def test_layouts(tmp_path, newline, start, separator):
     assert not report.findings
 
 
-def test_number_is_the_first_line(tmp_path):
-    records, _ = read(tmp_path, "\n肺 O\n炎 O\n\n咳 O")
+@pytest.mark.parametrize("between", ["", " ", " \t"])
+def test_number_is_the_first_line(tmp_path, between):
+    records, _ = read(tmp_path, f"\n肺 O\n炎 O\n{between}\n咳 O")
     assert [record.number for record in records] == [2, 5]
 
 

@@ -166,9 +166,9 @@ def test_the_source_is_not_written_over(tmp_path):
 
 
 def test_the_docbins_of_a_folder_are_read_as_one(tmp_path):
-    records = [Record("肺炎", (Entity(0, 2, "dis"),)), Record("咳嗽")]
-    for name, record in zip(("a.spacy", "b.spacy/part-000000.spacy"), records, strict=True):
-        write_docbin([record], tmp_path / name)
+    records = [Record(f"{i}期肺炎", (Entity(2, 4, "dis"),)) for i in range(6)]
+    for i, record in enumerate(records):
+        write_docbin([record], tmp_path / (f"b.spacy/part-{i:06}.spacy" if i else "a.spacy"))
     assert list(read_docbin(tmp_path)) == records
     (tmp_path / "none").mkdir()
     with pytest.raises(CmnerError, match="CM116"):

@@ -139,8 +139,8 @@ def test_ids_of_rules_stay_where_the_model_agrees():
 def test_spans_without_a_label_keep_no_entity_away():
     nlp = pipeline(inputs=[*INPUTS, "candidates"], policy="longest")
     doc = annotated(nlp)
-    doc.spans["candidates"] = [Span(doc, 0, 10)]
-    assert merged(nlp(doc).ents) == [DIS, PRO]
+    doc.spans["candidates"] = [Span(doc, 0, 10), Span(doc, 8, 10, "pro")]
+    assert merged(nlp(doc).ents) == [DIS, (8, 10, "pro", "model+icd+candidates")]
 
 
 def test_a_rule_that_adds_to_scored_spans():
