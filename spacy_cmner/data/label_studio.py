@@ -88,7 +88,7 @@ def _in_characters(span: RawSpan, text: Any, report: Report, number: int) -> Raw
         not isinstance(text, str)
         or not (type(span.start) is type(span.end) is int)
         or not isinstance(span.surface, str)
-        or span.surface in ("", text[span.start : span.end])
+        or not span.surface
     ):
         return span
     mended = from_utf16(span, text)

@@ -238,8 +238,9 @@ def test_a_line_without_end_takes_bounded_memory(tmp_path, monkeypatch, name, li
     assert items[2].number == 3
 
 
-def test_a_whole_file_that_is_too_long_is_bad(tmp_path):
-    (tmp_path / "a.txt").write_text("一" * 10)
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_a_whole_file_that_is_too_long_is_bad(tmp_path, mark):
+    (tmp_path / "a.txt").write_text(mark + "一" * 10, encoding="utf-8")
     [item] = read(tmp_path, max_length=9)
     assert isinstance(item, BadRecord) and "more than 9" in item.reason
     assert read_texts(tmp_path, max_length=10) == ["一" * 10]
