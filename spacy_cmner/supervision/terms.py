@@ -82,7 +82,7 @@ def learn_terms(
         for span, key in _longest(candidates):
             if text.gold.missing.isdisjoint(range(span.start, span.end)):
                 found[key] += 1
-                correct[key] += tuple(span) in gold
+                correct[key] += span in gold
     means = mean_precisions(correct, found)
     terms = [
         LearnedTerm(text, label, precision, known_from[key].total())

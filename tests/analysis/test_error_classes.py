@@ -43,10 +43,11 @@ def test_a_right_entity_is_no_partner():
 
 
 def test_type_errors_are_paired_first():
-    gold = entities((0, 4, "sym"), (0, 2, "bod"))
-    found = entities((0, 2, "sym"))
+    """The other gold entity overlaps as much, and comes before it."""
+    gold = entities((0, 4, "sym"), (2, 4, "bod"))
+    found = entities((2, 4, "sym"))
     assert judge(gold, found) == [
-        (Verdict.TYPE, Entity(0, 2, "bod"), Entity(0, 2, "sym")),
+        (Verdict.TYPE, Entity(2, 4, "bod"), Entity(2, 4, "sym")),
         (Verdict.MISSED, Entity(0, 4, "sym"), None),
     ]
 

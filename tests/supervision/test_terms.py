@@ -62,6 +62,10 @@ def test_width_and_case_do_not_matter():
     assert learn(*texts)["CT", "pro"][1] == 2
 
 
+def test_blanks_are_no_term():
+    assert learn(gold("见 头痛", (1, 2, "sym"), (2, 4, "sym"))).keys() == {("头痛", "sym")}
+
+
 def test_characters_without_annotation_do_not_count():
     texts = [gold("见头痛", (1, 3, "sym"))] * 2
     unsaid = gold("无头痛", missing=(1, 2))
