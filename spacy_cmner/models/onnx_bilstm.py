@@ -49,8 +49,8 @@ class OnnxShim(Shim):
     each process: their threads do not survive a fork, after which closing one would wait for them
     for ever, so the parent's is kept."""
 
-    def __init__(self, graph: bytes = b"") -> None:
-        super().__init__(graph)
+    def __init__(self) -> None:
+        super().__init__(b"")
         self._sessions: dict[int, Any] = {}
 
     @property

@@ -44,17 +44,16 @@ class TorchShim(PyTorchShim):
     The settings are saved with the weights, so that ``from_bytes`` rebuilds a module whose sizes
     (number of characters, width of the input) were only known at initialisation.
 
-    build (Callable[..., nn.Module]): makes the module from ``settings`` as keyword arguments.
-    settings (Optional[Dict]): msgpack-able settings; None until the model is initialised.
+    build (Callable[..., nn.Module]): makes the module from msgpack-able settings, which are its
+        keyword arguments; ``set_module`` says both once the model is initialised.
     """
 
-    def __init__(self, build: Callable[..., nn.Module], settings: Settings | None = None) -> None:
-        super().__init__(build(**settings) if settings is not None else None)
+    def __init__(self, build: Callable[..., nn.Module]) -> None:
+        super().__init__(None)
         # Arrays of a model stay on the device where it was made, so its module belongs there, too:
         # the current one may be another by the time that it is built, as in another thread.
         self._device = get_torch_default_device()
         self.build = build
-        self.cfg = settings if settings is not None else {}
         self._adam: torch.optim.Optimizer | None = None
         self._adam_of: Optimizer | None = None
         self._averages: dict[str, torch.Tensor] = {}
