@@ -14,7 +14,7 @@ from spacy.vocab import Vocab
 from spacy_cmner.data.brat import read_brat
 from spacy_cmner.data.cmeee import read_cmeee
 from spacy_cmner.data.columns import read_columns
-from spacy_cmner.data.docs import SPANS_KEY, Flatten, doc_to_record, record_to_doc
+from spacy_cmner.data.docs import Flatten, doc_to_record, record_to_doc
 from spacy_cmner.data.files import check_other, replacing
 from spacy_cmner.data.imcs import read_imcs
 from spacy_cmner.data.jsonl import read_jsonl
@@ -49,7 +49,6 @@ def convert(
     seed: int = 0,
     limit: int | None = None,
     encoding: str = "utf-8",
-    spans_key: str = SPANS_KEY,
 ) -> Report:
     """Convert annotations to a DocBin that `spacy train` reads.
 
@@ -62,7 +61,6 @@ def convert(
         contained in a larger one of the same seed.
     limit (int | None): Keep this many records at most, the first ones.
     encoding (str): The source's encoding.
-    spans_key (str): The group in `doc.spans` that holds all entities.
     RETURNS (Report): What was kept and left out, and why.
     RAISES (CmnerError): An unknown format, an unreadable or empty source, one without a record or
         without an entity of any of the types wanted, or one that is `out`; or no record is left.
@@ -92,7 +90,7 @@ def convert(
     if labels:
         check_labels(records, labels, source)
     wanted = restrict_labels(chosen, labels, report) if labels else chosen
-    write_docbin(wanted, out, flatten=flatten, spans_key=spans_key, report=report)
+    write_docbin(wanted, out, flatten=flatten, report=report)
     return report
 
 
@@ -182,14 +180,13 @@ def write_docbin(
     path: Path,
     *,
     flatten: Flatten = "longest",
-    spans_key: str = SPANS_KEY,
     report: Report | None = None,
 ) -> None:
     """Write gold Docs, see `record_to_doc`; `report` counts them."""
     vocab = Vocab()
     docbin = DocBin(attrs=["ENT_IOB", "ENT_TYPE"], store_user_data=True)
     for record in records:
-        doc = record_to_doc(record, vocab, flatten=flatten, spans_key=spans_key, report=report)
+        doc = record_to_doc(record, vocab, flatten=flatten, report=report)
         docbin.add(doc)
         if not doc.user_data:
             docbin.user_data[-1] = None  # unpacking an empty one costs as much as a full one
@@ -231,10 +228,10 @@ def load_docs(path: Path, vocab: Vocab, *, user_data: bool = True) -> Iterator[D
         yield from load_docbin(file, user_data=user_data).get_docs(vocab)
 
 
-def read_docbin(path: Path, *, spans_key: str = SPANS_KEY) -> Iterator[Record]:
+def read_docbin(path: Path) -> Iterator[Record]:
     """Read the records of a DocBin, or of a folder of them; the inverse of `write_docbin`.
 
     RAISES (CmnerError): As `load_docs`.
     """
     for doc in load_docs(path, Vocab()):
-        yield doc_to_record(doc, spans_key=spans_key)
+        yield doc_to_record(doc)

@@ -63,7 +63,6 @@ def record_to_doc(
     vocab: Vocab,
     *,
     flatten: Flatten = "longest",
-    spans_key: str = SPANS_KEY,
     report: Report | None = None,
 ) -> Doc:
     """Make a gold Doc with one token a character.
@@ -75,7 +74,6 @@ def record_to_doc(
     record (Record): The text and its entities.
     vocab (Vocab): The vocabulary of the Doc.
     flatten (Flatten): Which of overlapping entities `doc.ents` holds, see `flatten_entities`.
-    spans_key (str): The group in `doc.spans` that holds all entities.
     report (Report | None): Takes a finding for each entity that is in the group only.
     RETURNS (Doc): With the record's id and meta in `doc.user_data`.
     """
@@ -84,7 +82,7 @@ def record_to_doc(
     missing = [doc[i : i + 1] for i in record.missing]
     doc.set_ents([Span(doc, *_fields(e)) for e in flat], missing=missing, default="outside")
     if dropped:
-        doc.spans[spans_key] = [Span(doc, *_fields(e)) for e in record.entities]
+        doc.spans[SPANS_KEY] = [Span(doc, *_fields(e)) for e in record.entities]
     if record.id is not None or record.meta:
         # as JSON, because DocBin's msgpack would make tuples of lists
         content = {"id": record.id, "meta": record.meta}
@@ -117,13 +115,13 @@ def missing_characters(doc: Doc) -> frozenset[int]:
     return frozenset(i for token in unsaid for i in range(token.idx, token.idx + len(token)))
 
 
-def doc_to_record(doc: Doc, *, spans_key: str = SPANS_KEY) -> Record:
+def doc_to_record(doc: Doc) -> Record:
     """Read a Doc back, of any tokenization; the inverse of `record_to_doc`.
 
-    doc (Doc): A Doc with entities in the group `spans_key`, else in `doc.ents`.
+    doc (Doc): A Doc with entities in the group `SPANS_KEY`, else in `doc.ents`.
     RETURNS (Record): With id and meta where `record_to_doc` has put them.
     """
-    group = gold_group(doc, spans_key)
+    group = gold_group(doc)
     spans = doc.ents if group is None else group
     entities = {Entity(span.start_char, span.end_char, span.label_) for span in spans}
     source = json.loads(doc.user_data.get(USER_DATA_KEY, "{}"))

@@ -8,13 +8,13 @@ from spacy.pipeline import Pipe
 from spacy.tokens import Doc, Span
 from thinc.api import Config
 
+from spacy_cmner.data.docs import SPANS_KEY
 from spacy_cmner.errors import Messages
 from spacy_cmner.pipeline.annotate import ENTS, warn_missing
 from spacy_cmner.pipeline.confidence import read_scores
 from spacy_cmner.pipeline.entity_data import Identity, identity
 from spacy_cmner.pipeline.marks import blocked_spans
 from spacy_cmner.pipeline.policies import POLICIES, Candidate
-from spacy_cmner.pipeline.scorer import SPANS_KEY
 from spacy_cmner.pipeline.source import (
     UNKNOWN,
     is_recorded,

@@ -98,8 +98,8 @@ def test_entities_that_ents_can_hold_need_no_group():
 
 def test_all_entities_are_in_the_group():
     entities = (Entity(0, 1, "bod"), Entity(0, 2, "dis"), Entity(0, 2, "sym"))
-    doc = record_to_doc(Record("肺炎", entities), VOCAB, spans_key="gold")
-    assert [(s.start, s.end, s.label_) for s in doc.spans["gold"]] == [
+    doc = record_to_doc(Record("肺炎", entities), VOCAB)
+    assert [(s.start, s.end, s.label_) for s in doc.spans["cmner"]] == [
         (e.start, e.end, e.label) for e in entities
     ]
 
