@@ -74,11 +74,11 @@ def error_type_table(errors: ErrorCounts) -> Table:
     return Table("Errors, all gold", ("type", *ERROR_HEADER), rows)
 
 
-def confusion_table(errors: ErrorCounts, limit: int = 10) -> Table:
-    """The commonest type errors."""
+def confusion_table(errors: ErrorCounts) -> Table:
+    """The ten commonest type errors."""
     rows = [
         (f"{gold} → {predicted}", str(count))
-        for (gold, predicted), count in errors.confusions.most_common(limit)
+        for (gold, predicted), count in errors.confusions.most_common(10)
     ]
     return Table("Types taken for others", ("gold → predicted", "count"), rows)
 

@@ -102,6 +102,8 @@ def test_terms_come_and_go_in_a_live_pipeline():
     assert dictionary.labels == ("bod", "dis", "dru", "ite", "pro")
     assert dictionary.add_terms([("黄连素", "dru"), ("肺", "bod")]) == 1
     assert dictionary.remove_terms(["肺炎"]) == 1
+    assert dictionary.remove_terms(["黄连"], "ite") == 1
+    assert dict(dictionary.matcher)["黄连"] == ("dru",)
     dictionary.add_stop_terms(["肺"])
     assert entities(nlp("肺炎用黄连素")) == [(3, 6, "dru")]
     dictionary.remove_stop_terms(["肺"])
