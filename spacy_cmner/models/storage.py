@@ -44,17 +44,15 @@ def pack(tensors: Tensors, precision: Precision) -> Tensors:
 def unpack(packed: Tensors) -> tuple[Tensors, Precision]:
     """Stored weights as float32, and how they were stored."""
     scales = {name.removesuffix(SCALE) for name in packed if name.endswith(SCALE)}
+    is_half = any(tensor.dtype == torch.float16 for tensor in packed.values())
+    precision: Precision = "int8" if scales else "float16" if is_half else "float32"
     tensors: Tensors = {}
-    precision: Precision = "int8" if scales else "float32"
     for name, tensor in packed.items():
         if name in scales:
             scale = packed[name + SCALE].float()
             tensors[name] = tensor.float() * scale.reshape(-1, *[1] * (tensor.ndim - 1))
-        elif tensor.dtype == torch.float16:
-            tensors[name] = tensor.float()
-            precision = "int8" if scales else "float16"
         elif not name.endswith(SCALE):
-            tensors[name] = tensor
+            tensors[name] = tensor.float() if tensor.dtype == torch.float16 else tensor
     return tensors, precision
 
 

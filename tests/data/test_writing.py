@@ -27,6 +27,14 @@ def test_a_full_disk_is_said_with_the_name_of_the_file(tmp_path: Path) -> None:
     assert not path.exists()
 
 
+def test_an_error_of_another_file_is_said_with_its_name(tmp_path: Path) -> None:
+    source = tmp_path / "in.txt"
+    with pytest.raises(FileNotFoundError) as caught, replacing(tmp_path / "out.txt") as draft:
+        draft.write_bytes(source.read_bytes())
+    assert caught.value.filename == str(source)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_folder_in_the_way_is_said_and_stays(tmp_path: Path) -> None:
     path = tmp_path / "out"
     (path / "deep").mkdir(parents=True)

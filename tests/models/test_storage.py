@@ -14,7 +14,8 @@ WEIGHTS = arrays("float32", array_shapes(min_dims=1, max_dims=4, max_side=5), el
 @pytest.mark.parametrize("precision", ["float32", "float16", "int8"])
 @given(values=WEIGHTS)
 def test_rounding_twice_is_rounding_once(values, precision):
-    once, found = unpack(pack({"weight": torch.from_numpy(values)}, precision))
+    tensors = {"weight": torch.from_numpy(values), "bias": torch.ones(2)}
+    once, found = unpack(pack(tensors, precision))
     twice, _ = unpack(pack(once, precision))
     assert found == precision or values.ndim == 1
     assert once["weight"].dtype == torch.float32
