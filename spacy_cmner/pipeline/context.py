@@ -14,7 +14,6 @@ import json
 import re
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
-from functools import cached_property
 from itertools import takewhile
 from pathlib import Path
 from typing import NamedTuple
@@ -22,6 +21,7 @@ from typing import NamedTuple
 from spacy_cmner.data.files import UNREADABLE_JSON, read_lines
 from spacy_cmner.errors import Messages
 from spacy_cmner.pipeline.folding import Folding
+from spacy_cmner.pipeline.sections import NUMBER, Section, find_sections
 from spacy_cmner.pipeline.term_matcher import TermMatcher
 from spacy_cmner.types import CharSpan, TextRange
 
@@ -69,21 +69,9 @@ STATEMENT = re.compile(
     r"|(?:[差可佳好清弱快慢高低多少窄]|(?<!肿)大|(?<!肌)无力|明显|[加减]重|减轻"
     r"|(?<!功能)[增减升下][强弱退厚粗宽降]|异常|正常|缓解|萎靡|迟钝)了?$"
 )
-NUMBER = r"[(]?\d{1,2}[.、)](?!\d)"
 NUMBERED = re.compile(rf"[: ]*{NUMBER}")
 # What begins an item behind others: a number, or a word with a colon.
 ITEM = re.compile(rf" (?:{NUMBER}|\w{{1,6}}:)")
-# What begins a section, where a line or a sentence begins: 既往史:, 【既往史】, 既 往 史:; behind
-# the first word of a line a blank will do. No entity is one (肺癌: 2年), but one may be part of it.
-NAME = rf"\w{{2,10}}|\w(?: \w){{1,9}}|[\w{ENTITY}]{{1,9}}史"
-NUMERAL = r"(?:[(]?[\d一二三四五六七八九十]{1,2}[.、)]\s*)?"
-HEADING = re.compile(
-    rf"(?:^|(?<=[\s。!?;])){NUMERAL}[【\[]?(?P<name>{NAME})[ \t]*[】\]:]+"
-    rf"|^[ \t]*{NUMERAL}(?P<first>{NAME})(?=\s)",
-    re.MULTILINE,
-)
-# What a section goes on with behind its first line: that line if the heading is alone, and items.
-LINES = re.compile(rf"\s*[^\n]*(?:\n\s*{NUMBER}[^\n]*)*")
 # What the entities of an item stand behind.
 HEAD = re.compile(rf"(?:\d[.、)]|:)(?=\s*{ENTITY})")
 # What a word stands between that answers what is before it, or is the last about an entity.
@@ -122,11 +110,10 @@ class Trigger(NamedTuple):
         most two characters between the word and the entity; answer is a clause whose last word
         this is, behind a colon or in brackets: 高血压：否认; last is the same directly behind an
         entity: 头痛无; closed is last with punctuation behind it (发烧没有， answers), open is last
-        where the line ends (发烧没有 asks); section is what stands under a heading that the word is
-        (既往史：, 【既往史】), to the next one or the end of the line, and in numbered lines;
-        inside is the entity that the word is part of, with something behind the word (forward), at
-        its end (backward), or either. What a word says at the start of an entity goes on in the
-        list that follows, if its other triggers would.
+        where the line ends (发烧没有 asks); section is what stands under the word as a heading
+        (``find_sections``); inside is the entity that the word is part of, with something behind
+        the word (forward), at its end (backward), or either. What a word says at the start of an
+        entity goes on in the list that follows, if its other triggers would.
     ending (str): endings with blanks between them, of which an entity must have one; empty means
         any entity. 肺癌待查 is doubtful, 发热待查 is not: only its cause is.
     """
@@ -192,23 +179,27 @@ class ContextRules:
         by_trigger = list(zip(self.triggers, words, strict=True))
         self._inside.add((word, "trigger") for word in words)
         self._outside.add(
-            (word, "trigger") for trigger, word in by_trigger if trigger.scope != "inside"
+            (word, "trigger")
+            for trigger, word in by_trigger
+            if trigger.scope != "inside" and not _is_heading(trigger)
         )
-        # By word: what it says beyond itself, what it says within an entity, whose scopes it ends
-        # and which.
+        # By word: what it says beyond itself, within an entity, and as a heading; whose scopes it
+        # ends and which.
         self._reaching: dict[str, list[Trigger]] = {}
         self._containing: dict[str, list[Trigger]] = {}
+        self._heading: dict[str, list[Trigger]] = {}
         self._stopping: dict[str, list[tuple[str, str]]] = {}
         for trigger, word in by_trigger:
             if trigger.direction == "terminator":
                 ended = [trigger.attribute] if trigger.attribute else ATTRIBUTES
                 self._stopping.setdefault(word, []).extend((name, trigger.scope) for name in ended)
             elif trigger.direction != "pseudo":
-                by_word = self._containing if trigger.scope == "inside" else self._reaching
+                inside = self._containing if trigger.scope == "inside" else self._reaching
+                by_word = self._heading if _is_heading(trigger) else inside
                 by_word.setdefault(word, []).append(trigger)
-        # Only entities with one of these are looked at: a set is far faster than the words.
-        initials = "".join(re.escape(word[0]) for word in self._containing)
-        self._hint = re.compile(f"[{initials}]" if initials else "(?!)")
+        # Only entities, and texts, with one of these are looked at: far faster than the words.
+        self._hint = re.compile(_initials(self._containing))
+        self._heading_hint = re.compile(rf"{_initials(self._heading)}[\w ]{{0,20}}?[】\]:\s]")
 
     def __call__(self, text: str, entities: Sequence[TextRange]) -> list[Assertion]:
         """What the text says of each entity; of several triggers, the nearest one is named.
@@ -228,7 +219,7 @@ class ContextRules:
         found = zip(folded, masked, entities, self._outside.find(masked), strict=True)
         return [
             self._assert(_Context(text, hidden, places), words, inside.get(owner, {}))
-            if words or owner in inside
+            if words or owner in inside or self._heading_hint.search(text)
             else [{} for _ in places]
             for owner, (text, hidden, places, words) in enumerate(found)
         ]
@@ -292,16 +283,45 @@ class ContextRules:
                 places.append(place)
         for place in places:
             for trigger in self._reaching.get(context.text[place.start : place.end], ()):
-                attribute = str(trigger.attribute)
-                endings = tuple(self._fold(trigger.ending).split())
-                for number in context.reached(place, trigger, stops.get(attribute, NO_STOPS)):
-                    entity, assertion = context.entities[number], assertions[number]
-                    if endings and not context.text.endswith(endings, *entity):
-                        continue
-                    other = assertion.get(attribute)
-                    if other is None or _distance(place, entity) < _distance(other, entity):
-                        assertion[attribute] = place
+                ends = stops.get(str(trigger.attribute), NO_STOPS)
+                reached = context.reached(place, trigger, ends)
+                self._note(context, assertions, trigger, place, reached)
+        if self._heading_hint.search(context.text):
+            for section in find_sections(context.text):
+                for trigger in self._heading.get(section.name, ()):
+                    ends = stops.get(str(trigger.attribute), NO_STOPS)
+                    reached = context.under(section, ends)
+                    self._note(context, assertions, trigger, section.place, reached)
         return assertions
+
+    def _note(
+        self,
+        context: "_Context",
+        assertions: list[Assertion],
+        trigger: Trigger,
+        place: TextRange,
+        reached: Iterable[int],
+    ) -> None:
+        """Let a trigger say what it says of the entities that it reaches, if it is the nearest."""
+        attribute = str(trigger.attribute)
+        endings = tuple(self._fold(trigger.ending).split())
+        for number in reached:
+            entity, assertion = context.entities[number], assertions[number]
+            if endings and not context.text.endswith(endings, *entity):
+                continue
+            other = assertion.get(attribute)
+            if other is None or _distance(place, entity) < _distance(other, entity):
+                assertion[attribute] = place
+
+
+def _is_heading(trigger: Trigger) -> bool:
+    return trigger.scope == "section" and trigger.direction != "terminator"
+
+
+def _initials(words: Iterable[str]) -> str:
+    """A pattern of the characters that words begin with."""
+    initials = "".join(re.escape(word[0]) for word in words)
+    return f"[{initials}]" if initials else "(?!)"
 
 
 def _mask(text: str, entities: Iterable[TextRange]) -> str:
@@ -352,8 +372,6 @@ class _Context:
         reached: list[int] = []
         if self.masked[place.start] == ENTITY:
             return self._reached_from_inside(place, trigger, stops)
-        if trigger.scope == "section":
-            return self._reached_by_heading(place, stops)
         role = self._role(place, trigger.direction)
         if trigger.scope in PLACES and role not in PLACES[trigger.scope]:
             return reached
@@ -376,29 +394,16 @@ class _Context:
         reached = self._between(place.end, listed.end() if listed else place.end)
         return list(takewhile(lambda number: not self._is_statement(number), reached))
 
-    def _reached_by_heading(self, place: TextRange, stops: _Stops) -> list[int]:
+    def under(self, section: Section, stops: _Stops) -> list[int]:
         """The entities of a section, but those behind a word that says otherwise of them."""
-        end = self._sections.get(place)
-        if end is None:
-            return []
-        reached = self._between(place.end, _first(stops.of_section, place.end, end))
-        return [number for number in reached if not self._is_excepted(number, place.end, stops)]
+        start = section.place.end
+        reached = self._between(start, _first(stops.of_section, start, section.end))
+        return [number for number in reached if not self._is_excepted(number, start, stops)]
 
     def _is_excepted(self, number: int, first: int, stops: _Stops) -> bool:
         start = self.entities[number].start
         stop = _last(stops.in_section, start + 1, first)
         return first < stop and start < self._end(stop, "list")
-
-    @cached_property
-    def _sections(self) -> dict[TextRange, int]:
-        """Where the sections end, by the places of their names."""
-        headings = list(HEADING.finditer(self.masked))
-        starts = [*(heading.start() for heading in headings), len(self.masked)]
-        ends = {}
-        for heading, following in zip(headings, starts[1:], strict=True):
-            lines = next(LINES.finditer(self.masked, heading.end(), following))
-            ends[TextRange(*heading.span(heading.lastgroup or 0))] = lines.end()
-        return ends
 
     def _between(self, start: int, end: int) -> list[int]:
         first, last = bisect_left(self.starts, start), bisect_left(self.starts, end)
