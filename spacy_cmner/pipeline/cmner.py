@@ -76,6 +76,8 @@ LOWEST_THRESHOLD = 0.05
 
 DEFAULT_MODEL = Config().from_str(DEFAULT_CONFIG)["model"]
 
+SCORER = create_ner_scorer()
+
 
 @Language.factory(
     "cmner",
@@ -168,7 +170,7 @@ class ChineseMedicalNER(TrainablePipe):
     evidence_weight (float): this bias; 0 leaves it to a model that learns it (``CrfTagger.v1``
         with ``evidence``), which adds to it.
     evidence_weights (Mapping[str, float]): the same for single rules (``span.id_``) or sources.
-    scorer (Optional[Callable]): the scoring method.
+    scorer (Optional[Callable]): the scoring method; None leaves scoring to other components.
     RAISES: CM401, CM402, CM408, CM409, CM417, CM424 and CM435 for settings that are not possible,
         CM419 without a key that the model needs; also later, if they are changed.
     """
@@ -188,12 +190,12 @@ class ChineseMedicalNER(TrainablePipe):
         evidence_key: str | None = None,
         evidence_weight: float = 1.0,
         evidence_weights: Mapping[str, float] | None = None,
-        scorer: Callable | None = None,
+        scorer: Callable | None = SCORER,
     ) -> None:
         self.vocab = vocab
         self.model = model
         self.name = name
-        self.scorer = create_ner_scorer() if scorer is None else scorer
+        self.scorer = scorer
         # Settings come from the config, so that spacy.load can override them; labels are learnt.
         self.alignment_mode = alignment_mode
         self.max_length = max_length

@@ -106,3 +106,8 @@ def test_the_component_scores_with_it(trained):
     scores = trained.evaluate(tiny.examples(trained))
     assert scores["ents_f"] == scores["ents_all_f"] == 1.0
     assert set(scores["ents_per_type"]) == set(tiny.LABELS)
+
+
+def test_a_component_without_a_scorer_leaves_scoring_to_others(trained):
+    nlp = tiny.blank(scorer=None).from_bytes(trained.to_bytes())
+    assert [key for key in nlp.evaluate(tiny.examples(nlp)) if key.startswith("ents")] == []
