@@ -401,7 +401,8 @@ class Messages:
     CM316 = Message(
         "A document of the batch beginning {text!r} … has tokens of several characters, but this "
         "layer needs one token a character. Set [nlp.tokenizer] "
-        '@tokenizers = "spacy-cmner.char_tokenizer.v1".'
+        '@tokenizers = "spacy-cmner.char_tokenizer.v1". (`spacy pretrain` puts [MASK] in the place '
+        "of characters, so it cannot train this layer.)"
     )
     CM317 = Message(
         "The layer {layer} is made from a trained one, not initialised. Train the pipeline that "

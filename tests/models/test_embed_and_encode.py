@@ -6,6 +6,7 @@ import spacy
 import tiny
 import torch
 from spacy import registry
+from spacy.ml.models.multi_task import build_masked_language_model
 from spacy.training import Example
 from spacy.util import fix_random_seed
 from thinc.api import Adam, set_dropout_rate
@@ -98,6 +99,12 @@ def test_tokens_of_several_characters_are_refused(embed, nlp):
     words = spacy.blank("en").make_doc("lung pain")
     with pytest.raises(CmnerError, match=r"CM316.*char_tokenizer"):
         embed.predict([words])
+
+
+def test_pretraining_which_puts_a_word_in_the_place_of_characters_is_refused(embed, nlp):
+    masked = build_masked_language_model(nlp.vocab, embed, mask_prob=0.9)
+    with pytest.raises(CmnerError, match=r"CM316.*\[MASK\].*spacy pretrain"):
+        masked.predict([nlp.make_doc("右肺疼痛" * 20)])
 
 
 def test_a_layer_without_weights_says_so(nlp):
