@@ -596,7 +596,8 @@ class Messages:
     CM505 = Message(
         "{model} is no pipeline that can be loaded ({reason}). Give the folder that `spacy train` "
         "has written, such as model-best, or the name of an installed package. If it is one, it is "
-        "damaged: copy it again."
+        "damaged (copy it again), or needs code of yours: `spacy package --code` makes a package "
+        "that brings it along; install that, and give its name."
     )
     CM506 = Message(
         "{path} holds no annotated text. Give gold data; 'no entity' is annotation too."

@@ -4,6 +4,7 @@ import pytest
 import spacy
 import tiny
 from spacy.tokens import DocBin
+from spacy.util import load_config
 from typer.testing import CliRunner
 
 from spacy_cmner.cli import cmner_cli
@@ -67,3 +68,13 @@ def test_an_unknown_pipeline_is_named(tmp_path):
     result = run("zh_no_such_package", tmp_path / "out")
     assert result.exit_code == 1
     assert re.search(r"CM505.*zh_no_such_package", result.stdout + result.stderr, re.DOTALL)
+
+
+def test_a_pipeline_with_code_of_ones_own_is_told_how_to_bring_it_along(source, tmp_path):
+    config = load_config(source / "config.cfg")
+    config["components"]["cmner"]["scorer"] = {"@scorers": "mine.v1"}  # as trained with --code
+    config.to_disk(source / "config.cfg")
+    result = run(source, tmp_path / "out")
+    said = " ".join((result.stdout + result.stderr).split())
+    assert result.exit_code == 1
+    assert re.search(r"CM505.*'mine\.v1'.*spacy package --code", said)
