@@ -11,7 +11,7 @@ from thinc.api import Config
 from spacy_cmner.data.docs import SPANS_KEY
 from spacy_cmner.errors import Messages
 from spacy_cmner.pipeline.annotate import ENTS, warn_missing
-from spacy_cmner.pipeline.confidence import read_scores
+from spacy_cmner.pipeline.confidence import read_score, read_scores
 from spacy_cmner.pipeline.entity_data import Identity, identity
 from spacy_cmner.pipeline.marks import blocked_spans
 from spacy_cmner.pipeline.policies import POLICIES, Candidate
@@ -83,8 +83,8 @@ class Merge(Pipe):
         they are those of spaCy's ``ner``.
     prior (float): the score of an entity for which there is none.
     priors (Mapping[str, float]): scores for what a source or a single rule (``span.id_``, as the
-        ``span_ruler`` sets it) finds. The score of an entity is the highest of these and of the
-        one that a span group has for it in ``attrs["scores"]``.
+        ``span_ruler`` sets it) finds. The score of an entity is the highest of these, of its
+        own and of the one that a span group has for it in ``attrs["scores"]``.
     RAISES: CM415 for another policy, CM429 without inputs; also later, if they are changed.
     """
 
@@ -156,6 +156,10 @@ class Merge(Pipe):
                 if entity not in findings:
                     findings[entity] = _Finding(span)
                 findings[entity].add(span, (read_sources(span) if is_own else ()) or missing)
+        # ``Doc.from_docs`` and ``Doc.to_json`` keep scores on entities, not those of span groups.
+        for finding in findings.values():
+            if (score := read_score(finding.span)) is not None:
+                finding.scores.append(score)
         for key in {SPANS_KEY, *found}:
             for span, score in read_scores(doc, key):
                 if score is not None and identity(span) in findings:
@@ -179,7 +183,7 @@ class _Finding:
         or else of the first.
     sources (Dict[str, None]): who found it, in their order.
     rules (Set[str]): the ids of its spans.
-    scores (List[float]): that span groups have for it.
+    scores (List[float]): its own, and those that span groups have for it.
     """
 
     span: Span

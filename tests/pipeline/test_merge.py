@@ -2,7 +2,7 @@ import pickle
 
 import pytest
 import spacy
-from spacy.tokens import Span, SpanGroup
+from spacy.tokens import Doc, Span, SpanGroup
 from tiny import CHARACTERS
 
 from spacy_cmner.errors import CmnerError, CmnerWarning
@@ -60,6 +60,19 @@ PRO = (8, 10, "pro", "model+icd")
 def test_policies_scores_and_priors(settings, expected):
     nlp = pipeline(inputs=INPUTS, **settings)
     assert merged(nlp(annotated(nlp)).ents) == [expected, PRO]
+
+
+def test_scores_of_documents_that_were_joined():
+    """``Doc.from_docs`` drops what span groups have in ``attrs``."""
+    nlp = pipeline(policy="highest_score", inputs=INPUTS)
+    doc = annotated(nlp)
+    for entity, score in zip(doc.ents, (0.9, 0.8), strict=True):
+        entity._.cmner_score = score
+    doc.spans["cmner"].attrs["scores"] = [0.9, 0.8]
+    joined = Doc.from_docs([doc, doc], ensure_whitespace=False)
+    found = [ent.text for ent in nlp.get_pipe("cmner_merge")(doc).ents]
+    assert found == ["肺炎支原体", "CT"]
+    assert [ent.text for ent in nlp.get_pipe("cmner_merge")(joined).ents] == found * 2
 
 
 def test_agreement_only():
