@@ -2,7 +2,7 @@
 
     python benchmarks/assertion.py [CASES.jsonl] [--errors]
 
-The sentences that ship were written for this; their entities are given, and what counts is each
+The texts of the tests were written for this; their entities are given, and what counts is each
 attribute of each entity. docs/hybrid.md says when each part was written, and which of them the
 rules were corrected on.
 """
@@ -12,16 +12,19 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import srsly
+from _measure import ROOT
 from spacy.scorer import PRFScore
 
 from spacy_cmner.pipeline.context import ATTRIBUTES, ContextRules, read_triggers
 from spacy_cmner.resources.shipped import shipped
 from spacy_cmner.types import TextRange
 
+CASES = ROOT / "tests" / "pipeline" / "assertion.jsonl"
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("cases", nargs="?", type=Path, default=shipped("assertion_cases"))
+    parser.add_argument("cases", nargs="?", type=Path, default=CASES)
     parser.add_argument("--errors", action="store_true", help="print what is wrong")
     args = parser.parse_args()
 
@@ -32,7 +35,7 @@ def main() -> None:
     for split, cases in by_split.items():
         scores, wrong = score_cases(rules, cases)
         n_entities = sum(len(case["entities"]) for case in cases)
-        print(f"{split}: {len(cases)} sentences, {n_entities} entities")
+        print(f"{split}: {len(cases)} texts, {n_entities} entities")
         print(f"{'':12}{'P':>8}{'R':>8}{'F1':>8}{'gold':>8}")
         for attribute, score in scores.items():
             values = (score.precision, score.recall, score.fscore)

@@ -51,11 +51,14 @@ TRADITIONAL = (
     "貝贝 質质 輕轻 轉转 較较 過过 運运 進进 適适 遺遗 醫医 鈎钩 鉤钩 針针 鑑鉴 鑒鉴 長长 鏈链 "
     "閉闭 間间 關关 陰阴 難难 須须 頭头 頻频 預预 顯显 類类 鳥鸟 鹽盐 麼么 點点 黃黄 齊齐 傾倾 "
     "兩两 雙双 週周 裏里 裡里 術术 壓压 喫吃 夾夹 敗败 組组 軟软 寬宽 強强 遲迟 鈍钝 輩辈 內内 "
-    "況况 層层 妳你 瘡疮 脫脱 併并 並并 顏颜 們们 圍围 寶宝 視视 論论 議议 瀉泻 癒愈"
+    "況况 層层 妳你 瘡疮 脫脱 併并 並并 顏颜 們们 圍围 寶宝 視视 論论 議议 瀉泻 癒愈 "
+    "變变 圖图 復复 複复 嬸婶 學学 實实 開开 曉晓 潛潜 電电 評评 問问 鏡镜 險险 題题 風风 觀观 "
+    "鄰邻 姪侄 蘭兰"
 )
 
 # All folded to half width and the simplified script.
-SENTENCE_END = re.compile(r"[。!?;\n]")
+# The fields of a form or of a table made text stand apart; 查  体 is one word.
+SENTENCE_END = re.compile(r"[。!?;\n\t]|(?<=\S\S) {2,}")
 COMMA = re.compile(",")
 # Stands for each character of an entity.
 ENTITY = "\0"
@@ -67,11 +70,11 @@ STATEMENT = re.compile(
     r"^(?:[左右](?!心)|双(?!相)|[两常偶]|可有|并有|局部|周围|软组织|全身|四肢|[上下]肢)"
     r"|[不无未没](?![全张良育孕耐力闭]|稳定)"
     r"|(?:[差可佳好清弱快慢高低多少窄]|(?<!肿)大|(?<!肌)无力|明显|[加减]重|减轻"
-    r"|(?<!功能)[增减升下][强弱退厚粗宽降]|异常|正常|缓解|萎靡|迟钝)了?$"
+    r"|(?<!功能)(?:[增减升下][强弱退厚粗宽降]|亢进)|活跃|异常|正常|缓解|萎靡|迟钝)了?$"
 )
 NUMBERED = re.compile(rf"[: ]*{NUMBER}")
 # What begins an item behind others: a number, or a word with a colon.
-ITEM = re.compile(rf" (?:{NUMBER}|\w{{1,6}}:)")
+ITEM = re.compile(rf" (?:{NUMBER}|[①-⑳]|\w{{1,6}}:)")
 # What the entities of an item stand behind.
 HEAD = re.compile(rf"(?:\d[.、)]|:)(?=\s*{ENTITY})")
 # What a word stands between that answers what is before it, or is the last about an entity.
@@ -287,7 +290,7 @@ class ContextRules:
                 reached = context.reached(place, trigger, ends)
                 self._note(context, assertions, trigger, place, reached)
         if self._heading_hint.search(context.text):
-            for section in find_sections(context.text):
+            for section in find_sections(context.text, context.masked):
                 for trigger in self._heading.get(section.name, ()):
                     ends = stops.get(str(trigger.attribute), NO_STOPS)
                     reached = context.under(section, ends)
@@ -429,7 +432,7 @@ class _Context:
         first = _last(self.sentence_ends, position, max(-1, position - REACH - 1))
         if scope == "sentence":
             return first + 1
-        first = _last(self.heads, position, first)
+        first = max(_last(self.heads, position, first), _last(self.items, position, first))
         start = _last(self.commas, position, first)
         is_list = scope == "list" and self._is_list(start + 1, position)
         while is_list and start > first:
@@ -446,7 +449,10 @@ class _Context:
         if before.endswith(ENTITY):
             end = (CLOSED if direction == "either" else LAST).match(self.masked, place.end)
             return end and ("closed" if end[0].strip("\n") else "open")
-        is_answer = before.rstrip().endswith(ASKED) and ANSWERED.match(self.masked, place.end)
+        is_answer = before.rstrip().endswith(ASKED) and (
+            ANSWERED.match(self.masked, place.end)
+            or (before == f"{ENTITY}:" and self.masked[place.end].isspace())
+        )
         return "answer" if is_answer else None
 
     def _is_list(self, start: int, end: int) -> bool:

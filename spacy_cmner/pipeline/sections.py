@@ -6,19 +6,27 @@ from typing import NamedTuple
 
 from spacy_cmner.types import TextRange
 
-# 2.  (3)  四、
 NUMBER = r"[(]?\d{1,2}[.、)](?!\d)"
-_NUMERAL = rf"(?:(?:{NUMBER}|[一二三四五六七八九十]{{1,2}}、)\s*)?"
-_NAME = r"\w{2,10}|\w(?: \w){1,9}"
+# What an item of a section begins with, and a heading may: 2. (3) ① •, and of a heading: 四、 (四)
+_ITEM = rf"(?:{NUMBER}|[①-⑳]|[-•·●○◆■])"
+_BEFORE = rf"(?:(?:{_ITEM}|[(]?[一二三四五六七八九十]{{1,2}}[)、])\s*){{0,2}}"
+_NAME = r"\w{2,10}|\w(?: {1,4}\w){1,9}"
+# With these a name is that of a heading, also without a colon or where it is taken for an entity.
+_NOUN = (
+    r"(?i:史|[检复]查|查体|体检|诊断|主诉|情况|经过|计划|意见|建议|处[理置]|治疗|措施|医嘱|评估|印象"
+    r"|结果|体征|问题|药物|[心脑]电图|常规|生化|超声|[彩b]超|ct|mri|胸片|平片|[肠胃]镜|既往|p[ms]h|fh|pe|dx|rx)"
+)
 # Where a line or a sentence begins: 既往史:, 【既往史】, 既 往 史:; behind the first word of a line
 # a blank will do.
 _HEADING = re.compile(
-    rf"(?:^|(?<=[\s。!?;])){_NUMERAL}[【\[]?(?P<name>{_NAME})[ \t]*[】\]:]+"
-    rf"|^[ \t]*{_NUMERAL}(?P<first>{_NAME})(?=\s)",
+    rf"(?:^|(?<=[\s。!?;])){_BEFORE}[【\[]?(?P<name>{_NAME})[ \t]*[】\]:]+"
+    rf"|^[ \t]*{_BEFORE}(?P<first>{_NAME})(?=\s)"
+    rf"|(?<=[\s。!?;]){_BEFORE}(?P<noun>\w{{0,8}}{_NOUN})(?=\s)",
     re.MULTILINE,
 )
-# The line of a heading, or the next one if nothing else is on it, and what is numbered behind it.
-_LINES = re.compile(rf"\s*[^\n]*(?:\n\s*{NUMBER}[^\n]*)*")
+_IS_NOUN = re.compile(rf"{_NOUN}$")
+# The line of a heading, or the next one if nothing else is on it, and the items behind it.
+_LINES = re.compile(rf"\s*[^\n]*(?:\n\s*{_ITEM}[^\n]*)*")
 
 
 class Section(NamedTuple):
@@ -32,16 +40,23 @@ class Section(NamedTuple):
     end: int
 
 
-def find_sections(text: str) -> Iterator[Section]:
-    """The sections of a text folded to half width, in time linear in its length.
+def find_sections(text: str, masked: str) -> Iterator[Section]:
+    """The sections of a text, in time linear in its length.
 
-    A section ends at the next heading or line, but not before numbered lines: text that goes on
-    below without a heading may be about anything. What looks like a heading and is none
-    (糖尿病：5年) ends a section too early rather than too late.
+    A section ends at the next heading or line, but not before items: text that goes on below
+    without a heading may be about anything. What looks like a heading and is none ends a section
+    too early rather than too late, but an entity is an item of it: 鉴别诊断：1.肺结核：…
+
+    text (str): folded to half width.
+    masked (str): the same with other characters in the place of entities.
     """
-    headings = list(_HEADING.finditer(text))
-    starts = [*(heading.start() for heading in headings), len(text)]
-    for heading, following in zip(headings, starts[1:], strict=True):
-        place = TextRange(*heading.span(heading.lastgroup or 0))
+    headings = [
+        (heading, place)
+        for heading in _HEADING.finditer(text)
+        for place in [TextRange(*heading.span(heading.lastgroup or 0))]
+        if text[slice(*place)] == masked[slice(*place)] or _IS_NOUN.search(text, *place)
+    ]
+    starts = [*(heading.start() for heading, _ in headings), len(text)]
+    for (heading, place), following in zip(headings, starts[1:], strict=True):
         lines = next(_LINES.finditer(text, heading.end(), following))
         yield Section(text[slice(*place)].replace(" ", ""), place, lines.end())

@@ -13,8 +13,7 @@ SHIPPED = {
     "charset": "charset.txt",
     "fonts": "fonts.json",
     "licences": "licences",
-    "triggers": "assertion/triggers.jsonl",
-    "assertion_cases": "assertion/cases.jsonl",
+    "triggers": "triggers.jsonl",
 }
 
 
