@@ -13,6 +13,7 @@ status from clinical reports", section 3.
 import json
 import re
 from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from itertools import takewhile
 from pathlib import Path
@@ -74,7 +75,7 @@ STATEMENT = re.compile(
 )
 NUMBERED = re.compile(rf"[: ]*{NUMBER}")
 # What begins an item behind others: a number, or a word with a colon.
-ITEM = re.compile(rf" (?:{NUMBER}|[①-⑳]|\w{{1,6}}:)")
+ITEM = re.compile(rf" (?:{NUMBER}|\w{{1,6}}:)")
 # What the entities of an item stand behind.
 HEAD = re.compile(rf"(?:\d[.、)]|:)(?=\s*{ENTITY})")
 # What a word stands between that answers what is before it, or is the last about an entity.
@@ -275,10 +276,10 @@ class ContextRules:
         """outside, inside: where words stand outside of entities, what they say within which."""
         assertions: list[Assertion] = [{} for _ in context.entities]
         places = [TextRange(start, end) for start, end, _ in outside]
-        stops: dict[str, _Stops] = {}
+        stops: dict[str | None, _Stops] = defaultdict(lambda: _Stops([], [], [], []))
         for place in places:
             for attribute, scope in self._stopping.get(context.text[slice(*place)], ()):
-                stops.setdefault(attribute, _Stops([], [], [], [])).add(place, scope)
+                stops[attribute].add(place, scope)
         for number, assertion in inside.items():
             assertions[number] |= assertion
             [place] = {*assertion.values()}
@@ -286,14 +287,12 @@ class ContextRules:
                 places.append(place)
         for place in places:
             for trigger in self._reaching.get(context.text[place.start : place.end], ()):
-                ends = stops.get(str(trigger.attribute), NO_STOPS)
-                reached = context.reached(place, trigger, ends)
+                reached = context.reached(place, trigger, stops[trigger.attribute])
                 self._note(context, assertions, trigger, place, reached)
         if self._heading_hint.search(context.text):
             for section in find_sections(context.text, context.masked):
                 for trigger in self._heading.get(section.name, ()):
-                    ends = stops.get(str(trigger.attribute), NO_STOPS)
-                    reached = context.under(section, ends)
+                    reached = context.under(section, stops[trigger.attribute])
                     self._note(context, assertions, trigger, section.place, reached)
         return assertions
 
@@ -351,9 +350,6 @@ class _Stops(NamedTuple):
             self.in_section.append(place.end)
         elif scope == "section":
             self.of_section.append(place.start)
-
-
-NO_STOPS = _Stops([], [], [], [])
 
 
 class _Context:

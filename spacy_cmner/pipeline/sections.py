@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 from spacy_cmner.types import TextRange
 
-NUMBER = r"[(]?\d{1,2}[.、)](?!\d)"
+NUMBER = r"(?:[(]?\d{1,2}[.、)](?!\d)|[①-⑳])"
 # What an item of a section begins with, and a heading may: 2. (3) ① •, and of a heading: 四、 (四)
-_ITEM = rf"(?:{NUMBER}|[①-⑳]|[-•·●○◆■])"
+_ITEM = rf"(?:{NUMBER}|[-•·●○◆■])"
 _BEFORE = rf"(?:(?:{_ITEM}|[(]?[一二三四五六七八九十]{{1,2}}[)、])\s*){{0,2}}"
 _NAME = r"\w{2,10}|\w(?: {1,4}\w){1,9}"
 # With these a name is that of a heading, also without a colon or where it is taken for an entity.

@@ -113,6 +113,7 @@ ASKED = {"uncertain": "没"}
         ("[咳]可能 [喘]", [MAYBE, {}]),
         ("[咳]可能、[喘]", [MAYBE, {}]),
         ("[咳]可能2.[喘]", [MAYBE, {}]),
+        ("[咳]可能②[喘]", [MAYBE, {}]),
         ("[咳] 可能 [喘]", [{}, MAYBE]),
         ("1.[咳] 2.[喘]可能 3.[痰]", [{}, MAYBE, {}]),
         ("1.可能[咳] 2.[喘]", [MAYBE, {}]),
@@ -317,7 +318,7 @@ def test_a_sentence_is_judged_without_its_neighbours(sentences, data):
         ("dialogues-held-out", 20, 0.65),
     ],
 )
-def test_written_sentences(split, size, floor):
+def test_written_texts(split, size, floor):
     scores = {attribute: PRFScore() for attribute in ATTRIBUTES}
     cases = [case for case in srsly.read_jsonl(CASES) if case["split"] == split]
     for case in cases:
