@@ -63,6 +63,9 @@ SENTENCE_END = re.compile(r"[。!?;\n\t]|(?<=\S\S) {2,}")
 COMMA = re.compile(",")
 # Stands for each character of an entity.
 ENTITY = "\0"
+LENGTH = re.compile(
+    r"[\d.~+半一二两三四五六七八九十数几余多个-]+(?:年|月|周|天|日|小时|分钟)[余多半]?"
+)
 # A clause that only goes on with a list of entities.
 LIST = re.compile(rf"(?:[{ENTITY}\s、和及与或等史]|病史|以及|症状|情况)*")
 LISTED = re.compile(rf"(?:{LIST.pattern},)*{LIST.pattern}")
@@ -327,10 +330,11 @@ def _initials(words: Iterable[str]) -> str:
 
 
 def _mask(text: str, entities: Iterable[TextRange]) -> str:
-    """No trigger reads on inside of an entity."""
+    """No trigger reads on inside of an entity, but for a length of time: 3天前 is one."""
     characters = list(text)
     for start, end in entities:
-        characters[start:end] = ENTITY * (end - start)
+        if not LENGTH.fullmatch(text, start, end):
+            characters[start:end] = ENTITY * (end - start)
     return "".join(characters)
 
 
