@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+
+from spacy_cmner.jit import jit
 
 Ints = npt.NDArray[np.int64]
 Codes = npt.NDArray[np.uint32]
@@ -35,7 +36,7 @@ class Trie(NamedTuple):
     outputs: Nodes
 
 
-@njit(cache=True, nogil=True)
+@jit()
 def _slot(keys: npt.NDArray[np.uint64], key: np.uint64) -> np.uint64:
     """Where a key is, or the free slot where it belongs."""
     mask = np.uint64(len(keys) - 1)
@@ -45,7 +46,7 @@ def _slot(keys: npt.NDArray[np.uint64], key: np.uint64) -> np.uint64:
     return slot
 
 
-@njit(cache=True, nogil=True)
+@jit()
 def _child(keys: npt.NDArray[np.uint64], children: Nodes, node: int, code: int) -> int:
     """The node that a move leads to, or ``NONE``."""
     key = (np.uint64(node) << _CODE_BITS) | np.uint64(code)
@@ -53,7 +54,7 @@ def _child(keys: npt.NDArray[np.uint64], children: Nodes, node: int, code: int) 
     return children[slot] if keys[slot] == key else NONE
 
 
-@njit(cache=True, nogil=True)
+@jit()
 def build(codes: Codes, lengths: Ints) -> tuple:
     """The fields of ``Trie``, from the code points of the words packed end to end."""
     size = 8
@@ -89,7 +90,7 @@ def build(codes: Codes, lengths: Ints) -> tuple:
     return keys, children, words[:count].copy(), suffixes, outputs
 
 
-@njit(cache=True, nogil=True)
+@jit()
 def _step(
     keys: npt.NDArray[np.uint64], children: Nodes, suffixes: Nodes, node: int, code: int
 ) -> int:
@@ -101,7 +102,7 @@ def _step(
     return ROOT if child == NONE else child
 
 
-@njit(cache=True, nogil=True)
+@jit()
 def search(codes: Codes, lengths: Ints, trie: Trie) -> tuple[Ints, Ints]:
     """(M,) the words found and (M,) their ends."""
     words: Ints = np.empty(len(codes) + 1, dtype=np.int64)

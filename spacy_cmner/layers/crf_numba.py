@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
+from ..jit import jit
 from .crf import BEGIN, INSIDE, LAST, SINGLE, Bools, SpanPaths, TagMasks
 
 Floats = npt.NDArray[np.float64]
@@ -270,7 +270,7 @@ def _all_allowed(emissions: npt.NDArray, allowed: Bools | None) -> Bools:
     return np.ascontiguousarray(allowed)
 
 
-@njit(cache=True, nogil=True)
+@jit()
 def _log_sum_exp(scores, more):
     """log Σ exp(scores + more)."""
     peak = -np.inf
@@ -284,7 +284,7 @@ def _log_sum_exp(scores, more):
     return peak + np.log(total)
 
 
-@njit(cache=True, nogil=True)
+@jit()
 def rows_between(rows, begin, stop):
     return Rows(
         rows.scores[begin:stop],
@@ -294,7 +294,7 @@ def rows_between(rows, begin, stop):
     )
 
 
-@njit(cache=True, nogil=True)
+@jit()
 def empty_messages(length, n_tags):
     return SweepMessages(
         np.empty((length, n_tags)),
@@ -306,7 +306,7 @@ def empty_messages(length, n_tags):
     )
 
 
-@njit(cache=True, nogil=True)
+@jit()
 def log_weight(messages, t, j):
     if messages.in_logs[t]:
         return messages.logs[t, j]
@@ -314,7 +314,7 @@ def log_weight(messages, t, j):
 
 
 # Without regard to NaN, which the caller finds, numba vectorises extremes, here and below.
-@njit(cache=True, nogil=True, fastmath={"nnan", "nsz"})
+@jit(fastmath={"nnan", "nsz"})
 def _row_tops(scores):
     tops = np.empty(len(scores), scores.dtype)
     for t in range(len(scores)):
@@ -325,7 +325,7 @@ def _row_tops(scores):
     return tops
 
 
-@njit(cache=True, nogil=True, fastmath={"contract", "nnan", "nsz"})
+@jit(fastmath={"contract", "nnan", "nsz"})
 def _pass_on(step, rows, moves, messages):
     """Take linear steps, up to the first that cannot be trusted; that step, or the length."""
     _, tops, relative, allowed = rows
@@ -366,7 +366,7 @@ def _pass_on(step, rows, moves, messages):
     return step
 
 
-@njit(cache=True, nogil=True)
+@jit()
 def sweep(rows, first, moves, messages):
     """Pass messages along one sentence, from its start or from its end, as the moves go."""
     scores, _, _, allowed = rows
@@ -399,7 +399,7 @@ def sweep(rows, first, moves, messages):
         step = _pass_on(step + 1, rows, moves, messages)
 
 
-@njit(cache=True, nogil=True)
+@jit()
 def log_partition(alpha, length, end):
     """log Z, of the messages from the start of a sentence."""
     t = length - 1
@@ -415,7 +415,7 @@ def log_partition(alpha, length, end):
     return _log_sum_exp(logs, end.log)
 
 
-@njit(cache=True, nogil=True)
+@jit()
 def _marginal(t, j, scores, alpha, gamma, log_z):
     """The posterior probability of tag j of one character."""
     exponent = alpha.peaks[t] + gamma.bases[t] - log_z
@@ -424,7 +424,7 @@ def _marginal(t, j, scores, alpha, gamma, log_z):
     return np.exp(log_weight(alpha, t, j) + log_weight(gamma, t, j) - scores[t, j] - log_z)
 
 
-@njit(cache=True, nogil=True)
+@jit()
 def add_marginals(sign, scores, alpha, gamma, log_z, marginals, start, least):
     """Add ``sign`` times the posterior probability of each tag of each character of a sentence to
     the rows of ``marginals`` from ``start`` on; of O only, where all others together have less than
@@ -446,7 +446,7 @@ def add_marginals(sign, scores, alpha, gamma, log_z, marginals, start, least):
                 marginals[start + t, j] += sign * _marginal(t, j, scores, alpha, gamma, log_z)
 
 
-@njit(cache=True, nogil=True)
+@jit()
 def _add_moves(sign, length, alpha, gamma, moves, log_z, d_block, d_transitions):
     """Add ``sign`` times the expected counts of the moves of one sentence.
 
@@ -480,7 +480,7 @@ def _add_moves(sign, length, alpha, gamma, moves, log_z, d_block, d_transitions)
                     d_transitions[i, j] += sign * np.exp(log_p - log_z)
 
 
-@njit(cache=True, nogil=True)
+@jit()
 def _loss(rows, lengths, chain):
     n_tags = rows.scores.shape[1]
     longest = max(1, lengths.max()) if len(lengths) else 1
@@ -519,7 +519,7 @@ def _loss(rows, lengths, chain):
     return losses, d_emissions, d_transitions, d_start, d_end
 
 
-@njit(cache=True, nogil=True)
+@jit()
 def _span_probabilities(rows, lengths, chain, spans):
     """Of packed spans ((M, 3) int64), those of one sentence after those of another; and log Z."""
     n_tags = rows.scores.shape[1]
@@ -546,7 +546,7 @@ def _span_probabilities(rows, lengths, chain, spans):
     return probabilities, log_z
 
 
-@njit(cache=True, nogil=True)
+@jit()
 def span_probability(first, last, k, rows, alpha, gamma, log_z, moves):
     """The share that the paths through a span of label k have in the weight of all paths."""
     scores, tops, relative, allowed = rows
@@ -565,7 +565,7 @@ def span_probability(first, last, k, rows, alpha, gamma, log_z, moves):
     return np.exp(log_p + moves.log[tag, end] + log_weight(gamma, last, end))
 
 
-@njit(cache=True, nogil=True)
+@jit()
 def _best(scores, moves_to):
     """The lowest index of the largest sum, and that sum."""
     best, best_score = 0, -np.inf
@@ -575,7 +575,7 @@ def _best(scores, moves_to):
     return best, best_score
 
 
-@njit(cache=True, nogil=True, fastmath={"nnan", "nsz"})
+@jit(fastmath={"nnan", "nsz"})
 def _arrive_best(scores, moves, block, highest, best):
     """The highest score of a move to each tag. ``highest`` (R + padding,) is working memory."""
     sources, targets, others, inner = moves.sources, moves.targets, moves.others, moves.inner
@@ -593,7 +593,7 @@ def _arrive_best(scores, moves, block, highest, best):
         best[j] = max(scores[i] + between[i, j], scores[k] + between[k, j])
 
 
-@njit(cache=True, nogil=True)
+@jit()
 def _viterbi(emissions, lengths, allowed, moves, start, end):
     """Keep the best scores, no pointers: the way back looks for the move that gave a score."""
     n_tags = emissions.shape[1]
@@ -629,7 +629,7 @@ def _viterbi(emissions, lengths, allowed, moves, start, end):
     return tags, scores
 
 
-@njit(cache=True, nogil=True)
+@jit()
 def _insert(scores, pointers, score, pointer):
     """Put a candidate into a list of the best ones, sorted from the best; False if too bad."""
     place = len(scores) - 1
@@ -644,7 +644,7 @@ def _insert(scores, pointers, score, pointer):
     return True
 
 
-@njit(cache=True, nogil=True)
+@jit()
 def _kbest(emissions, transitions, start, end, k):
     """Viterbi that keeps k predecessors per tag; a pointer is ``tag * k + rank``.
 

@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
+from ..jit import jit
 from .crf import BEGIN, INSIDE, LAST, SINGLE, Bools, TagMasks
 from .crf_numba import (
     Floats,
@@ -64,7 +64,7 @@ def likely_spans(
     return LikelySpans(starts, ends, labels, np.minimum(probabilities[:, 0], 1.0)), log_z
 
 
-@njit(cache=True, nogil=True)
+@jit()
 def _likely_spans(rows, lengths, chain, least):
     n_tags = rows.scores.shape[1]
     longest = max(1, lengths.max()) if len(lengths) else 1
@@ -101,7 +101,7 @@ def _likely_spans(rows, lengths, chain, least):
     return spans[:found], probabilities[:found], log_z
 
 
-@njit(cache=True, nogil=True)
+@jit()
 def _add_possible(marginals, length, least, spans, found):
     """Add the spans of one sentence all of whose tags are likely; the spans and their number."""
     for t in range(length):
@@ -123,7 +123,7 @@ def _add_possible(marginals, length, least, spans, found):
     return spans, found
 
 
-@njit(cache=True, nogil=True)
+@jit()
 def _longer(rows, size):
     longer = np.empty((size, rows.shape[1]), rows.dtype)
     for m in range(len(rows)):
@@ -139,7 +139,7 @@ def choose_apart(starts: Ints, ends: Ints, gains: Floats) -> Ints:
     return order[_choose(before, to_float64(gains[order]))]
 
 
-@njit(cache=True, nogil=True)
+@jit()
 def _choose(before, gains):
     """before ((M,) int64): how many of the spans, in the order of their ends, end before each."""
     n = len(gains)
