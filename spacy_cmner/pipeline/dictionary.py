@@ -173,7 +173,7 @@ class Dictionary(Ruler):
         RAISES: as ``read_terms`` and ``add_terms``.
         """
         listed = [term for path in from_lists for term in read_terms(path, encoding=encoding)]
-        self._replace([*terms, *listed], stop_terms)
+        self.matcher.replace([*terms, *listed], stop_terms)
 
     def find(self, docs: Sequence[Doc]) -> list[list[CharSpan]]:
         """The terms in the texts of the documents."""
@@ -211,16 +211,17 @@ class Dictionary(Ruler):
 
     def to_bytes(self, *, exclude: Iterable[str] = SimpleFrozenList()) -> bytes:
         """The terms, codes and stop terms, with a checksum. All else is in the config."""
+        terms = list(self.matcher)
         codes = [
             (term, label, code)
-            for term, labels in self.matcher
+            for term, labels in terms
             for label in labels
             if (code := self.matcher.code(term, label))
         ]
         return seal(
             srsly.msgpack_dumps(
                 {
-                    "terms": list(self.matcher),
+                    "terms": terms,
                     "codes": codes,
                     "stop_terms": self.matcher.stop_terms,
                 }
@@ -238,7 +239,7 @@ class Dictionary(Ruler):
             data: dict[str, Any] = srsly.msgpack_loads(unseal(bytes_data))
             terms = [(term, label) for term, labels in data["terms"] for label in labels]
             codes = data.get("codes", ())  # older ones have none
-            self._replace([*terms, *codes], data["stop_terms"])
+            self.matcher.replace([*terms, *codes], data["stop_terms"])
         return self
 
     def to_disk(self, path: str | Path, *, exclude: Iterable[str] = SimpleFrozenList()) -> None:
@@ -260,10 +261,6 @@ class Dictionary(Ruler):
         folder = ensure_path(path)
         with loading(folder):
             check_folder(folder)
-            self._replace(read_terms(folder / TERMS), read_json_list(folder / STOP_TERMS))
+            stop_terms = read_json_list(folder / STOP_TERMS)
+            self.matcher.replace(read_terms(folder / TERMS), stop_terms)
         return self
-
-    def _replace(self, terms: Sequence[Entry], stop_terms: Sequence[str]) -> None:
-        self.matcher.clear()
-        self.matcher.add(terms)
-        self.matcher.stop(stop_terms)

@@ -2,7 +2,9 @@
 
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, TypeAlias
+from copy import copy
+from threading import RLock
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -22,8 +24,19 @@ Bools = npt.NDArray[np.bool_]
 Entry: TypeAlias = tuple[str, str] | tuple[str, str, str]
 
 
+class Index(NamedTuple):
+    """What a search needs of the terms, and never changes.
+
+    labels (List[Tuple[str, ...]]): (V,) those of each of the automaton's words.
+    """
+
+    automaton: Automaton
+    labels: list[tuple[str, ...]]
+
+
 class TermMatcher:
-    """Finds terms; they can be added and removed at any time.
+    """Finds terms; they can be added and removed at any time, while other threads search, too: a
+    search has all that a call has changed, or nothing of it.
 
     match (str): "longest" finds terms that do not overlap, longer ones before shorter ones and
         then from left to right; "all" finds every term everywhere.
@@ -53,8 +66,8 @@ class TermMatcher:
         # By folded term and label, of those that have one.
         self._codes: dict[tuple[str, str], str] = {}
         self._stop_terms: dict[str, str] = {}
-        self._automaton: Automaton | None = None
-        self._labels: list[list[str]] = []
+        self._index: Index | None = None  # until the next search
+        self._lock = RLock()  # held to change the terms, and to read all of them
 
     def __len__(self) -> int:
         """The number of terms."""
@@ -62,8 +75,9 @@ class TermMatcher:
 
     def __iter__(self) -> Iterator[tuple[str, tuple[str, ...]]]:
         """The terms with their labels."""
-        for term, labels in self._terms.values():
-            yield term, tuple(labels)
+        with self._lock:
+            terms = [(term, tuple(labels)) for term, labels in self._terms.values()]
+        yield from terms
 
     @property
     def stop_terms(self) -> list[str]:
@@ -93,17 +107,18 @@ class TermMatcher:
         ]
         added = 0
         refused: list[str] = []
-        for term, label, code in checked:
-            key = self.fold(term)
-            _, labels = self._terms.setdefault(key, (term, []))
-            if label not in labels:
-                labels.append(label)
-                added += 1
-            if code:
-                kept = self._codes.setdefault((key, label), code)
-                if kept != code:
-                    refused.append(f"{term}, {label}: {kept}, not {code}")
-        self._automaton = None
+        with self._lock:
+            self._index = None
+            for term, label, code in checked:
+                key = self.fold(term)
+                _, labels = self._terms.setdefault(key, (term, []))
+                if label not in labels:
+                    labels.append(label)
+                    added += 1
+                if code:
+                    kept = self._codes.setdefault((key, label), code)
+                    if kept != code:
+                        refused.append(f"{term}, {label}: {kept}, not {code}")
         if refused:
             message = Messages.CM438.format(n=len(refused), examples="; ".join(refused[:5]))
             warnings.warn(message, CmnerWarning, stacklevel=2)
@@ -117,15 +132,17 @@ class TermMatcher:
         RAISES: CM414, as ``add``; CM420 for a string in the place of several.
         """
         removed = 0
-        for key in self._keys(terms):
-            term, labels = self._terms.pop(key, (key, []))
-            kept = [] if label is None else [other for other in labels if other != label]
-            removed += len(labels) - len(kept)
-            for other in set(labels).difference(kept):
-                self._codes.pop((key, other), None)
-            if kept:
-                self._terms[key] = (term, kept)
-        self._automaton = None
+        keys = self._keys(terms)
+        with self._lock:
+            self._index = None
+            for key in keys:
+                term, labels = self._terms.pop(key, (key, []))
+                kept = [] if label is None else [other for other in labels if other != label]
+                removed += len(labels) - len(kept)
+                for other in set(labels).difference(kept):
+                    self._codes.pop((key, other), None)
+                if kept:
+                    self._terms[key] = (term, kept)
         return removed
 
     def stop(self, terms: Iterable[str]) -> None:
@@ -133,21 +150,36 @@ class TermMatcher:
 
         RAISES: CM414, as ``add``; CM420 for a string in the place of several.
         """
-        self._stop_terms.update(self._keys(terms))
-        self._automaton = None
+        keys = self._keys(terms)
+        with self._lock:
+            self._index = None
+            self._stop_terms.update(keys)
 
     def unstop(self, terms: Iterable[str]) -> None:
         """Find these terms again. RAISES: as ``stop``."""
-        for key in self._keys(terms):
-            self._stop_terms.pop(key, None)
-        self._automaton = None
+        keys = self._keys(terms)
+        with self._lock:
+            self._index = None
+            for key in keys:
+                self._stop_terms.pop(key, None)
+
+    def replace(self, terms: Iterable[Entry], stop_terms: Iterable[str] = ()) -> None:
+        """Have these terms and stop terms instead; if one is refused, all stay as they are.
+
+        RAISES: as ``add`` and ``stop``.
+        """
+        new = copy(self)
+        for held in (new._terms, new._codes, new._stop_terms):
+            held.clear()
+        new.add(terms)
+        new.stop(stop_terms)
+        with self._lock:
+            self._index = None
+            self._terms, self._codes, self._stop_terms = new._terms, new._codes, new._stop_terms
 
     def clear(self) -> None:
         """Forget all terms and stop terms."""
-        self._terms.clear()
-        self._codes.clear()
-        self._stop_terms.clear()
-        self._automaton = None
+        self.replace(())
 
     def fold(self, text: str) -> str:
         """A text as it is compared; its length stays the same."""
@@ -160,7 +192,7 @@ class TermMatcher:
     def find(self, texts: Sequence[str]) -> list[list[CharSpan]]:
         """The terms in each of several texts: far faster than one by one."""
         _check_match(self.match)  # anyone may have changed it
-        automaton = self._automaton or self._build()
+        automaton, labels = self._index or self._build()
         folded = [self.fold(text) for text in texts]
         origins = np.cumsum([0, *map(len, texts)])
         matches = automaton(folded)
@@ -173,17 +205,24 @@ class TermMatcher:
         columns = owners, matches.words, *(matches[1:] - origins[owners])
         found: list[list[CharSpan]] = [[] for _ in texts]
         for owner, word, start, end in zip(*(column.tolist() for column in columns), strict=True):
-            found[owner] += [CharSpan(start, end, label) for label in self._labels[word]]
+            found[owner] += [CharSpan(start, end, label) for label in labels[word]]
         return found
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_automaton": None}
+        with self._lock:
+            held = {name: dict(getattr(self, name)) for name in ("_terms", "_codes", "_stop_terms")}
+        return {**self.__dict__, **held, "_index": None, "_lock": None}
 
-    def _build(self) -> Automaton:
-        terms = [term for term in self._terms if term not in self._stop_terms]
-        self._labels = [self._terms[term][1] for term in terms]
-        self._automaton = Automaton(terms)
-        return self._automaton
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _lock=RLock())
+
+    def _build(self) -> Index:
+        with self._lock:
+            if self._index is None:
+                terms = [term for term in self._terms if term not in self._stop_terms]
+                labels = [tuple(self._terms[term][1]) for term in terms]
+                self._index = Index(Automaton(terms), labels)
+            return self._index
 
     def _accept(
         self, texts: Sequence[str], folded: Sequence[str], matches: Matches, owners: Ints

@@ -1,4 +1,7 @@
 import pickle
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 
 import numpy as np
 import pytest
@@ -178,6 +181,71 @@ def test_a_faulty_type_is_refused(label):
 def test_another_way_to_match_is_refused():
     with pytest.raises(CmnerError, match=r"CM413.*shortest"):
         TermMatcher(match="shortest")
+
+
+def test_terms_stay_if_those_to_replace_them_are_refused():
+    made = matcher([("肺炎", "dis", "J18")])
+    made.stop(["肺"])
+    with pytest.raises(CmnerError, match="CM414"):
+        made.replace([("胃炎", "dis"), (" ", "dis")])
+    with pytest.raises(CmnerError, match="CM414"):
+        made.replace([("胃炎", "dis")], [""])
+    assert list(made) == [("肺炎", ("dis",))]
+    assert made.stop_terms == ["肺"]
+    made.replace([("胃炎", "dis")], ["炎"])
+    assert list(made) == [("胃炎", ("dis",))]
+    assert made.stop_terms == ["炎"] and not made.has_codes
+    assert found("肺炎、胃炎", made) == [("胃炎", "dis")]
+
+
+@pytest.fixture
+def switching():
+    """Threads that take turns all the time."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(interval)
+
+
+def test_threads_search_while_others_change_the_terms(switching):
+    kept = [("肺炎", "dis"), ("布洛芬", "dru")]
+    made = matcher(kept)
+    made("肺炎")  # compiles
+    rounds, finished = range(100), Event()
+
+    def change(name):
+        for i in rounds:
+            terms = [f"{name}{i}之{n}" for n in range(30)]
+            assert made.add([(term, "X") for term in terms]) == 30
+            assert made.remove(terms) == 30
+            made.add([(f"{name}{i}", "X")])
+            assert (f"{name}{i}", "X") in found(f"{name}{i}", made)
+
+    def read():
+        while not finished.is_set():
+            assert found("肺炎，布洛芬", made) == kept
+            assert [*made][:2] == [(term, (label,)) for term, label in kept]
+            pickle.loads(pickle.dumps(made))
+
+    def replace():
+        while not finished.is_set():
+            other.replace(kept[::-1])
+            other.replace(kept)
+
+    def read_what_is_replaced():
+        while not finished.is_set():
+            assert found("肺炎，布洛芬", other) == kept
+
+    other = matcher(kept)
+    with ThreadPoolExecutor(5) as pool:
+        others = [pool.submit(work) for work in (read, read, replace, read_what_is_replaced)]
+        try:
+            pool.submit(change, "甲").result()
+        finally:
+            finished.set()
+        for each in others:
+            each.result()
+    assert len(made) == len(kept) + len(rounds)
 
 
 def test_pickles():
