@@ -51,7 +51,9 @@ class Checkpoint:
     def save(self, path: Path) -> None:
         """Replace the file, so that it is always the old or the new one."""
         new = path.with_name(f"{path.name}.new")
-        new.write_text(json.dumps(asdict(self), ensure_ascii=False, indent=1), encoding="utf-8")
+        content = json.dumps(asdict(self), ensure_ascii=False, indent=1)
+        # in the name of a source that is not UTF-8 Python has surrogates, which are read again so
+        new.write_bytes(content.encode("utf-8", "surrogatepass"))
         sync(new)
         new.replace(path)
         sync(path.parent)

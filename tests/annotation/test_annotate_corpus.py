@@ -420,6 +420,23 @@ def stop_after(n: int):
     return progress
 
 
+def test_names_that_are_not_utf8(nlp, tmp_path):
+    """As of files from systems whose names are GBK."""
+    first, second = (tmp_path / os.fsdecode(name.encode("gbk")) for name in ("病历", "医嘱"))
+    try:
+        first.mkdir()
+        second.mkdir()
+    except OSError:
+        pytest.skip("the file system has no such names")
+    source, other = (write_texts(folder / "texts.jsonl") for folder in (first, second))
+    out = first / "found.jsonl"
+    for _ in range(2):
+        checkpoint = annotate_corpus(nlp, Source(source), out)
+        assert checkpoint.finished and len(read_rows(out)) == checkpoint.read == len(TEXTS)
+    with pytest.raises(CmnerError, match="CM149"):
+        annotate_corpus(nlp, Source(other), out)
+
+
 @pytest.mark.parametrize("format", ["jsonl", "csv", "parquet", "docbin", "brat"])
 @pytest.mark.parametrize("n", [0, 1, 7, 19])
 def test_a_stopped_run_goes_on_to_the_same_output(nlp, tmp_path, format, n):
