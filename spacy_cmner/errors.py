@@ -575,6 +575,11 @@ class Messages:
     CM439 = Message(
         "There is no term in {paths}, so nothing would be annotated. Give a list that has some."
     )
+    CM440 = Message(
+        "Of {steps} steps of training only the first was evaluated, so model-best has learnt from "
+        "a single batch. Train again with a training.eval_frequency, now {value}, of no more steps "
+        "than an epoch has."
+    )
 
     # CM5xx: command line
     CM501 = Message(

@@ -1,7 +1,8 @@
 """The training log: one line an evaluation, with every loss the pipeline reports.
 
 spaCy's own console logger prints one loss a component; the recogniser also has the reconstruction
-loss of its autoencoder.
+loss of its autoencoder. At the end it says where the best pipeline is that of the first step,
+because a run was too short for another evaluation.
 """
 
 import sys
@@ -13,6 +14,8 @@ import srsly
 from spacy.language import Language
 from spacy.util import ensure_path
 from wasabi import msg
+
+from spacy_cmner.errors import Messages
 
 Info = dict[str, Any]
 Log = tuple[Callable[[Info | None], None], Callable[[], None]]
@@ -31,6 +34,7 @@ def create_training_log(output_file: str | Path | None = None) -> Callable[[Lang
         weights = nlp.config["training"]["score_weights"]
         scores = [name for name, weight in weights.items() if weight is not None]
         header: list[str] = []
+        steps, evaluated = 0, 0
         path = ensure_path(output_file)
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -43,8 +47,11 @@ def create_training_log(output_file: str | Path | None = None) -> Callable[[Lang
             stdout.flush()
 
         def log_step(info: Info | None) -> None:
+            nonlocal steps, evaluated
+            steps += 1
             if info is None or info["score"] is None:
                 return
+            evaluated = steps
             losses = info["losses"]
             names = [f"loss {name}" for name in losses]
             columns = ["epoch", "step", "seconds", *names, *scores, "score"]
@@ -73,7 +80,12 @@ def create_training_log(output_file: str | Path | None = None) -> Callable[[Lang
                 }
                 srsly.write_jsonl(path, [row], append=True, append_new_line=False)
 
+        def finalize() -> None:
+            if steps > evaluated == 1:
+                frequency = nlp.config["training"]["eval_frequency"]
+                msg.warn(Messages.CM440.format(steps=steps, value=frequency))
+
         msg.info(f"Pipeline: {nlp.pipe_names}")
-        return log_step, lambda: None
+        return log_step, finalize
 
     return setup

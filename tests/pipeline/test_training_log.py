@@ -79,3 +79,19 @@ def test_lines_as_json(nlp, tmp_path):
         "scores": {"ents_f": 0.5, "ents_p": 0.25},
         "score": 0.5,
     }
+
+
+@pytest.mark.parametrize(
+    ("infos", "warns"),
+    [
+        ([info(0, LOSSES), None, None], True),
+        ([info(0, LOSSES), None, info(2, LOSSES), None], False),
+        ([info(0, LOSSES)], False),
+        ([], False),
+    ],
+)
+def test_says_that_only_the_first_step_was_evaluated(nlp, capsys, infos, warns):
+    nlp.config["training"]["eval_frequency"] = 1500
+    lines(nlp, infos)
+    said = capsys.readouterr().out
+    assert ("[CM440] Of 3 steps" in said and "1500" in said) == warns
