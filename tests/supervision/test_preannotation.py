@@ -3,6 +3,7 @@
 import json
 import math
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 import spacy
@@ -139,6 +140,30 @@ def test_suggestions_name_the_parts_of_the_configuration(tmp_path):
     config = labelling_config(["dis"])
     assert f'name="{result["from_name"]}" toName="{result["to_name"]}"' in config
     assert f'<Text name="{result["to_name"]}"' in config
+
+
+def test_each_suggestion_of_a_text_is_there_under_an_id_of_its_own(tmp_path):
+    record = SourceRecord("左膝酸胀", (FoundEntity(0, 2, "bod"), FoundEntity(2, 4, "sym")))
+    write_candidates([Candidate(record, 0.5)], tmp_path / "todo.json", "label_studio")
+    [task] = json.loads((tmp_path / "todo.json").read_text(encoding="utf-8"))
+    [prediction] = task["predictions"]
+    assert [result["value"]["text"] for result in prediction["result"]] == ["左膝", "酸胀"]
+    assert len({result["id"] for result in prediction["result"]}) == 2
+    assert prediction["model_version"] == "cmner"
+
+
+def test_the_configuration_offers_all_labels_in_order(tmp_path):
+    labels = ["sym", "bod", "ite", "dru", "equ"]
+    write_candidates(CANDIDATES, tmp_path / "todo.json", "label_studio", labels)
+    config = ElementTree.parse(tmp_path / "todo.json.xml")
+    offered = [label.get("value") for label in config.iter("Label")]
+    assert offered == ["bod", "dis", "dru", "equ", "ite", "sym"]
+
+
+@pytest.mark.parametrize("tool", ["doccano", "label_studio"])
+def test_people_can_read_the_file(tmp_path, tool):
+    write_candidates(CANDIDATES, tmp_path / "todo", tool)
+    assert "😀见肺炎" in (tmp_path / "todo").read_text(encoding="utf-8")
 
 
 def test_unknown_tool(tmp_path):
