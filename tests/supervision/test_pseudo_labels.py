@@ -4,7 +4,7 @@ import pytest
 import spacy
 import tiny
 from spacy.cli._util import app
-from spacy.tokens import Span
+from spacy.tokens import Doc, Span
 from spacy.vocab import Vocab
 from typer.testing import CliRunner
 
@@ -27,9 +27,17 @@ def test_what_a_pipeline_is_sure_of_is_learned_again(fresh):
         entity._.cmner_score = score
     again = [
         tiny.iob(annotate_again(Vocab(), doc, min_score=score, hits_key=key))
-        for score, key in ((0.5, None), (0.7, None), (0.7, "hits"))
+        for score, key in ((0.6, None), (0.7, None), (0.7, "hits"))
     ]
     assert again == ["OOddddOssOOO", "OOddddO--OOO", "OOddddO----O"]
+
+
+def test_what_rules_found_on_words_is_learned_character_by_character():
+    doc = Doc(Vocab(), words=["服", "青霉素", "后", "皮疹", "。"], spaces=[False] * 5)
+    doc.ents = [Span(doc, 1, 2, "dru")]  # without a score
+    doc.spans["hits"] = [Span(doc, 3, 4, "sym")]
+    again = annotate_again(Vocab(), doc, min_score=1.0, hits_key="hits")
+    assert tiny.iob(again) == "OdddO--O"
 
 
 @pytest.fixture
@@ -88,6 +96,14 @@ def test_without_a_recogniser():
 def test_impossible_probabilities(unsure, settings, code):
     with pytest.raises(CmnerError, match=code):
         next(pseudo_label(unsure, TEXTS, **settings))
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"possible": 0.05}, {"min_score": 0.4, "possible": 0.4}, {"min_score": 1.0, "possible": 1.0}],
+)
+def test_probabilities_that_are_just_possible(unsure, settings):
+    assert next(pseudo_label(unsure, TEXTS, **settings)).text == TEXTS[0]
 
 
 def test_hits_that_nothing_looks_for(unsure):
