@@ -35,6 +35,25 @@ def test_finds_entities_and_says_whence():
     assert {ent._.cmner_source for ent in doc.ents} == {"dictionary"}
 
 
+@pytest.mark.parametrize(
+    ("settings", "text"),
+    [
+        ({"fold_width": False}, "查ＣＴ"),
+        ({"fold_case": False}, "查ct"),
+        ({"boundaries": {"@misc": "spacy-cmner.word_boundaries.v1", "tool": "jieba"}}, "医院治疗"),
+    ],
+)
+def test_settings_of_the_matcher_under_which_less_is_found(settings, text):
+    terms = [("CT", "pro"), ("院治", "X")]
+    assert len(pipeline(terms)(text).ents) == 1
+    assert not pipeline(terms, **settings)(text).ents
+
+
+def test_parts_of_words_are_found_when_asked_for():
+    assert not pipeline()("ACTH").ents
+    assert entities(pipeline(whole_words=False)("ACTH")) == [(1, 3, "pro")]
+
+
 def test_finds_all_types_for_a_span_group():
     doc = pipeline(target="terms", match="all", source="icd")(TEXT)
     assert group(doc) == [
@@ -295,13 +314,24 @@ def test_codes_of_terms_that_tokens_do_not_hold():
     with pytest.warns(CmnerWarning, match="CM406"):
         assert codes(nlp("心部 CT 肺")) == [("CT", "pro", "P1", ""), ("肺", "bod", "B2", "")]
     dictionary.alignment_mode = "expand"
+    dictionary.add_terms([("部", "bod", "B3")])  # which becomes the same, and comes later
     with pytest.warns(CmnerWarning, match="CM428"):
         assert codes(nlp("心部 CT")) == [("心部", "bod", "B1", ""), ("CT", "pro", "P1", "")]
 
 
+def test_saving_again_replaces_what_was_saved(tmp_path):
+    nlp = pipeline(CODED)
+    nlp.to_disk(tmp_path)
+    dictionary = nlp.get_pipe("cmner_dictionary")
+    dictionary.remove_terms(["心梗"])
+    dictionary.add_stop_terms(["黄连"])
+    nlp.to_disk(tmp_path)
+    assert codes(spacy.load(tmp_path)(CODED_TEXT)) == [FOUND_CODES[1]]
+
+
 @pytest.mark.parametrize("way", ["disk", "bytes", "pickle"])
 def test_saving_keeps_codes(way, tmp_path):
-    nlp = pipeline([*CODED, ("咳", "sym")], target="terms")
+    nlp = pipeline([("咳", "sym"), *CODED], target="terms")
     if way == "disk":
         nlp.to_disk(tmp_path)
         copy = spacy.load(tmp_path)
