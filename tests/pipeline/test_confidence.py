@@ -79,6 +79,17 @@ def test_readings_hold_the_entities_that_are_there(unsure):
     assert all((6, 8, "dru") in reading.spans for reading in readings)
 
 
+def test_readings_leave_blocked_tokens_out(unsure):
+    def covered(doc):
+        readings = unsure.get_pipe("cmner").kbest(doc, 20)
+        return {i for reading in readings for start, end, _ in reading.spans for i in (start, end)}
+
+    doc = unsure.make_doc("肺肺")
+    assert covered(doc) == {0, 1, 2}
+    doc.set_ents([], blocked=[doc[0:1]], default="missing")
+    assert covered(doc) == {1, 2}
+
+
 def test_entities_below_the_threshold_are_left_out(unsure, monkeypatch):
     text = "".join(TEXTS)
     everything = {tiny.entities(unsure(text))[i]: s for i, s in enumerate(scores(unsure(text)))}
