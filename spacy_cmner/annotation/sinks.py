@@ -154,7 +154,7 @@ class PartFolder:
 
     def rewind(self, position: int) -> None:
         self.check(position)
-        if position == 0 and self.path.is_file():
+        if self.path.is_file():
             self.path.unlink()
         self.path.mkdir(parents=True, exist_ok=True)
         for part in _parts(self.path) - {self._part(i) for i in range(position)}:

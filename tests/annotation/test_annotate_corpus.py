@@ -687,6 +687,52 @@ def test_lost_output_is_noticed(nlp, tmp_path, name):
         annotate_corpus(nlp, source, out)
 
 
+@pytest.mark.parametrize("format", ["jsonl", "csv"])
+def test_output_that_was_cut_short_is_noticed(nlp, tmp_path, format):
+    source, out = Source(write_texts(tmp_path / "in.jsonl")), tmp_path / "out"
+    with pytest.raises(StoppedError):
+        annotate_corpus(
+            nlp, source, out, format=format, segment_characters=5, progress=stop_after(4)
+        )
+    written = out.read_bytes()
+    out.write_bytes(written[:-1])
+    with pytest.raises(CmnerError, match="CM147"):
+        annotate_corpus(nlp, source, out, format=format)
+    assert out.read_bytes() == written[:-1]
+
+
+@pytest.mark.parametrize("format", ["jsonl", "csv", "brat", "docbin"])
+def test_parts_after_the_position_are_removed(tmp_path, format):
+    """A kill may come when a part has its name and the checkpoint does not know it."""
+    parts = create_part_folder(tmp_path / "out", format)
+    parts.rewind(0)
+    parts.write([SourceRecord("头痛")])
+    expected = contents(parts.path)
+    parts.write([SourceRecord("发热")])
+    parts.draft("half", [SourceRecord("咳嗽")])
+    again = create_part_folder(tmp_path / "out", format)
+    again.rewind(1)
+    assert contents(again.path) == expected
+
+
+@pytest.mark.parametrize("format", ["jsonl", "csv", "brat", "docbin"])
+def test_what_was_written_outlives_a_loss_of_power(tmp_path, monkeypatch, format):
+    out = create_sink(tmp_path / "out", format)
+    out.rewind(0)
+    synced, sync = set(), os.fsync
+
+    def record(descriptor):
+        sync(descriptor)
+        synced.add(os.fstat(descriptor).st_ino)
+
+    monkeypatch.setattr(os, "fsync", record)
+    out.write([SourceRecord("头痛", entities=(Entity(0, 2, "sym"),))])
+    paths = [tmp_path / "out", *(tmp_path / "out").rglob("*")]
+    if os.name == "nt":  # where folders cannot be opened
+        paths = [path for path in paths if path.is_file()]
+    assert {path.stat().st_ino for path in paths} <= synced
+
+
 @pytest.mark.parametrize("content", ["", "{}", "[1]", '{"read": 3}'])
 def test_a_damaged_checkpoint_is_refused(nlp, tmp_path, content):
     out = tmp_path / "out.jsonl"
@@ -699,6 +745,11 @@ def test_an_unclear_format_is_refused(nlp, tmp_path):
     with pytest.raises(CmnerError, match=r"CM145.*jsonl, csv, parquet, brat, docbin"):
         annotate_corpus(nlp, Source(write_texts(tmp_path / "in.jsonl")), tmp_path / "new" / "out")
     assert [path.name for path in tmp_path.iterdir()] == ["in.jsonl"]
+
+
+def test_a_format_that_is_named_wins_over_the_ending(tmp_path):
+    assert create_sink(tmp_path / "out.csv", "jsonl").kind == "JSON lines"
+    assert create_sink(tmp_path / "out.csv").kind == "CSV"
 
 
 def test_parquet_is_refused_before_anything_is_written(nlp, tmp_path, monkeypatch):
