@@ -114,6 +114,41 @@ def test_a_schedule_reaches_the_module():
     np.testing.assert_array_equal(weights(model)["linear.weight"], before["linear.weight"])
 
 
+def test_eps_reaches_the_module():
+    model = build()
+    before = weights(model)
+    step(model, Adam(0.001, eps=1e3, L2=0.0))
+    np.testing.assert_allclose(weights(model)["linear.weight"], before["linear.weight"], atol=1e-5)
+
+
+def test_another_optimizer_starts_anew():
+    ours = build()
+    theirs = twin(ours)
+    for _ in range(2):
+        optimizers = [Adam(0.001, grad_clip=0.0, L2=0.0, use_averages=True) for _ in range(2)]
+        for seed in range(5):
+            for model, optimizer in zip((ours, theirs), optimizers, strict=True):
+                step(model, optimizer, seed)
+        assert_same(weights(ours), theirs)
+    with ours.use_params(optimizers[0].averages), theirs.use_params(optimizers[1].averages):
+        assert_same(weights(ours), theirs)
+
+
+def test_a_module_that_was_loaded_in_the_midst_of_training_starts_anew():
+    loaded, fresh = build(), build()
+    optimizers = [Adam(0.01, use_averages=True) for _ in range(2)]
+    for seed in range(5):
+        step(loaded, optimizers[0], seed)
+    loaded.shims[0].from_bytes(SAVED)
+    found = []
+    for model, optimizer in zip((loaded, fresh), optimizers, strict=True):
+        step(model, optimizer)
+        with model.use_params(optimizer.averages):
+            found.append([weights(model)["linear.weight"]])
+        found[-1].append(weights(model)["linear.weight"])
+    np.testing.assert_array_equal(*found)
+
+
 def test_averages_are_thincs_averages():
     ours = build()
     theirs = twin(ours)
@@ -152,6 +187,13 @@ def test_use_params_restores_after_an_error():
     with pytest.raises(KeyError), model.use_params(optimizer.averages):
         raise KeyError
     np.testing.assert_array_equal(weights(model)["linear.weight"], before["linear.weight"])
+
+
+def test_without_averages_the_weights_stay():
+    model = build()
+    before = weights(model)
+    with model.use_params({}):
+        np.testing.assert_array_equal(weights(model)["linear.weight"], before["linear.weight"])
 
 
 def test_without_averages_none_are_kept():
@@ -198,9 +240,10 @@ def test_gradients_accumulate_over_passes_until_the_step():
 
 def test_a_step_without_gradients_changes_nothing():
     model = build()
-    before = weights(model)
-    model.finish_update(Adam(0.01, L2=0.1))
+    before, optimizer = weights(model), Adam(0.01, L2=0.1, use_averages=True)
+    model.finish_update(optimizer)
     np.testing.assert_array_equal(weights(model)["linear.weight"], before["linear.weight"])
+    assert not optimizer.averages
 
 
 @pytest.mark.parametrize("settings", [{"beta1": 0.0}, {"beta2": 0.0}, {"use_radam": True}])
@@ -239,6 +282,10 @@ def test_threads_share_a_module_with_dropout():
             np.testing.assert_array_equal(result, expected)
 
 
+def test_prediction_keeps_nothing_for_gradients():
+    assert not build().shims[0].predict(ArgsKwargs((xp2torch(inputs()),), {})).requires_grad
+
+
 def test_dropout_works_in_updates_only():
     model = build(dropout=0.5)
     output, _ = model.begin_update(inputs(n=64))
@@ -273,6 +320,14 @@ def test_clones_are_equal_but_not_the_same(clone):
     np.testing.assert_array_equal(model.predict(inputs()), expected)
 
 
+def test_a_pickle_holds_nothing_of_a_training():
+    model = build()
+    sizes = [len(pickle.dumps(model.shims[0]))]
+    step(model, Adam(0.01, use_averages=True))
+    sizes.append(len(pickle.dumps(model.shims[0])))
+    assert sizes[0] == sizes[1]
+
+
 @pytest.mark.parametrize("clone", [lambda model: model.copy(), copy.deepcopy])
 def test_the_weights_of_a_copied_lstm_are_put_together(monkeypatch, clone):
     """Or cuDNN would do it at each call, with a warning: nothing to see without a GPU."""
@@ -305,7 +360,9 @@ def test_a_module_built_after_a_move_is_where_its_model_is(monkeypatch):
 def test_what_is_not_initialised_survives_bytes_and_says_so():
     shim = TorchShim(Affine)
     other = TorchShim(Affine).from_bytes(shim.to_bytes())
-    assert not other.is_built
+    assert not other.is_built and not pickle.loads(pickle.dumps(shim)).is_built
+    with other.use_params({}):
+        pass
     with pytest.raises(CmnerError, match=r"CM311.*Affine"):
         other.predict(ArgsKwargs((inputs(),), {}))
 
