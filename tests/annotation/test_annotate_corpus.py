@@ -406,6 +406,27 @@ def test_a_fault_of_the_pipeline_is_no_bad_record(tmp_path):
         annotate_corpus(nlp, source, tmp_path / "out.jsonl")
 
 
+class Unready:
+    def __call__(self, doc):
+        return doc
+
+    def pipe(self, stream, batch_size=1):
+        raise RuntimeError("not ready")
+        yield
+
+
+@Language.factory("cmner_test_unready")
+def make_unready(nlp, name):
+    return Unready()
+
+
+def test_a_component_that_fails_before_it_reads_ends_the_run():
+    nlp = spacy.blank("zh", config=tiny.CHARACTERS)
+    nlp.add_pipe("cmner_test_unready")
+    with pytest.raises(RuntimeError, match="not ready"):
+        list(annotate_items(nlp, [SourceRecord("头痛")]))
+
+
 class StoppedError(Exception):
     pass
 
@@ -528,6 +549,25 @@ def test_another_run_does_not_go_on_in_this_output(nlp, tmp_path):
     assert out.read_bytes() == before
     annotate_corpus(nlp, Source(source), out, overwrite=True)
     assert len(read_rows(out)) == 6
+
+
+@pytest.mark.parametrize(
+    ("name", "layout", "format", "what"),
+    [
+        ("same.jsonl", {}, "jsonl", "source"),
+        ("in.jsonl", {"text": "words"}, "jsonl", "text"),
+        ("in.jsonl", {"encoding": "gb18030"}, "jsonl", "encoding"),
+        ("in.jsonl", {"max_length": 99}, "jsonl", "max_length"),
+        ("in.jsonl", {}, "csv", "output"),
+    ],
+)
+def test_nothing_else_goes_on_in_this_output(nlp, tmp_path, name, layout, format, what):
+    for source in ("in.jsonl", "same.jsonl"):
+        write_texts(tmp_path / source)
+    annotate_corpus(nlp, Source(tmp_path / "in.jsonl"), tmp_path / "out", format="jsonl")
+    other = Source(tmp_path / name, Layout(**layout))
+    with pytest.raises(CmnerError, match=f"CM149.*another {what}"):
+        annotate_corpus(nlp, other, tmp_path / "out", format=format)
 
 
 def test_another_pipeline_of_the_same_name_does_not_go_on_in_this_output(nlp, tmp_path):
