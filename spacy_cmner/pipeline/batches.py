@@ -1,26 +1,32 @@
-"""Documents in batches: one at fault costs no other."""
+"""Documents in batches: one at fault costs no other, and long ones are not kept together."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from spacy.tokens import Doc
 
+from spacy_cmner.pipeline.reading import chunk
+
+# Long documents are not kept to be read together: that takes memory and gains nothing.
+MAX_TOKENS = 1 << 16
+
 
 def annotate_batches(
-    pipe: Any, batches: Iterable[list[Doc]], annotate: Callable[[list[Doc]], object]
+    pipe: Any, stream: Iterable[Doc], batch_size: int, annotate: Callable[[list[Doc]], object]
 ) -> Iterator[Doc]:
-    """Annotate a stream, a batch at a time.
+    """Annotate a stream, ``batch_size`` documents at a time or, of long ones, fewer.
 
     An error goes to the component's error handler with the document that it is about: a batch that
     fails is annotated again, one by one.
 
     pipe (Pipe): the component, which has the handler and a name.
-    batches (Iterable[List[Doc]]): the documents.
+    stream (Iterable[Doc]): the documents.
+    batch_size (int): how many are in a batch at most.
     annotate (Callable): writes to the documents of a batch; it may come again to one that it has
         written to.
     """
     handle = pipe.get_error_handler()
-    for docs in batches:
+    for docs in chunk(stream, MAX_TOKENS, len, batch_size):
         try:
             annotate(docs)
         except Exception:  # noqa: BLE001 – it comes again with the document at fault

@@ -11,7 +11,7 @@ from spacy.language import Language
 from spacy.pipeline import TrainablePipe
 from spacy.tokens import Doc
 from spacy.training import Example, validate_examples, validate_get_examples
-from spacy.util import SimpleFrozenList, ensure_path, minibatch
+from spacy.util import SimpleFrozenList, ensure_path
 from thinc.api import Config, Model, Optimizer, set_dropout_rate
 from thinc.types import Ragged
 
@@ -301,13 +301,11 @@ class ChineseMedicalNER(TrainablePipe):
         return [join_windows(*windows) for windows in zip(places, found, strict=True)]
 
     def pipe(self, stream: Iterable[Doc], *, batch_size: int = 128) -> Iterator[Doc]:
-        """Find the entities of a stream of documents, ``batch_size`` of them at a time.
-
-        Errors are handled as in ``annotate_batches``.
-        """
+        """Find the entities of a stream of documents, see ``annotate_batches``."""
         return annotate_batches(
             self,
-            minibatch(stream, batch_size),
+            stream,
+            batch_size,
             lambda docs: self.set_annotations(docs, self.predict(docs)),
         )
 

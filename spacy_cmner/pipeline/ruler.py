@@ -13,13 +13,9 @@ from spacy.tokens import Doc
 
 from spacy_cmner.pipeline.annotate import check_alignment_mode, write_spans
 from spacy_cmner.pipeline.batches import annotate_batches
-from spacy_cmner.pipeline.reading import chunk
 from spacy_cmner.types import CharSpan
 
 Found = TypeVar("Found")
-
-# Long documents are not kept to be searched together: that takes memory and gains nothing.
-MAX_TOKENS = 1 << 16
 
 
 class BatchPipe(Pipe, ABC, Generic[Found]):
@@ -41,11 +37,8 @@ class BatchPipe(Pipe, ABC, Generic[Found]):
         return doc
 
     def pipe(self, stream: Iterable[Doc], *, batch_size: int = 128) -> Iterator[Doc]:
-        """Annotate documents, ``batch_size`` at a time or, of long ones, fewer.
-
-        Errors are handled as in ``annotate_batches``.
-        """
-        return annotate_batches(self, chunk(stream, MAX_TOKENS, len, batch_size), self._annotate)
+        """Annotate a stream of documents, see ``annotate_batches``."""
+        return annotate_batches(self, stream, batch_size, self._annotate)
 
     def _annotate(self, docs: Sequence[Doc]) -> None:
         for doc, found in zip(docs, self.find(docs), strict=True):

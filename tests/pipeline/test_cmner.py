@@ -46,6 +46,14 @@ def test_one_by_one_equals_a_stream_in_batches_of_any_size(trained):
         assert [tiny.entities(doc) for doc in trained.pipe(texts, batch_size=size)] == alone
 
 
+def test_long_documents_are_not_kept_to_be_read_together(trained, monkeypatch):
+    monkeypatch.setattr("spacy_cmner.pipeline.batches.MAX_TOKENS", len(TEXTS[0]))
+    made = []
+    stream = (made.append(text) or trained.make_doc(text) for text in TEXTS)
+    assert tiny.entities(next(trained.get_pipe("cmner").pipe(stream))) == GOLD[0]
+    assert made == TEXTS[:2]
+
+
 def test_a_sentence_reads_the_same_in_any_surroundings(trained):
     text = "".join(TEXTS) * 20
     expected, offset = [], 0

@@ -89,7 +89,7 @@ def test_an_error_is_raised_where_nobody_handles_it(shouts, text):
 
 
 def test_long_documents_are_not_read_together(shouts, monkeypatch):
-    monkeypatch.setattr("spacy_cmner.pipeline.ruler.MAX_TOKENS", 4)
+    monkeypatch.setattr("spacy_cmner.pipeline.batches.MAX_TOKENS", 4)
     read = []
     find = shouts.find
     shouts.find = lambda docs: [read.append([doc.text for doc in docs]), *find(docs)][1:]
