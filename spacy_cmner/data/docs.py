@@ -8,13 +8,15 @@ import json
 from collections.abc import Callable, Iterable
 from typing import Literal
 
+import numpy as np
+from spacy.attrs import ENT_IOB
 from spacy.tokens import Doc, Span, SpanGroup
 from spacy.vocab import Vocab
 
 from spacy_cmner.data.records import Entity, Record
 from spacy_cmner.data.report import Item, Outcome, Report
 from spacy_cmner.errors import Messages
-from spacy_cmner.tokenizer import char_doc
+from spacy_cmner.tokenizer import char_doc, token_sizes
 
 Flatten = Literal["longest", "shortest", "first"]
 
@@ -108,11 +110,12 @@ def gold_group(doc: Doc, spans_key: str = SPANS_KEY) -> SpanGroup | None:
 
 
 def missing_characters(doc: Doc) -> frozenset[int]:
-    """The characters of a Doc, of any tokenization, whose annotation is missing."""
+    """The characters of a Doc, of any tokenization, whose annotation is missing; a blank between
+    tokens goes with the token before it."""
     if doc.has_annotation("ENT_IOB", require_complete=True):
         return frozenset()
-    unsaid = [token for token in doc if not token.ent_iob]
-    return frozenset(i for token in unsaid for i in range(token.idx, token.idx + len(token)))
+    unsaid = doc.to_array(ENT_IOB) == 0
+    return frozenset(np.flatnonzero(np.repeat(unsaid, token_sizes(doc))).tolist())
 
 
 def doc_to_record(doc: Doc) -> Record:

@@ -84,6 +84,12 @@ def test_a_doc_that_nobody_annotated_says_nothing():
     assert doc_to_record(doc) == Record("见肺炎", missing=frozenset({0, 1, 2}))
 
 
+def test_a_blank_goes_with_the_token_before_it():
+    doc = Doc(VOCAB, words=["chest", "pain", "见"], spaces=[True, False, False])
+    doc.set_ents([], missing=[doc[:2]], default="outside")
+    assert doc_to_record(doc).missing == frozenset(range(10))
+
+
 def test_a_doc_with_the_group_alone_says_everything():
     doc = Doc(VOCAB, words=["见", "肺炎"], spaces=[False, False])
     doc.spans["cmner"] = [Span(doc, 1, 2, "dis")]
