@@ -16,7 +16,7 @@ from spacy_cmner.data.docs import SCORES
 from spacy_cmner.errors import CmnerWarning, Messages
 from spacy_cmner.pipeline.entity_data import identity
 from spacy_cmner.pipeline.marks import blocked_spans
-from spacy_cmner.pipeline.source import add_source, mark_recorded
+from spacy_cmner.pipeline.source import UNKNOWN, add_source, mark_recorded, read_sources
 from spacy_cmner.tokenizer import is_char_doc
 from spacy_cmner.types import CharSpan
 
@@ -122,7 +122,8 @@ def write_spans(
 ) -> None:
     """Write what a rule found, with its source, to the entities or to a span group.
 
-    An entity that the document already has gets the rule as a further source.
+    An entity that the document already has gets the rule as a further source, beside ``UNKNOWN``
+    if it has none on record.
 
     doc (Doc): changed in place.
     found (Iterable[CharSpan]): may overlap.
@@ -135,9 +136,9 @@ def write_spans(
     alignment = Alignment(alignment_mode)
     spans, _ = alignment.align(doc, found)
     alignment.warn()
+    entities = {identity(ent) for ent in doc.ents}
     if target == ENTS:
-        known = {identity(ent) for ent in doc.ents}
-        agreed = [span for span in spans if identity(span) in known]
+        agreed = [span for span in spans if identity(span) in entities]
         added = add_entities(doc, spans, overwrite=overwrite)
     else:
         if overwrite or not doc.spans.get(target):
@@ -153,6 +154,8 @@ def write_spans(
         if SCORES in group.attrs:  # there may be some of another component's spans
             group.attrs[SCORES] = [*group.attrs[SCORES], *(None for _ in added)]
     for span in agreed + added:
+        if identity(span) in entities and not read_sources(span):
+            add_source(span, UNKNOWN)
         add_source(span, source)
 
 

@@ -155,7 +155,10 @@ class Merge(Pipe):
                 is_own = key not in strangers or entity not in recorded
                 if entity not in findings:
                     findings[entity] = _Finding(span)
-                findings[entity].add(span, (read_sources(span) if is_own else ()) or missing)
+                sources = (read_sources(span) if is_own else ()) or missing
+                findings[entity].add(
+                    span, (self.unknown if each == UNKNOWN else each for each in sources)
+                )
         # ``Doc.from_docs`` and ``Doc.to_json`` keep scores on entities, not those of span groups.
         for finding in findings.values():
             if (score := read_score(finding.span)) is not None:

@@ -128,6 +128,17 @@ def test_entities_of_unknown_source():
     assert merged(nlp(doc).ents) == [MIC]
 
 
+@pytest.mark.parametrize("unknown", ["other", "model"])
+def test_what_a_component_without_records_found_before_a_rule_has_two_sources(unknown):
+    nlp = pipeline(policy="agreement", unknown=unknown)
+    nlp.add_pipe("cmner_dictionary", first=True, config={"target": "dictionary"}).add_terms(
+        [(TEXT[:5], "mic"), ("CT", "pro")]
+    )
+    doc = nlp.make_doc(TEXT)
+    doc.ents = [Span(doc, 0, 5, "mic")]
+    assert merged(nlp(doc).ents) == [(0, 5, "mic", f"{unknown}+dictionary")]
+
+
 def test_blocked_tokens_stay_free():
     nlp = pipeline()
     doc = annotated(nlp)
