@@ -65,7 +65,7 @@ def _set(span: Span, value: str | Mapping[str, Sequence[str]]) -> None:
     if isinstance(value, Mapping):
         restore(span, NAME, value)
     elif isinstance(value, str):
-        write_sources(span, (value,))
+        write_sources(span, tuple(value.split("+")))  # the inverse of describe_sources
     else:
         raise Messages.CM435.error(name=NAME, value=value, expected="the name of a component")
 

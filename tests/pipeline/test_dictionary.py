@@ -12,6 +12,7 @@ from tiny import CHARACTERS, entities
 from spacy_cmner.errors import CmnerError, CmnerWarning
 from spacy_cmner.pipeline.dictionary import Dictionary
 from spacy_cmner.pipeline.saving import seal
+from spacy_cmner.pipeline.source import read_sources
 from spacy_cmner.pipeline.term_matcher import TermMatcher
 
 TERMS = [("肺", "bod"), ("肺炎", "dis"), ("CT", "pro"), ("黄连", "dru"), ("黄连", "ite")]
@@ -94,9 +95,19 @@ def test_what_others_found_too_has_two_sources():
     doc = nlp.make_doc(TEXT)
     doc.ents = [Span(doc, 0, 2, "dis"), Span(doc, 3, 4, "X")]
     assert [ent._.cmner_source for ent in doc.ents] == ["other", "other"]
+    copy = nlp(doc.copy())
+    assert copy.ents[0]._.cmner_source == "other+dictionary"
     doc.ents[0]._.cmner_source = "model"
     sources = [ent._.cmner_source for ent in nlp(doc).ents]
     assert sources == ["model+dictionary", "other", "dictionary", "dictionary"]
+
+
+def test_sources_that_are_set_are_those_that_were_got():
+    doc = pipeline().make_doc(TEXT)
+    span = Span(doc, 0, 2, "dis")
+    span._.cmner_source = "model+dictionary"
+    assert read_sources(span) == ("model", "dictionary")
+    assert span._.cmner_source == "model+dictionary"
 
 
 def test_sources_are_kept_with_the_document():
