@@ -15,7 +15,6 @@ import numpy as np
 from spacy.language import Language
 from spacy.pipeline import Sentencizer
 from spacy.tokens import Doc
-from spacy.util import minibatch
 from thinc.api import Model
 
 from spacy_cmner.annotation.checkpoint import Checkpoint, load_checkpoint
@@ -27,7 +26,9 @@ from spacy_cmner.annotation.workers import check_number, map_in_processes
 from spacy_cmner.data.files import check_apart
 from spacy_cmner.errors import CmnerError, Messages
 from spacy_cmner.pipeline.assertion import read_attributes
+from spacy_cmner.pipeline.batches import MAX_TOKENS
 from spacy_cmner.pipeline.confidence import read_score
+from spacy_cmner.pipeline.reading import chunk
 from spacy_cmner.pipeline.source import describe_sources
 
 ItemT = TypeVar("ItemT", bound=Item)
@@ -111,7 +112,7 @@ def annotate_items(
     """
     batch_size = choose_batch_size(nlp, batch_size)
     if n_process != 1:
-        batches = minibatch(items, batch_size)
+        batches = chunk(items, MAX_TOKENS, _size, batch_size)
         work = partial(_annotate_batch, nlp, batch_size)
         with closing(map_in_processes(work, batches, n_process)) as results:
             for batch in results:
@@ -277,13 +278,17 @@ def segments(items: Iterable[Item], characters: int) -> Iterator[list[Item]]:
     size = 0
     for item in items:
         segment.append(item)
-        # an item without text counts, too
-        size += 1 + (len(item.text) if isinstance(item, SourceRecord) else len(item.reason))
+        size += _size(item)
         if size >= characters:
             yield segment
             segment, size = [], 0
     if segment:
         yield segment
+
+
+def _size(item: Item) -> int:
+    """Its characters; an item without text counts, too."""
+    return 1 + len(item.text if isinstance(item, SourceRecord) else item.reason)
 
 
 class _Errors:

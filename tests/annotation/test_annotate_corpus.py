@@ -294,6 +294,21 @@ def test_processes_give_the_same_in_the_same_order(nlp, tmp_path):
     assert len(read_rows(one)) == 40
 
 
+def test_long_texts_are_not_sent_to_a_process_together(nlp, monkeypatch):
+    def work_here(work, batches, n_process):
+        for batch in batches:
+            sent.append([item.text for item in batch])
+            yield work(batch)
+
+    monkeypatch.setattr("spacy_cmner.annotation.runner.MAX_TOKENS", 8)
+    monkeypatch.setattr("spacy_cmner.annotation.runner.map_in_processes", work_here)
+    texts = ["头痛", "无", "头痛三天，无发热", "一"]
+    sent = []
+    found = annotate_items(nlp, map(SourceRecord, texts), n_process=2, batch_size=100)
+    assert [item.text for item in found] == texts
+    assert sent == [texts[:2], texts[2:3], texts[3:]]
+
+
 def test_scores_of_the_recogniser_are_written(fresh, tmp_path):
     fresh.get_pipe("cmner").scores = True
     texts = [text for text, _ in tiny.SENTENCES]
