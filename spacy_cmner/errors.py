@@ -559,9 +559,9 @@ class Messages:
     )
     CM435 = Message("{name} = {value!r} is not possible. Give {expected}.")
     CM436 = Message(
-        "{path} has no header that is known, so its first row ({row}) is read as a term of the "
-        "type {label!r}, which no other row has. If it names the columns, name them term, type and "
-        "id; if it holds a term, put the line term,type before it."
+        "{path} has no header that is known, so its first row ({row}) is read as the term "
+        "{term!r}, but looks like one. If it names the columns, name them term, type and id; if it "
+        "holds a term, put the line term,type before it."
     )
     CM437 = Message(
         "'{name}' has no terms, so it finds nothing. Give it some with add_terms, or with "

@@ -25,9 +25,18 @@ from spacy_cmner.errors import CmnerWarning, Messages
 
 # Regular expressions, the best first: an id beside a code is often the number of the row, and
 # 分类名称 or 类别编码 are no term's.
-TERM_HEADERS = ("term", "术语", "name", "[^类]*名称", "词语?")
+TERM_HEADERS = (
+    "term",
+    "术语",
+    "name",
+    "[^类]*名称",
+    "词语?",
+    "通用名",
+    "(药品?|疾?病|中文|商品)名",
+)
 LABEL_HEADERS = ("type", "label", "category", "标签", ".*(类型|类别|分类)(名称)?")
-CODE_HEADERS = ("code", "[^类]*(编码|代码)", "id")
+CODE_HEADERS = ("code", "[^类]*(编码|代码)", "icd(-?1[01])?", "id")
+NUMBER = re.compile(r"[\d.,]+")
 
 
 class Term(NamedTuple):
@@ -90,9 +99,11 @@ def _read_csv(path: Path, lines: list[str], label: str | None) -> Iterator[tuple
     columns = _find_columns(rows[0][1] if rows else ())
     has_header = columns.term >= 0 and (columns.label >= 0 or label is not None)
     if not has_header:
+        if _may_be_header([row for _, row in rows], columns, label):
+            first = rows[0][1]
+            message = Messages.CM436.format(path=path, row=",".join(first), term=first[0])
+            warnings.warn(message, CmnerWarning, stacklevel=2)
         columns = _Columns(term=0, label=1, code=-1)
-        if label is None:
-            _warn_of_header(path, [row for _, row in rows])
     for number, row in rows[has_header:]:
         text, type_, code = (row[i] if 0 <= i < len(row) else "" for i in columns)
         yield number, Term(text, type_ if label is None else label, code)
@@ -117,21 +128,30 @@ def _find_columns(row: Sequence[str]) -> _Columns:
     )
 
 
-def _warn_of_header(path: Path, rows: Sequence[Sequence[str]]) -> None:
-    """Warn (CM436) of a first row that may hold names of columns: its type is no other row's."""
-    labels = ["".join(row[1:2]).strip() for row in rows]
-    if len(labels) > 2 and labels[0] and labels[0] not in labels[1:]:
-        message = Messages.CM436.format(path=path, row=",".join(rows[0]), label=labels[0])
-        warnings.warn(message, CmnerWarning, stacklevel=2)
+def _may_be_header(rows: Sequence[Sequence[str]], found: _Columns, label: str | None) -> bool:
+    """Whether a first row without the names of all columns may hold names nevertheless.
+
+    label (Optional[str]): the type of all terms, if it is given. Else the second column has types,
+        and a name is what no other row has.
+    """
+    if len(rows) < 2:
+        return False
+    if label is None:
+        labels = ["".join(row[1:2]).strip() for row in rows]
+        return len(labels) > 2 and labels[0] != "" and labels[0] not in labels[1:]
+    # Numbers have a name, and so does what stands beside a column whose name is known.
+    numbers = [NUMBER.fullmatch("".join(row[:1]).strip()) is not None for row in rows]
+    return max(found) >= 0 or (not numbers[0] and all(numbers[1:]))
 
 
 def _read_rows(path: Path, lines: list[str]) -> Iterator[tuple[int, list[str]]]:
-    """The rows that hold anything, with the number of their first line."""
+    """The rows that hold anything, with the number of their first line. Excel ends lists with rows
+    of commas."""
     rows = csv.reader(lines, strict=True)
     number = 1
     try:
         for row in rows:
-            if row:
+            if any(map(str.strip, row)):
                 yield number, row
             number = rows.line_num + 1
     except csv.Error as error:

@@ -42,6 +42,16 @@ from spacy_cmner.pipeline.term_lists import Term, read_terms, write_terms
             '{"term": "热", "type": ["sym", "dis"], "id": 50}',
             [("心梗", "dis", "I21"), ("咳", "sym"), ("热", "sym", "50"), ("热", "dis", "50")],
         ),
+        (
+            "a.csv",
+            "商品名,ICD-10,通用名,类型\n泰诺,R50,对乙酰氨基酚,dru\n",
+            [("对乙酰氨基酚", "dru", "R50")],
+        ),
+        (
+            "a.csv",
+            "名称,类型\n肺炎,dis\n,\n , \n哮喘,dis\n,,,\n",
+            [("肺炎", "dis"), ("哮喘", "dis")],
+        ),
         ("a.txt", "", []),
         ("a.csv", "", []),
     ],
@@ -81,6 +91,15 @@ def test_a_header_that_is_not_known_is_warned_of(tmp_path, content):
     (tmp_path / "a.csv").write_text(content, encoding="utf8")
     with pytest.warns(CmnerWarning, match=rf"CM436.*a\.csv.*\({content.splitlines()[0]}\)"):
         assert len(read_terms(tmp_path / "a.csv")) == 3
+
+
+@pytest.mark.parametrize(
+    "content", ["序号,品种,剂型\n1,青霉素,针\n2,头孢,片\n", "诊断编码,诊断\nI21,心梗\nJ18,肺炎\n"]
+)
+def test_a_header_that_is_not_known_is_warned_of_beside_a_given_type(tmp_path, content):
+    (tmp_path / "a.csv").write_text(content, encoding="utf8")
+    with pytest.warns(CmnerWarning, match=rf"CM436.*a\.csv.*\({content.splitlines()[0]}\)"):
+        assert len(read_terms(tmp_path / "a.csv", label="X")) == 3
 
 
 @pytest.mark.parametrize(
