@@ -57,6 +57,8 @@ TRADITIONAL = (
     "鄰邻 姪侄 蘭兰"
 )
 
+# What a minus is typed as: 移动性浊音（—）.
+DASHES = "‐‑‒–—―−"
 # All folded to half width and the simplified script.
 # The fields of a form or of a table made text stand apart; 查  体 is one word.
 SENTENCE_END = re.compile(r"[。!?;\n\t]|(?<=\S\S) {2,}")
@@ -69,12 +71,15 @@ LENGTH = re.compile(
 # A clause that only goes on with a list of entities.
 LIST = re.compile(rf"(?:[{ENTITY}\s、和及与或等史]|病史|以及|症状|情况)*")
 LISTED = re.compile(rf"(?:{LIST.pattern},)*{LIST.pattern}")
-# Entities that say how something is: no list goes on with them, though one may begin with them.
+# Entities that say how something is, or how much: no list goes on with them, though one may begin
+# with them.
 STATEMENT = re.compile(
     r"^(?:[左右](?!心)|双(?!相)|[两常偶]|可有|并有|局部|周围|软组织|全身|四肢|[上下]肢)"
     r"|[不无未没](?![全张良育孕耐力闭]|稳定)"
     r"|(?:[差可佳好清弱快慢高低多少窄]|(?<!肿)大|(?<!肌)无力|明显|[加减]重|减轻"
     r"|(?<!功能)(?:[增减升下][强弱退厚粗宽降]|亢进)|活跃|异常|正常|缓解|萎靡|迟钝)了?$"
+    r"|^[<>≤≥]?\d(?:[^一-鿿]*|[\d.~-]*(?:[级期度片粒袋支滴]|[毫微]?克|毫升|万?单位))$"
+    r"|^(?:[ⅰ-ⅻ]|i{1,3}|iv)[^一-鿿]*[级期度]$|\d\s?(?:℃|°c|%|mm\s?hg|kpa|[a-zμ]+/[a-zμ]+)$"
 )
 NUMBERED = re.compile(rf"[: ]*{NUMBER}")
 # What begins an item behind others: a number, or a word with a colon.
@@ -182,6 +187,7 @@ class ContextRules:
         self._inside = TermMatcher(whole_words=False)
         self._folding = Folding()
         self._folding.update({ord(pair[0]): ord(pair[1]) for pair in TRADITIONAL.split()})
+        self._folding.update(dict.fromkeys(map(ord, DASHES), ord("-")))
         words = [self._fold(trigger.trigger.strip()) for trigger in self.triggers]
         by_trigger = list(zip(self.triggers, words, strict=True))
         self._inside.add((word, "trigger") for word in words)
@@ -420,6 +426,8 @@ class _Context:
         if not NUMBERED.match(self.masked, position):
             last = _first(self.items, position + 1, last)
         end = _first(self.commas, position, last)
+        if ENTITY not in self.masked[position:end]:  # what a list begins with is not known
+            return end
         while scope == "list" and end < last:
             following = _first(self.commas, end + 1, last)
             if not self._is_list(end + 1, following):
