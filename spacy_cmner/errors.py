@@ -560,8 +560,8 @@ class Messages:
     CM435 = Message("{name} = {value!r} is not possible. Give {expected}.")
     CM436 = Message(
         "{path} has no header that is known, so its first row ({row}) is read as the term "
-        "{term!r}, but looks like one. If it names the columns, name them term, type and id; if it "
-        "holds a term, put the line term,type before it."
+        "{term!r}, though it looks like names of columns. If it is, name them term, type and id; "
+        "if it holds a term, put the line term,type before it."
     )
     CM437 = Message(
         "'{name}' has no terms, so it finds nothing. Give it some with add_terms, or with "
