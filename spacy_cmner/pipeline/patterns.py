@@ -53,12 +53,12 @@ DIGIT = r"\d"
 
 _TABLET = r"(?:片|粒|袋|丸|滴|喷|包|瓶|枚|支(?!支?架|气管|原体))"
 _PORTION = rf"(?:\d{{1,2}}\s?/\s?\d{{1,2}}|{NUMBER})"
-_TIME = r"(?:次|日|天|d|小时|h|分钟|min|周)"
+_TIME = r"(?:次|日|天|d|小时|h|分钟?|min|周)"
 _PER = rf"(?:\s?/\s?(?:\(?kg[·•.*]?{_TIME}?\)?|m2|m²|㎡|{_TIME}|片|支|粒|袋|吸|喷))"
 _SERIES = rf"{NUMBERS}(?:{TO}{NUMBER}){{0,2}}"
 _ABOUT = r"[:为约达共在(<>≤≥超过大小低高于\s]{0,5}"
 _LIQUID = r"(?:ml|毫升)"
-_LOST = r"(?:引流|[呕吐咯]|便血|抽出|放出|吸出|排出|[胸腹]水|积液)"
+_LOST = r"(?:引流|引出|[呕吐咯]|便血|抽出|放出|吸出|排出|[胸腹]水|积液)"
 # What is counted and not taken.
 _PIECE = r"(?:结石|结节|息肉|淋巴结|支架|胚胎|卵泡?|瓣膜|弹簧圈|[夹钉牙])"
 # What parts the number of tablets in 2# tid from one of a bed.
@@ -72,8 +72,9 @@ DOSE = (
     # 0.5g/次, 10 mg/(kg·d), 40万u, 8-8-6u, 0.4g/250ml; no body weights, volumes lost or drinks
     _rule(
         DIGIT,
-        rf"""(?: (?<!公斤)(?<!千克)体重 | [尿水血奶入出]量 | [出失献]血 | 饮[水酒] | [啤白红]酒
-          | (?<![a-z])hb | 血红蛋白 | 尿蛋白(?:定量)? | 清除率 | gfr | 规格 ) {_ABOUT} {NUMBERS}
+        rf"""(?: (?<!公斤)(?<!千克)体重 | [尿水血奶入出]量 | 量约 | [出失献]血 | 饮[水酒]
+          | [啤白红]酒 | (?<![a-z])hb | 血红蛋白 | 尿蛋白(?:定量)? | 清除率 | gfr
+          | 规格 ) {_ABOUT} {NUMBERS}
       | {_LOST} [^\d,。;予给服喂喝吃补输注用]{{0,8}} {NUMBERS}\s?{_LIQUID}
       | (?P<value> {_SERIES}\s?
         (?: (?:mg|g|[uμµ]g|mcg|ng|ml|meq|万?\s?i?u)
@@ -151,7 +152,7 @@ _NEARBY = r"[^\d,。;<>≤≥]{0,4}"
 LAB_VALUE = (
     _rule(
         DIGIT,
-        rf"""(?:{_BOUND}|(?<=be)-|(?<=be[\s:])-|(?<=剩余)-)?(?<!hco){NUMBERS}{_EXPONENT}?\s?
+        rf"""(?:{_BOUND}|(?<=be)-|(?<=be[\s:])-|(?<=剩余)-)?(?<!hco){_SERIES}{_EXPONENT}?\s?
         (?: {_PER_LITRE} | {_POWER}
           | (?:[mnpuμµ]?g|[mruμµ]?i?u|copies|拷贝|cfu)/ml | [mun]?g/dl | mg/24h | g/24h
           | ml/\(?min[/·•.*]1\.73\s?(?:m2|m²|㎡)\)? | mm/1?h | fl | pg | 个?/(?:hp|ul|μl|µl) )
@@ -176,9 +177,18 @@ LAB_VALUE = (
         rf"(?:(?<![a-z])cvp|静脉压|颅内?压|脑脊液压力|[初末]压){_NEARBY}"
         rf"(?P<value>{_BOUND}?{NUMBERS}\s?[cm]m\s?h2o)",
     ),
-    _rule("t", rf"(?<![a-z])(?:pt|a?ptt|tt)\s?[:为]?\s?(?P<value>{NUMBERS}\s?(?:s|秒)(?![a-z]))"),
+    _rule(
+        "t", rf"(?<![a-z])(?:pt|a?ptt|tt)\)?\s?[:为]?\s?(?P<value>{NUMBERS}\s?(?:s|秒)(?![a-z]))"
+    ),
+    _rule(
+        "酶原?时间",
+        rf"凝血(?:酶原|活酶|酶)时间{_NEARBY}(?P<value>{_BOUND}?{NUMBERS}\s?(?:s|秒)(?![a-z]))",
+    ),
     # Without a unit by their nature: INR 2.3, 尿比重 1.015.
-    _rule("inr", r"(?<![a-z])inr[:为\s]{0,3}(?P<value>\d{1,2}\.\d{1,2})(?!\d)"),
+    _rule(
+        "inr|标准化比",
+        r"(?:(?<![a-z])inr|国际标准化比[值率]?)[):为\s]{0,3}(?P<value>\d{1,2}\.\d{1,2})(?!\d)",
+    ),
     _rule("比重", rf"比重{_NEARBY}(?P<value>{_BOUND}?1\.0\d{{1,2}}(?:{TO}1\.0\d{{1,2}})?)(?!\d)"),
     _rule("ml", rf"(?:清除率|gfr){_NEARBY}(?P<value>{_BOUND}?{NUMBERS}\s?ml/min(?![\w/]))"),
     _rule(DIGIT, r"(?:滴度|抗体|阳性|(?<![a-z])ana)[^\d,。;比]{0,4}(?P<value>1:\d{1,5})(?!\d)"),
@@ -297,7 +307,8 @@ DURATION = (
     _rule(
         _DIGITS,
         rf"""(?={_DIGITS})(?<![第每隔孕月q/~–—至到+-])(?<![第每隔孕~–—至到+-]\s)
-        (?<!妊娠)(?<!妊娠\s){_NO_AGE}(?<!停经后)(?<!pt)(?<!pt\s)(?<!ptt)(?<!ptt\s)
+        (?<!妊娠)(?<!妊娠\s){_NO_AGE}(?<!停经后)(?<!pt)(?<!pt\s)(?<!ptt)(?<!ptt\s)(?<!pt\))(?<!pt\)\s)
+        (?<!酶原时间)(?<!酶原时间\s)(?<!活酶时间)(?<!活酶时间\s)(?<!血酶时间)(?<!血酶时间\s)
         (?!{_DATE}){_SOME}\+?(?:{TO}{_SOME})?\s?[余多]?
         (?: 年(?:\s?零?{_SOME}个半?月)?(?![级龄轻代度底]|\s?\d{{1,2}}\s?月)
           | {_MEASURE}月(?!龄) | 月[余多] | (?<=\+)月(?!龄) | (?<=[两俩数])月(?![经份龄亮])
@@ -306,7 +317,7 @@ DURATION = (
           | [天日](?![龄常期间程然花生疟]) | {_MEASURE}?(?:小时|钟头) | 分钟 | 秒(?!钟?[量率用])钟?
           | (?:h(?:rs?)?|min)(?![a-z\d]) )
         (?:[余多半]|\+(?=[,。;、)\s]|$))?
-        (?!尿|动态|步行[试距]|\s?{COUNTS}\s?次|\s?[一二两三四五六七八九十\d]{{1,2}}[片粒]
+        (?!尿|[出入]{{1,2}}量|动态|步行[试距]|\s?{COUNTS}\s?次|\s?[一二两三四五六七八九十\d]{{1,2}}[片粒]
           | (?<=[天日周])\s?/\s?[次周月] | {_PER_DAY})""",
     ),
     # 3d, 5 d, ×7d, 2w; no 3D, no dioptres, no watts
