@@ -1,4 +1,4 @@
-"""Entities to look at: on the terminal, and as a page for the browser."""
+"""Entities and what is said of them to look at: on the terminal, and as a page for the browser."""
 
 from collections.abc import Iterable, Sequence
 from html import escape
@@ -7,7 +7,10 @@ from string import Template
 
 import wasabi
 from spacy import displacy
-from spacy.tokens import Doc
+from spacy.tokens import Doc, Span
+
+from spacy_cmner.pipeline.assertion import read_attributes
+from spacy_cmner.pipeline.source import describe_sources, read_sources
 
 # Also spaCy's own colours of these types, by the entry point group `spacy_displacy_colors`.
 COLORS = {
@@ -45,14 +48,15 @@ NAMES = {
 }
 
 PAGE = Path(__file__).parent / "assets" / "page.html"
-ENTITY = '<mark style="background: {bg}">{text}<span>{label}</span></mark>'
+ENTITY = '<mark style="background: {bg}" title="{source}">{text}<span>{label}{said}</span></mark>'
 BLACK = 16  # of the 256 colours of a terminal, where 16 to 231 are a cube of 6 × 6 × 6
 
 
 def to_page(docs: Iterable[Doc], title: str) -> str:
     """Show documents with their entities as an HTML page with a legend.
 
-    It needs no other file and no network.
+    It needs no other file and no network. Beside the type of an entity stands what
+    `cmner_assertion` says of it; the mouse over it shows the components that found it.
 
     docs (Iterable[Doc]): With `doc.ents`.
     title (str): The page's heading.
@@ -63,7 +67,15 @@ def to_page(docs: Iterable[Doc], title: str) -> str:
         {
             "text": doc.text,
             "ents": [
-                {"start": ent.start_char, "end": ent.end_char, "label": escape(ent.label_)}
+                {
+                    "start": ent.start_char,
+                    "end": ent.end_char,
+                    "label": escape(ent.label_),
+                    "params": {
+                        "said": "".join(f" · {said}" for said in read_attributes(ent) or ()),
+                        "source": escape(describe_sources(ent)),
+                    },
+                }
                 for ent in doc.ents
             ],
         }
@@ -84,21 +96,36 @@ def to_terminal(doc: Doc) -> str:
     """Show a document with its entities in brackets and colours.
 
     doc (Doc): With `doc.ents`.
-    RETURNS (str): The text with each entity as `[entity type]`, and a table of the entities.
-        `typer.echo` leaves the colours out where there is no terminal.
+    RETURNS (str): The text with each entity as `[entity type attributes]`, and a table of the
+        entities, with their sources, attributes and codes where they have any. `typer.echo` leaves
+        the colours out where there is no terminal.
     """
     text, position = "", 0
     for ent in doc.ents:
         text += doc.text[position : ent.start_char]
-        marked = f"[{ent.text} {ent.label_}]"
+        marked = f"[{' '.join((ent.text, ent.label_, *(read_attributes(ent) or ())))}]"
         text += wasabi.color(marked, fg=BLACK, bg=_ansi(_color(ent.label_)))
         position = ent.end_char
     text += doc.text[position:]
-    rows = [(ent.start_char, ent.end_char, ent.label_, ent.text) for ent in doc.ents]
-    if not rows:
+    if not doc.ents:
         return text
-    header = ("start", "end", "type", "entity")
-    return text + "\n" + wasabi.table(rows, header=header, aligns=("r", "r", "l", "l"))
+    rows = [_describe(ent) for ent in doc.ents]
+    header = [name for name in rows[0] if any(row[name] != "" for row in rows)]
+    cells = [[row[name] for name in header] for row in rows]
+    aligns = ["r", "r", *"l" * (len(header) - 2)]
+    return text + "\n" + wasabi.table(cells, header=header, aligns=aligns)
+
+
+def _describe(ent: Span) -> dict[str, object]:
+    return {
+        "start": ent.start_char,
+        "end": ent.end_char,
+        "type": ent.label_,
+        "entity": ent.text,
+        "source": "+".join(read_sources(ent)),
+        "assertion": ", ".join(read_attributes(ent) or ()),
+        "code": ent.kb_id_,
+    }
 
 
 def _labels(docs: Sequence[Doc]) -> list[str]:

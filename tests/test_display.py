@@ -21,7 +21,9 @@ def test_page_marks_the_entities_and_explains_their_types():
     page = to_page([make("见肺炎。", (1, 3, "dis"))], "第一页")
     assert '<meta charset="utf-8">' in page
     assert "<title>第一页</title>" in page
-    assert re.search(rf'见<mark style="background: {COLORS["dis"]}">肺炎<span>dis</span>', page)
+    assert re.search(
+        rf'见<mark style="background: {COLORS["dis"]}"[^>]*>肺炎<span>dis</span>', page
+    )
     assert NAMES["dis"] in page
     assert NAMES["sym"] not in page
 
@@ -29,6 +31,33 @@ def test_page_marks_the_entities_and_explains_their_types():
 def test_page_escapes_text_label_and_title():
     page = to_page([make("<b>肺炎", (3, 5, "<i>"))], "<u>")
     assert not re.search("<[biu]>", page)
+
+
+@pytest.fixture
+def asserted() -> Doc:
+    nlp = spacy.blank("zh")
+    nlp.add_pipe("cmner_dictionary").add_terms([("哮喘", "dis", "J45"), ("咳嗽", "sym")])
+    nlp.add_pipe("cmner_assertion")
+    return nlp("否认哮喘史。咳嗽。")
+
+
+def test_page_says_what_is_said_of_entities_and_who_found_them(asserted):
+    page = to_page([asserted], "否认")
+    marks = re.findall(r'title="([^"]*)">(\w+)<span>([^<]*)', page)
+    assert marks == [
+        ("dictionary", "哮喘", "dis · negated · past"),
+        ("dictionary", "咳嗽", "sym"),
+    ]
+
+
+def test_terminal_says_what_is_said_of_entities_and_who_found_them(asserted):
+    text, _, header, *rows = click.unstyle(to_terminal(asserted)).splitlines()
+    assert text == "否认[哮喘 dis negated past]史。[咳嗽 sym]。"
+    assert header.split() == ["start", "end", "type", "entity", "source", "assertion", "code"]
+    assert [row.split() for row in rows] == [
+        ["2", "4", "dis", "哮喘", "dictionary", "negated,", "past", "J45"],
+        ["6", "8", "sym", "咳嗽", "dictionary"],
+    ]
 
 
 def test_page_of_documents_without_entities():
