@@ -577,8 +577,8 @@ class Messages:
     )
     CM440 = Message(
         "Of {steps} steps of training only the first was evaluated, so model-best has learnt from "
-        "a single batch. Train again with a training.eval_frequency, now {value}, of no more steps "
-        "than an epoch has."
+        "a single batch. Train again with a training.eval_frequency (now {value}) below {steps}, "
+        "such as the number of steps of an epoch."
     )
 
     # CM5xx: command line
@@ -634,6 +634,10 @@ class Messages:
     CM517 = Message(
         "All {count} entities are {what}, which says nothing of how sure to be of others. Give "
         "texts with more entities, which the pipeline was not trained on."
+    )
+    CM518 = Message(
+        "Another disk is mounted at {path}, and no folder can take the place of that. Give a "
+        "folder in it, such as {example}."
     )
     CM520 = Message("{path} does not describe experiments: {problem}. Mend it.")
     CM521 = Message("There is no {kind} '{name}'. Choose from: {names}.")

@@ -1,6 +1,5 @@
 """What the commands share."""
 
-import errno
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -137,14 +136,15 @@ def check_pipeline_place(out: Path, sources: Iterable[Language]) -> None:
 
     sources (Iterable[Language]): what it is made of.
     RAISES: CM509 for the place of one of them, which could no longer be trained; CM514 for a folder
-        that holds something else, which would be lost; OSError as ``check_writable``.
+        that holds something else, which would be lost; CM518 where a disk is mounted, such as a
+        volume of a container; OSError as ``check_writable``.
     """
     if any(source.path and source.path.resolve() == out.resolve() for source in sources):
         raise Messages.CM509.error(path=out)
     target = out.resolve()
     check_writable(target / CONFIG, target.with_name(f"{target.name}.part"))
     if os.path.ismount(target):
-        raise OSError(errno.EBUSY, os.strerror(errno.EBUSY), str(out))
+        raise Messages.CM518.error(path=out, example=out / "pipeline")
     others = {path.name for path in out.iterdir()} - _parts(out) if out.is_dir() else set()
     if others:
         raise Messages.CM514.error(path=out, found=min(others))

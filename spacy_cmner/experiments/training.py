@@ -84,11 +84,12 @@ class Training:
 
 
 def fingerprint(path: Path) -> str:
-    """A hash of the texts and entities of a DocBin, whose bytes differ from one writing to the
+    """A hash of the texts and annotation of a DocBin, whose bytes differ from one writing to the
     next."""
     digest = hashlib.sha256()
     for record in read_docbin(path):
-        digest.update(repr((record.text, record.entities)).encode())
+        content = record.text, record.entities, *sorted(record.missing)
+        digest.update(repr(content).encode())
     return digest.hexdigest()[:16]
 
 

@@ -11,6 +11,7 @@ from spacy.util import load_config
 
 from spacy_cmner.annotation.lock import locked
 from spacy_cmner.data.corpus import read_docbin, write_docbin
+from spacy_cmner.data.records import Record
 from spacy_cmner.errors import CmnerError
 from spacy_cmner.experiments.design import Row
 from spacy_cmner.experiments.runs import Run, Runs
@@ -18,6 +19,7 @@ from spacy_cmner.experiments.training import (
     Training,
     execute,
     find_corpus,
+    fingerprint,
     make_config,
     summarise_training,
     write_subset,
@@ -85,6 +87,15 @@ def test_a_run_is_trained_scored_and_described(run, training, calls):
     kept = {path.name for path in run.folder.iterdir()}
     assert kept == {"config.cfg", "log.txt", "metrics.json", "model-best", "training.jsonl"}
     assert run.log.read_text("utf-8").count("said\n") == 2
+
+
+def test_texts_of_which_less_is_known_are_others(tmp_path):
+    records = [Record("见肺炎"), Record("见肺炎", missing=frozenset({2})), Record("见肺炎")]
+    found = []
+    for number, record in enumerate(records):
+        write_docbin([record], tmp_path / f"{number}.spacy")
+        found.append(fingerprint(tmp_path / f"{number}.spacy"))
+    assert found[0] == found[2] != found[1]
 
 
 def test_a_finished_run_is_left_alone(run, training, calls):
