@@ -28,6 +28,13 @@ COLORS = {
     "Drug_Category": "#eebefa",
     "Medical_Examination": "#b2f2bb",
     "Operation": "#99e9f2",
+    "dose": "#c3fae8",
+    "frequency": "#c3fae8",
+    "lab_value": "#c3fae8",
+    "stage": "#c3fae8",
+    "blood_pressure": "#c3fae8",
+    "temperature": "#c3fae8",
+    "duration": "#c3fae8",
 }
 DEFAULT_COLOR = "#e9ecef"
 NAMES = {
@@ -45,6 +52,13 @@ NAMES = {
     "Drug_Category": "药物类别 class of drugs",
     "Medical_Examination": "检查 examination",
     "Operation": "操作 operation",
+    "dose": "剂量 dose",
+    "frequency": "频次 frequency",
+    "lab_value": "检验值 laboratory value",
+    "stage": "分期、分级 stage, grade",
+    "blood_pressure": "血压 blood pressure",
+    "temperature": "体温 temperature",
+    "duration": "时长 duration",
 }
 
 PAGE = Path(__file__).parent / "assets" / "page.html"
@@ -81,7 +95,8 @@ def to_page(docs: Iterable[Doc], title: str) -> str:
         }
         for doc in docs
     ]
-    options = {"colors": COLORS, "template": ENTITY}
+    colors = {escape(label): _color(label) for label in _labels(docs)}
+    options = {"colors": colors, "template": ENTITY}
     body = displacy.render(parsed, manual=True, style="ent", jupyter=False, options=options)
     legend = "".join(
         f'<li><mark style="background: {_color(label)}">{escape(label)}</mark>'

@@ -8,6 +8,7 @@ from spacy.tokens import Doc
 
 from spacy_cmner.cli.demo import SENTENCES
 from spacy_cmner.display import COLORS, NAMES, to_page, to_terminal
+from spacy_cmner.pipeline.patterns import PATTERNS
 from spacy_cmner.tokenizer import char_doc
 
 
@@ -26,6 +27,16 @@ def test_page_marks_the_entities_and_explains_their_types():
     )
     assert NAMES["dis"] in page
     assert NAMES["sym"] not in page
+
+
+def test_all_that_patterns_find_has_a_name_and_a_colour():
+    assert PATTERNS.keys() <= NAMES.keys() == COLORS.keys()
+
+
+def test_the_legend_has_the_colours_of_the_text():
+    page = to_page([make("见肺炎，甲。", (1, 3, "dis"), (4, 5, "其他"))], "")
+    colors = re.findall(r'background: (#\w+)"[^>]*>(?:\w+<span>)?(dis|其他)', page)
+    assert len(colors) == 4 and len(set(colors)) == 2
 
 
 def test_page_escapes_text_label_and_title():
