@@ -246,6 +246,11 @@ class Messages:
         "Record {number}, line {line}: {text!r:.60} is one token, so all of it is in an entity, "
         "punctuation too. If texts were cut at blanks only, export it in a format with offsets."
     )
+    CM172 = Message(
+        "Record {number}: entity {entity} has blanks at its ends. It is kept as {kept}, without "
+        "them."
+    )
+    CM173 = Message("Record {number}: entity {entity} holds nothing but blanks. Remove it.")
 
     # CM2xx: resources
     CM201 = Message(

@@ -89,7 +89,8 @@ def convert(
     report.left_out = len(records) - len(chosen)
     if labels:
         check_labels(records, labels, source)
-    wanted = restrict_labels(chosen, labels, report) if labels else chosen
+    trimmed = trim_entities(chosen, report)
+    wanted = restrict_labels(trimmed, labels, report) if labels else trimmed
     write_docbin(wanted, out, flatten=flatten, report=report)
     return report
 
@@ -154,6 +155,34 @@ def subsample(
     random.Random(seed).shuffle(order)
     chosen = sorted(order[: round(fraction * len(records))])
     return [records[i] for i in chosen[:limit]]
+
+
+def trim_entities(records: Iterable[Record], report: Report) -> Iterator[Record]:
+    """Take blanks from the ends of entities: who marks with the mouse often marks one too many, and
+    no recogniser finds such an entity."""
+    for record in records:
+        kept = set()
+        for given in record.entities:
+            number, surface = record.number, record.text[given.start : given.end]
+            content = surface.strip()
+            if not content:
+                report.add(
+                    Outcome.SKIPPED, Item.ENTITY, Messages.CM173, number=number, entity=given
+                )
+                continue
+            start = given.start + surface.index(content)
+            entity = replace(given, start=start, end=start + len(content))
+            kept.add(entity)
+            if entity != given:
+                report.add(
+                    Outcome.REPAIRED,
+                    Item.ENTITY,
+                    Messages.CM172,
+                    number=number,
+                    entity=given,
+                    kept=entity,
+                )
+        yield replace(record, entities=tuple(kept))
 
 
 def restrict_labels(

@@ -53,6 +53,21 @@ def test_flatten_is_passed_on(source, tmp_path, flatten, label):
     assert f"overlaps {Entity(1, 4 if label == 'dis' else 3, label)}" in report.findings[0].text
 
 
+def test_blanks_at_the_ends_of_entities_are_taken_off(tmp_path):
+    source, out = tmp_path / "source.jsonl", tmp_path / "gold.spacy"
+    text = "见 胃 炎\n，咳　"
+    marked = [Entity(1, 6, "dis"), Entity(7, 9, "sym"), Entity(7, 8, "sym"), Entity(8, 9, "X")]
+    write_jsonl([Record(text, tuple(marked))], source)
+    report = convert(source, "jsonl", out)
+    assert list(read_docbin(out)) == [Record(text, (Entity(2, 5, "dis"), Entity(7, 8, "sym")))]
+    assert [(f.code, f.outcome) for f in report.findings] == [
+        ("CM172", Outcome.REPAIRED),
+        ("CM172", Outcome.REPAIRED),
+        ("CM173", Outcome.SKIPPED),
+    ]
+    assert "1–6 dis has blanks at its ends. It is kept as 2–5 dis" in report.findings[0].text
+
+
 def test_limit_is_reported(source, tmp_path):
     report = convert(source, "jsonl", tmp_path / "gold.spacy", limit=1)
     assert (report.records, report.left_out) == (1, 1)
