@@ -251,6 +251,9 @@ class Messages:
         "them."
     )
     CM173 = Message("Record {number}: entity {entity} holds nothing but blanks. Remove it.")
+    CM174 = Message(
+        "--labels cannot hold {label!r}. Name a type as it is (dis), or with a new name (疾病=dis)."
+    )
 
     # CM2xx: resources
     CM201 = Message(

@@ -12,6 +12,7 @@ from spacy_cmner.data.checksums import verify_checksums
 from spacy_cmner.data.corpus import FORMATS, convert
 from spacy_cmner.data.docs import Flatten
 from spacy_cmner.data.files import check_ending, check_outputs, check_writable
+from spacy_cmner.errors import Messages
 
 
 @cmner_cli.command("convert")
@@ -24,7 +25,11 @@ def convert_command(
         Flatten, typer.Option(help="Which of overlapping entities doc.ents holds.")
     ] = "longest",
     labels: Annotated[
-        str, typer.Option(help="Types to keep, separated by commas; all if not given.")
+        str,
+        typer.Option(
+            help="Types to keep, separated by commas, and new names for them if wanted, such as "
+            "疾病=dis,药物=dru. All if not given."
+        ),
     ] = "",
     encoding: Annotated[str, typer.Option(help="Encoding of the source.")] = "utf-8",
     fraction: Annotated[
@@ -54,7 +59,7 @@ def convert_command(
         format,
         out,
         flatten=flatten,
-        labels=[label.strip() for label in labels.split(",") if label.strip()],
+        labels=_read_names(labels),
         fraction=fraction,
         seed=seed,
         limit=limit,
@@ -66,6 +71,17 @@ def convert_command(
     msg.good(f"{out}: {report.records} records, {report.entities} entities")
     if strict and report.problems:
         msg.fail(f"--strict: {len(report.problems)} findings in {source}", exits=1)
+
+
+def _read_names(labels: str) -> dict[str, str]:
+    """The types of `--labels`, and what they are to be called."""
+    names = {}
+    for label in filter(None, map(str.strip, labels.split(","))):
+        old, equals, new = map(str.strip, label.partition("="))
+        if not old or (equals and not new):
+            raise Messages.CM174.error(label=label)
+        names[old] = new or old
+    return names
 
 
 @cmner_cli.command("verify")

@@ -2,7 +2,7 @@
 
 import random
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -44,7 +44,7 @@ def convert(
     out: Path,
     *,
     flatten: Flatten = "longest",
-    labels: Sequence[str] = (),
+    labels: Sequence[str] | Mapping[str, str] = (),
     fraction: float = 1.0,
     seed: int = 0,
     limit: int | None = None,
@@ -56,7 +56,8 @@ def convert(
     format (str): A key of `FORMATS`.
     out (Path): The .spacy file to write; its folder is made.
     flatten (Flatten): Which of overlapping entities `doc.ents` holds.
-    labels (Sequence[str]): The types wanted; none means all. Others are left out and reported.
+    labels (Sequence[str] | Mapping[str, str]): The types wanted; none means all. Others are left
+        out and reported. A mapping gives each of them the name to have from then on.
     fraction (float): The part of the records to keep, chosen by `seed`. A smaller part is
         contained in a larger one of the same seed.
     limit (int | None): Keep this many records at most, the first ones.
@@ -87,10 +88,11 @@ def convert(
     if not chosen:
         raise Messages.CM527.error(fraction=fraction, path=source)
     report.left_out = len(records) - len(chosen)
+    wanted = trim_entities(chosen, report)
     if labels:
-        check_labels(records, labels, source)
-    trimmed = trim_entities(chosen, report)
-    wanted = restrict_labels(trimmed, labels, report) if labels else trimmed
+        names = labels if isinstance(labels, Mapping) else dict(zip(labels, labels, strict=True))
+        check_labels(records, [*names], source)
+        wanted = restrict_labels(wanted, names, report)
     write_docbin(wanted, out, flatten=flatten, report=report)
     return report
 
@@ -186,22 +188,25 @@ def trim_entities(records: Iterable[Record], report: Report) -> Iterator[Record]
 
 
 def restrict_labels(
-    records: Iterable[Record], labels: Sequence[str], report: Report
+    records: Iterable[Record], names: Mapping[str, str], report: Report
 ) -> Iterator[Record]:
-    """Keep the entities of the types `labels`; report each other one as unwanted."""
+    """Keep the entities of the types in `names`, which gives them the names there; report each
+    other one as unwanted."""
     for record in records:
+        kept = set()
         for entity in record.entities:
-            if entity.label not in labels:
+            if entity.label in names:
+                kept.add(replace(entity, label=names[entity.label]))
+            else:
                 report.add(
                     Outcome.UNWANTED,
                     Item.ENTITY,
                     Messages.CM127,
                     number=record.number,
                     entity=entity,
-                    labels=", ".join(labels),
+                    labels=", ".join(names),
                 )
-        kept = tuple(entity for entity in record.entities if entity.label in labels)
-        yield replace(record, entities=kept)
+        yield replace(record, entities=tuple(kept))
 
 
 def write_docbin(

@@ -5,6 +5,7 @@ import pytest
 from commands import run
 
 from spacy_cmner.data.corpus import convert, read_docbin
+from spacy_cmner.data.records import Entity
 from spacy_cmner.errors import CmnerWarning
 
 
@@ -55,6 +56,8 @@ def test_strict_takes_no_offence_at_types_that_were_not_asked_for(tmp_path):
     "options, message",
     [
         (["--labels", "DIS,symptom"], "of the type DIS, symptom. Its types are: dis."),
+        (["--labels", "dis,dru="], "CM174] --labels cannot hold 'dru='"),
+        (["--labels", "=dru"], "CM174] --labels cannot hold '=dru'"),
         (["--fraction", "0.1"], "A fraction of 0.1"),
     ],
 )
@@ -97,6 +100,17 @@ def test_options_reach_the_library(tmp_path):
     [record] = read_docbin(out)
     assert [entity.label for entity in record.entities] == ["dis"]
     assert "3 good records were left out" in result.output
+
+
+def test_types_are_renamed(tmp_path):
+    source, out = tmp_path / "a.jsonl", tmp_path / "gold.spacy"
+    entities = [[0, 2, "疾病"], [0, 2, "dis"], [2, 4, "药物"], [4, 5, "其他"]]
+    source.write_text(json.dumps({"text": "肺炎青霉素", "label": entities}), encoding="utf-8")
+    result = run("convert", source, out, "-f", "jsonl", "--labels", "疾病 = dis,药物=dru, dis")
+    assert result.exit_code == 0
+    [record] = read_docbin(out)
+    assert record.entities == (Entity(0, 2, "dis"), Entity(2, 4, "dru"))
+    assert "CM127" in result.output
 
 
 def test_error_is_a_message_not_a_traceback(tmp_path):
