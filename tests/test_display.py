@@ -7,7 +7,7 @@ from spacy import displacy
 from spacy.tokens import Doc
 
 from spacy_cmner.cli.demo import SENTENCES
-from spacy_cmner.display import COLORS, NAMES, to_page, to_terminal
+from spacy_cmner.display import COLORS, DEFAULT_COLOR, NAMES, to_page, to_terminal
 from spacy_cmner.pipeline.patterns import PATTERNS
 from spacy_cmner.tokenizer import char_doc
 
@@ -40,8 +40,18 @@ def test_the_legend_has_the_colours_of_the_text():
 
 
 def test_page_escapes_text_label_and_title():
-    page = to_page([make("<b>肺炎", (3, 5, "<i>"))], "<u>")
-    assert not re.search("<[biu]>", page)
+    doc = make("<b>肺炎", (3, 5, "<i>"))
+    doc.ents[0]._.cmner_source = '"<s>'
+    page = to_page([doc], "<u>")
+    assert not re.search('<[bius]>|""', page)
+    assert re.findall(r'<mark style="background: (#\w+)', page) == [DEFAULT_COLOR] * 2
+
+
+def test_the_legend_has_the_types_that_we_know_first():
+    text = "乙甲丁丙戊"
+    labels = ["乙", "bod", "甲", "sym", "丙"]
+    page = to_page([make(text, *((i, i + 1, label) for i, label in enumerate(labels)))], "")
+    assert re.findall(r"(\w+)</mark>", page) == ["sym", "bod", *sorted(["乙", "甲", "丙"])]
 
 
 @pytest.fixture
@@ -80,6 +90,20 @@ def test_terminal_keeps_the_text_and_names_the_offsets():
     text, *table = click.unstyle(to_terminal(doc)).splitlines()
     assert text == "见[肺炎 dis]，[咳嗽 sym]。"
     assert [line.split() for line in table if line][-1] == ["4", "6", "sym", "咳嗽"]
+
+
+def test_the_table_has_no_empty_columns():
+    _, _, header, row = click.unstyle(to_terminal(make("肺炎。", (0, 2, "dis")))).splitlines()
+    assert header.split() == ["start", "end", "type", "entity"]
+    assert row.split() == ["0", "2", "dis", "肺炎"]
+
+
+def test_terminal_has_the_colours_of_the_page():
+    """As numbers of 256 colours, 16 + 36 · red + 6 · green + blue, each from 0 to 5."""
+    assert (COLORS["dis"], COLORS["bod"]) == ("#ffa8a8", "#a5d8ff")
+    shown = to_terminal(make("肺炎，肺", (0, 2, "dis"), (3, 4, "bod")))
+    assert "\x1b[38;5;16;48;5;217m[肺炎 dis]" in shown
+    assert "\x1b[38;5;16;48;5;153m[肺 bod]" in shown
 
 
 @pytest.mark.parametrize("text", ["", "一切正常。"])
