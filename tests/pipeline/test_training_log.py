@@ -1,5 +1,6 @@
 import io
 
+import numpy as np
 import pytest
 import spacy
 import srsly
@@ -49,6 +50,11 @@ def test_one_column_for_each_loss_and_score(nlp):
     assert row == ["0", "1", "3", "12.35", "0.50", "50.00", "-", "0.5000"]
 
 
+def test_a_score_of_nothing_is_no_missing_one(nlp):
+    _, row = map(cells, lines(nlp, [info(1, LOSSES, ents_p=0.0)]))
+    assert row[5:7] == ["50.00", "0.00"]
+
+
 def test_columns_line_up(nlp):
     written = lines(nlp, [info(1, LOSSES), info(1000, {**LOSSES, "cmner": 1e6})])
     assert len({len("  ".join(line)) for line in written}) == 1
@@ -68,7 +74,8 @@ def test_a_loss_may_appear_later(nlp):
 def test_lines_as_json(nlp, tmp_path):
     path = tmp_path / "new" / "log.jsonl"
     for _ in range(2):  # a second run starts the file anew
-        lines(nlp, [info(1, LOSSES), None, info(2, LOSSES, ents_p=0.25)], output_file=path)
+        losses = {**LOSSES, "cmner_reconstruction": np.float32(0.5)}
+        lines(nlp, [info(1, losses), None, info(2, losses, ents_p=0.25)], output_file=path)
     rows = list(srsly.read_jsonl(path))
     assert [row["step"] for row in rows] == [1, 2]
     assert rows[1] == {
@@ -94,4 +101,4 @@ def test_says_that_only_the_first_step_was_evaluated(nlp, capsys, infos, warns):
     nlp.config["training"]["eval_frequency"] = 1500
     lines(nlp, infos)
     said = capsys.readouterr().out
-    assert ("[CM440] Of 3 steps" in said and "1500" in said) == warns
+    assert ("CM440" in said) == ("[CM440] Of 3 steps" in said and "1500" in said) == warns
