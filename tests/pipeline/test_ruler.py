@@ -70,15 +70,15 @@ def test_only_documents_that_fail_are_lost(shouts):
     failed = []
     shouts.set_error_handler(
         lambda name, component, docs, error: failed.append(
-            (name, [doc.text for doc in docs], str(error))
+            (name, component, [doc.text for doc in docs], str(error))
         )
     )
     texts = ["a", "unwritable", "b", "unreadable", "c", "d"]
     docs = list(shouts.pipe(make_docs(texts), batch_size=3))
     assert [doc.ents[0].text for doc in docs] == ["a", "b", "c", "d"]
     assert failed == [
-        ("shouts", ["unwritable"], "unwritable"),
-        ("shouts", ["unreadable"], "unreadable"),
+        ("shouts", shouts, ["unwritable"], "unwritable"),
+        ("shouts", shouts, ["unreadable"], "unreadable"),
     ]
 
 
@@ -97,3 +97,6 @@ def test_long_documents_are_not_read_together(shouts, monkeypatch):
     docs = list(shouts.pipe(make_docs(texts)))
     assert read == [["一二", "三四"], ["五"], ["六七八九十"], ["", "一"]]
     assert [ent.text for doc in docs for ent in doc.ents] == [text for text in texts if text]
+    read.clear()
+    list(shouts.pipe(make_docs("一二三"), batch_size=2))
+    assert read == [["一", "二"], ["三"]]
