@@ -52,6 +52,7 @@ from spacy_cmner.pipeline.term_lists import Term, read_terms, write_terms
             "名称,类型\n肺炎,dis\n,\n , \n哮喘,dis\n,,,\n",
             [("肺炎", "dis"), ("哮喘", "dis")],
         ),
+        ("dru.TXT", "青霉素\n", [("青霉素", "dru")]),
         ("a.txt", "", []),
         ("a.csv", "", []),
     ],
@@ -61,10 +62,20 @@ def test_reads(tmp_path, name, content, expected):
     assert read_terms(tmp_path / name) == [Term(*pair) for pair in expected]
 
 
-def test_a_given_type_wins(tmp_path):
-    (tmp_path / "a.csv").write_text("青霉素,1\n头孢,2\n咳,3\n", encoding="utf8")
-    terms = [Term(text, "X") for text in ("青霉素", "头孢", "咳")]
-    assert read_terms(tmp_path / "a.csv", label="X") == terms
+@pytest.mark.parametrize(
+    ("name", "content", "expected"),
+    [
+        ("a.csv", "青霉素,1\n头孢,2\n咳,3\n", ["青霉素", "头孢", "咳"]),
+        ("a.csv", "青霉素,1\n5,2\n咳,3\n", ["青霉素", "5", "咳"]),
+        ("a.csv", "1,青霉素\n2,头孢\n", ["1", "2"]),
+        ("a.csv", "青霉素,1\n", ["青霉素"]),
+        ("a.csv", "", []),
+        ("a.jsonl", '{"term": "青霉素", "type": "dru"}', ["青霉素"]),
+    ],
+)
+def test_a_given_type_wins(tmp_path, name, content, expected):
+    (tmp_path / name).write_text(content, encoding="utf8")
+    assert read_terms(tmp_path / name, label="X") == [Term(text, "X") for text in expected]
 
 
 @pytest.mark.parametrize(
@@ -94,12 +105,17 @@ def test_a_header_that_is_not_known_is_warned_of(tmp_path, content):
 
 
 @pytest.mark.parametrize(
-    "content", ["序号,品种,剂型\n1,青霉素,针\n2,头孢,片\n", "诊断编码,诊断\nI21,心梗\nJ18,肺炎\n"]
+    "content",
+    [
+        "序号,品种,剂型\n1,青霉素,针\n 2,头孢,片\n",
+        "诊断编码,诊断\nI21,心梗\nJ18,肺炎\n",
+        "诊断编码,诊断\nI21,心梗\n",
+    ],
 )
 def test_a_header_that_is_not_known_is_warned_of_beside_a_given_type(tmp_path, content):
     (tmp_path / "a.csv").write_text(content, encoding="utf8")
     with pytest.warns(CmnerWarning, match=rf"CM436.*a\.csv.*\({content.splitlines()[0]}\)"):
-        assert len(read_terms(tmp_path / "a.csv", label="X")) == 3
+        assert len(read_terms(tmp_path / "a.csv", label="X")) == content.count("\n")
 
 
 @pytest.mark.parametrize(
@@ -146,6 +162,8 @@ def test_the_command_takes_lists_in_other_encodings(tmp_path):
         ("a.csv", "青霉素,dru\n头孢\n", 2),
         ("a.csv", "青霉素,dru\n,dru\n", 2),
         ("a.csv", "青霉素, \n", 1),
+        ("a.csv", "青霉素\n头孢,dru\n咳,sym\n", 1),
+        ("a.csv", '"青\n霉素",dru\n头孢\n', 3),
         ("a.csv", '青霉素,dru\n肺炎,"dis\n哮喘,dis\n', 2),
         ("a.csv", '青霉素,dru\n\n"肺炎,dis\n"哮喘,dis\n', 3),
         ("a.csv", '"青霉素,dru\n' + "肺炎,dis\n" * 30_000, 1),
@@ -181,6 +199,12 @@ def test_written_lists_are_read_back(tmp_path):
         Term("咳\u2028\n嗽\0", "dis"),
         Term("𠮷", "bod"),
     ]
+
+
+def test_written_lists_are_read_by_people(tmp_path):
+    write_terms(tmp_path / "a.jsonl", [("咳嗽", ["sym", "dis"])])
+    content = (tmp_path / "a.jsonl").read_text(encoding="utf8")
+    assert content == '{"term": "咳嗽", "type": ["sym", "dis"]}\n'
 
 
 def test_written_codes_are_read_back_in_the_order_of_the_types(tmp_path):

@@ -82,6 +82,14 @@ def test_boundaries_of_words():
     assert found("大学生医院", matcher(terms)) == [("学生", "X"), ("医院", "Y")]
     made = matcher(terms, boundaries=WordBoundaries("jieba"))
     assert found("大学生医院", made) == [("医院", "Y")]
+    assert found("大学生医院", matcher([("大学", "X")], boundaries=WordBoundaries("jieba"))) == []
+
+
+def test_words_are_looked_for_in_texts_with_matches_only():
+    asked = []
+    made = matcher(boundaries=lambda text: [asked.append(text), every_second(text)][1])
+    assert [len(spans) for spans in made.find(["无", "头部肺炎", "胃", "CTA"])] == [0, 1, 0, 0]
+    assert asked == ["头部肺炎"]
 
 
 def test_stop_terms_are_never_found():
@@ -99,6 +107,7 @@ def test_terms_come_and_go():
     assert found("肺炎", made) == [("肺", "bod")]
     assert made.add([("肺炎", "dis"), ("肺炎", "sym"), ("肺炎", "dis")]) == 2
     assert found("肺炎", made) == [("肺炎", "dis"), ("肺炎", "sym")]
+    assert made.remove(["肺炎"], label="") == 0
     assert made.remove(["肺炎"], label="dis") == 1
     assert found("肺炎", made) == [("肺炎", "sym")]
     assert made.remove(["肺炎", "胃"]) == 1
@@ -154,6 +163,13 @@ def test_blanks_at_the_edges_are_no_part_of_a_term():
     assert found("头痛，CT", made) == [("CT", "pro")]
 
 
+def test_types_and_codes_are_cleaned_as_terms_are():
+    made = matcher([("肺\ud800", " X\udfff ", "C\ud800\n")])
+    assert list(made) == [("肺�", ("X�",))]
+    assert made.code("肺\ud800", "X�") == "C�"
+    assert made("肺\udfff") == [(0, 2, "X�")]
+
+
 @pytest.mark.parametrize("change", ["remove", "stop", "unstop"])
 def test_every_change_takes_terms_only(change):
     made = matcher()
@@ -162,6 +178,14 @@ def test_every_change_takes_terms_only(change):
     with pytest.raises(CmnerError, match="CM420"):
         getattr(made, change)("肺炎")
     assert found("肺炎", made) == [("肺炎", "dis")]
+
+
+@pytest.mark.parametrize("entry", ["肺炎", ("肺炎",), 3, None, {"肺炎", "dis"}])
+def test_what_is_no_pair_is_refused_and_none_added(entry):
+    made = matcher([])
+    with pytest.raises(CmnerError, match="CM420"):
+        made.add([("肺", "bod"), entry])
+    assert len(made) == 0
 
 
 @pytest.mark.parametrize("term", ["", "  ", None, 3])
