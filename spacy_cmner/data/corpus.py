@@ -88,12 +88,12 @@ def convert(
     if not chosen:
         raise Messages.CM527.error(fraction=fraction, path=source)
     report.left_out = len(records) - len(chosen)
-    wanted = trim_entities(chosen, report)
+    wanted: Iterable[Record] = chosen
     if labels:
         names = labels if isinstance(labels, Mapping) else dict(zip(labels, labels, strict=True))
         check_labels(records, [*names], source)
-        wanted = restrict_labels(wanted, names, report)
-    write_docbin(wanted, out, flatten=flatten, report=report)
+        wanted = restrict_labels(chosen, names, report)
+    write_docbin(trim_entities(wanted, report), out, flatten=flatten, report=report)
     return report
 
 

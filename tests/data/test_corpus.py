@@ -9,7 +9,7 @@ from spacy_cmner.data.corpus import FORMATS, convert, read_docbin, subsample, wr
 from spacy_cmner.data.jsonl import write_jsonl
 from spacy_cmner.data.records import Entity, Record
 from spacy_cmner.data.report import Item, Outcome, Report
-from spacy_cmner.errors import CmnerError
+from spacy_cmner.errors import CmnerError, CmnerWarning
 
 NESTED = Record("见肺部炎", (Entity(1, 3, "bod"), Entity(1, 4, "dis")), id="a", meta={"ward": [3]})
 EMPTY = Record("无痰", id="b")
@@ -57,15 +57,34 @@ def test_blanks_at_the_ends_of_entities_are_taken_off(tmp_path):
     source, out = tmp_path / "source.jsonl", tmp_path / "gold.spacy"
     text = "见 胃 炎\n，咳　"
     marked = [Entity(1, 6, "dis"), Entity(7, 9, "sym"), Entity(7, 8, "sym"), Entity(8, 9, "X")]
-    write_jsonl([Record(text, tuple(marked))], source)
+    write_jsonl([EMPTY, Record(text, tuple(marked))], source)
     report = convert(source, "jsonl", out)
-    assert list(read_docbin(out)) == [Record(text, (Entity(2, 5, "dis"), Entity(7, 8, "sym")))]
-    assert [(f.code, f.outcome) for f in report.findings] == [
-        ("CM172", Outcome.REPAIRED),
-        ("CM172", Outcome.REPAIRED),
-        ("CM173", Outcome.SKIPPED),
+    trimmed = Record(text, (Entity(2, 5, "dis"), Entity(7, 8, "sym")))
+    assert list(read_docbin(out)) == [EMPTY, trimmed]
+    assert [(f.code, f.outcome, f.number) for f in report.findings] == [
+        ("CM172", Outcome.REPAIRED, 2),
+        ("CM172", Outcome.REPAIRED, 2),
+        ("CM173", Outcome.SKIPPED, 2),
     ]
     assert "1–6 dis has blanks at its ends. It is kept as 2–5 dis" in report.findings[0].text
+
+
+def test_blanks_in_entities_that_are_not_wanted_are_no_problem(tmp_path):
+    source, out = tmp_path / "source.jsonl", tmp_path / "gold.spacy"
+    entities = (Entity(0, 2, "bod"), Entity(2, 4, "sym"), Entity(5, 6, "sym"))
+    write_jsonl([Record("胃 痛 ， ", entities)], source)
+    report = convert(source, "jsonl", out, labels=["bod"])
+    assert [record.entities for record in read_docbin(out)] == [(Entity(0, 1, "bod"),)]
+    assert [f.code for f in report.problems] == ["CM172"]
+    assert report.count(Outcome.UNWANTED, Item.ENTITY) == 2
+
+
+def test_texts_without_entities_are_kept_whatever_types_are_wanted(tmp_path):
+    source, out = tmp_path / "source.jsonl", tmp_path / "gold.spacy"
+    write_jsonl([EMPTY], source)
+    with pytest.warns(CmnerWarning, match="CM118.*bod"):
+        convert(source, "jsonl", out, labels=["bod"])
+    assert list(read_docbin(out)) == [EMPTY]
 
 
 def test_limit_is_reported(source, tmp_path):
