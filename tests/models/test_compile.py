@@ -76,6 +76,13 @@ def test_a_character_without_resources_is_the_unknown_one(trained):
     assert not (vectors[1:] == vectors[0]).all(axis=1).any()
 
 
+def test_a_table_is_filled_a_few_characters_at_a_time(trained, monkeypatch):
+    whole = compile_embed(embed_of(trained)).shims[0].module.vectors
+    monkeypatch.setattr("spacy_cmner.models.compile.BATCH", 3)
+    parts = compile_embed(embed_of(trained)).shims[0].module.vectors
+    torch.testing.assert_close(parts, whole)
+
+
 def test_same_entities_and_the_trained_pipeline_stays(trained, compiled):
     assert compiled.path is None  # it is nowhere on the disk
     before = trained.to_bytes()
@@ -129,9 +136,24 @@ def test_deep_in_a_model(resource_dir, tmp_path, embed):
     nodes = [node.name for node in loaded.get_pipe("cmner").model.walk()]
     assert "char_table_embed" in nodes
     assert "local_global_embed" not in nodes
+    words = [n for n in loaded.get_pipe("cmner").model.walk() if n.name == "contextual_embed"]
+    assert all(node.shims[0].module.project is None for node in words)  # in their table already
     docs = [loaded.make_doc(text) for text, _ in tiny.SENTENCES]
     emissions = [each.get_pipe("cmner").model.predict(docs).dataXd for each in (nlp, loaded)]
     torch.testing.assert_close(*map(torch.from_numpy, emissions))
+
+
+def test_layers_of_an_architecture_itself_stay(resource_dir):
+    """The config cannot name what would become of them."""
+    mect = {"@architectures": "spacy-cmner.Mect.v1", "characters": tiny.EMBED}
+    nlp = spacy.blank("zh", config=tiny.CHARACTERS)
+    nlp.add_pipe("cmner", config={"model": {**tiny.MODEL, "tok2vec": mect}})
+    tiny.initialize(nlp, resource_dir)
+    compiled = compile_pipeline(nlp)
+    nodes = [node.name for node in compiled.get_pipe("cmner").model.walk()]
+    assert nodes.count("char_table_embed") == nodes.count("local_global_embed") == 1
+    with pytest.raises(CmnerError, match="CM318"):
+        compile_pipeline(compiled)
 
 
 @pytest.mark.parametrize("first", [True, False])
@@ -142,6 +164,22 @@ def test_other_components_are_kept(fresh, first):
     compiled = compile_pipeline(fresh)
     assert compiled.pipe_names == fresh.pipe_names
     assert tiny.entities(compiled("胃")) == [(0, 1, "bod")]
+
+
+def test_a_disabled_component_is_compiled_too(fresh):
+    fresh.disable_pipe("cmner")
+    compiled = compile_pipeline(fresh)
+    assert compiled.disabled == ["cmner"]
+    compiled.enable_pipe("cmner")
+    assert not find_compilable(compiled.get_pipe("cmner"))
+
+
+@pytest.mark.parametrize("precision, scores", [("float32", {"ents_f": 0.9}), ("int8", {})])
+def test_scores_of_the_exact_weights_are_not_those_of_rounded_ones(fresh, precision, scores):
+    fresh.meta["performance"] = {"ents_f": 0.9}
+    compiled = compile_pipeline(fresh, precision=precision)
+    assert compiled.meta["performance"] == scores
+    assert fresh.meta["performance"] == {"ents_f": 0.9}
 
 
 def test_the_layers_above_can_be_trained_further(trained):

@@ -80,6 +80,20 @@ def test_same_entities_saved_and_loaded(trained, compiled, tmp_path):
     assert encode == {"@architectures": "spacy-cmner.OnnxBiLSTMEncoder.v1"}
 
 
+def test_a_model_without_tables_has_its_bilstm_compiled(resource_dir):
+    embed = {"@architectures": "spacy-cmner.BigramEmbed.v1"}
+    model = {**tiny.MODEL, "tok2vec": {**tiny.MODEL["tok2vec"], "embed": embed}}
+    nlp = spacy.blank("zh", config=tiny.CHARACTERS)
+    nlp.add_pipe("cmner", config={"model": model})
+    tiny.initialize(nlp, resource_dir)
+    with pytest.raises(CmnerError, match="CM318"):
+        compile_pipeline(nlp)
+    compiled = compile_pipeline(nlp, runtime="onnx")
+    docs = [nlp.make_doc(text) for text in TEXTS]
+    ours, trained = (each.get_pipe("cmner").model.predict(docs).dataXd for each in (compiled, nlp))
+    np.testing.assert_allclose(ours, trained, atol=1e-5)
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no fork on Windows")
 def test_a_fork_makes_its_own_session(trained, compiled, monkeypatch):
     compiled(TEXTS[0])  # the parent's session has threads, which a fork does not inherit
