@@ -585,6 +585,25 @@ def test_nothing_else_goes_on_in_this_output(nlp, tmp_path, name, layout, format
         annotate_corpus(nlp, other, tmp_path / "out", format=format)
 
 
+def test_as_many_bytes_in_other_files_are_not_gone_on_with(nlp, tmp_path):
+    source, out = tmp_path / "in", tmp_path / "out.jsonl"
+    source.mkdir()
+    parts = [write_texts(source / name) for name in ("1.jsonl", "2.jsonl")]
+    annotate_corpus(nlp, Source(source), out)
+    parts[0].write_bytes(b"".join(part.read_bytes() for part in parts))
+    parts[1].unlink()
+    with pytest.raises(CmnerError, match=r"CM149.*another files.*2.*1"):
+        annotate_corpus(nlp, Source(source), out)
+
+
+def test_components_that_are_missing_are_named(nlp, tmp_path):
+    source, out = Source(write_texts(tmp_path / "in.jsonl")), tmp_path / "out.jsonl"
+    annotate_corpus(nlp, source, out)
+    message = r"CM149.*another components.*cmner_dictionary"
+    with nlp.select_pipes(disable="cmner_dictionary"), pytest.raises(CmnerError, match=message):
+        annotate_corpus(nlp, source, out)
+
+
 def test_another_pipeline_of_the_same_name_does_not_go_on_in_this_output(nlp, tmp_path):
     source, out = Source(write_texts(tmp_path / "in.jsonl")), tmp_path / "out.jsonl"
     annotate_corpus(nlp, source, out)
