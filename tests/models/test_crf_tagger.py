@@ -6,7 +6,13 @@ from spacy import registry
 from thinc.api import Adam, Ragged
 
 from spacy_cmner.layers.crf import TagScheme
-from spacy_cmner.models.crf_tagger import build_crf_tagger, decode, loss_and_gradient, resize_output
+from spacy_cmner.models.crf_tagger import (
+    build_crf_tagger,
+    decode,
+    loss_and_gradient,
+    resize_output,
+    scale_scores,
+)
 
 SCHEME = TagScheme(tiny.LABELS)
 TEXTS = ["右肺疼痛", "", "无咳嗽"]
@@ -94,6 +100,14 @@ def test_resizing_keeps_what_was_learnt(docs):
     assert model.get_dim("nO") == 17
     assert crf.get_param("start").shape == crf.get_param("end").shape == (17,)
     assert (after.dataXd[:, 13:] < after.dataXd[:, :13].min()).all()
+
+
+def test_scores_are_scaled_after_resizing(docs):
+    model = build(docs)
+    resize_output(model, 17)
+    before = model.predict(docs).dataXd
+    scale_scores(model, 2.0)
+    np.testing.assert_allclose(model.predict(docs).dataXd, 2 * before, rtol=1e-5)
 
 
 def test_training_goes_on_with_the_same_optimizer_after_resizing(docs):

@@ -123,8 +123,9 @@ def test_gradient_of_the_learned_bias_is_that_of_the_loss():
         assert gradient[place] == pytest.approx(slope, rel=0.05, abs=2e-3)
 
 
-def test_gradient_of_the_emissions_is_the_same_with_the_bias_in_them():
-    model, emissions = build()
+@pytest.mark.parametrize("learned", [["list", "a"], None])
+def test_gradient_of_the_emissions_is_the_same_with_the_bias_in_them(learned):
+    model, emissions = build(learned)
     evidence = to_evidence([(0, 0, "a", 1.0), (1, 2, "a", 1.0)])
     gold = np.concatenate([SCHEME.encode(3, []), SCHEME.encode(2, [])])
     loss, gradient = loss_and_gradient(model, emissions, SCHEME, gold, evidence)
