@@ -285,6 +285,13 @@ def test_impossible_settings(config, message):
         tiny.blank(**config)
 
 
+def test_the_smallest_windows_and_batches(trained):
+    nlp = tiny.blank(batch_characters=1).from_bytes(trained.to_bytes())
+    assert [tiny.entities(doc) for doc in nlp.pipe(TEXTS)] == GOLD
+    nlp = tiny.blank(max_length=1).from_bytes(trained.to_bytes())
+    assert {len(ent) for doc in nlp.pipe(TEXTS) for ent in doc.ents} <= {1}
+
+
 def test_prediction_needs_labels():
     with pytest.raises(CmnerError, match=r"CM405.*'cmner'"):
         tiny.blank()("右肺")

@@ -79,6 +79,23 @@ def test_readings_hold_the_entities_that_are_there(unsure):
     assert all((6, 8, "dru") in reading.spans for reading in readings)
 
 
+@pytest.mark.parametrize("decoding", ["viterbi", "marginal"])
+def test_a_score_is_that_beside_the_entities_that_are_there(unsure, monkeypatch, decoding):
+    recogniser = unsure.get_pipe("cmner")
+    monkeypatch.setattr(recogniser, "decoding", decoding)
+    monkeypatch.setattr(recogniser, "threshold", 0.05)
+    doc = unsure.make_doc("痛疼咳嗽")
+    doc.set_ents([Span(doc, 0, 1, "dru")], default="missing")
+    readings = recogniser.kbest(doc, 100_000)
+    assert math.fsum(reading.probability for reading in readings) == pytest.approx(1)
+    doc = recogniser(doc)
+    assert len(doc.ents) > 1
+    for ent in doc.ents[1:]:
+        entity = (ent.start_char, ent.end_char, ent.label_)
+        holding = [reading.probability for reading in readings if entity in reading.spans]
+        assert ent._.cmner_score == pytest.approx(math.fsum(holding))
+
+
 def test_readings_leave_blocked_tokens_out(unsure):
     def covered(doc):
         readings = unsure.get_pipe("cmner").kbest(doc, 20)
@@ -171,6 +188,11 @@ def test_predicted_spans_do_not_disturb_the_evaluation(scoring):
 def test_impossible_threshold(threshold):
     with pytest.raises(CmnerError, match="CM408"):
         tiny.blank(threshold=threshold)
+
+
+def test_the_highest_threshold_leaves_nothing_that_is_not_certain(trained):
+    nlp = tiny.blank(threshold=1.0, scores=True).from_bytes(trained.to_bytes())
+    assert all(scores(doc) in ([], [1.0]) for doc in nlp.pipe(TEXTS))
 
 
 @pytest.fixture

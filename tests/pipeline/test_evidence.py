@@ -12,6 +12,7 @@ from thinc.api import Config
 from spacy_cmner.data.corpus import write_docbin
 from spacy_cmner.data.records import Entity, Record
 from spacy_cmner.errors import CmnerError, CmnerWarning
+from spacy_cmner.pipeline.cmner import ChineseMedicalNER
 from spacy_cmner.pipeline.evidence import NO_EVIDENCE, EvidenceReader, pack, take_part
 from spacy_cmner.types import TextRange
 
@@ -88,6 +89,12 @@ def test_a_document_without_the_group_has_none():
     assert EvidenceReader("hits")(with_hits(doc)) is NO_EVIDENCE
 
 
+def test_weights_of_rules_may_be_left_out(trained):
+    recogniser = trained.get_pipe("cmner")
+    made = ChineseMedicalNER(trained.vocab, recogniser.model, evidence_key="hits")
+    assert made.read_evidence == EvidenceReader("hits", 1.0, {})
+
+
 def test_a_group_that_nothing_fills_is_said(trained):
     nlp = load(trained)
     docs = [nlp.make_doc(TEXT) for _ in range(2)]
@@ -95,6 +102,13 @@ def test_a_group_that_nothing_fills_is_said(trained):
     with pytest.warns(CmnerWarning, match="CM427.*'cmner' has 'hits'.*'hitz'") as warned:
         list(nlp.pipe(docs))
     assert len(warned) == 1
+
+
+def test_a_group_on_some_documents_of_a_batch_is_filled_by_something(trained):
+    nlp = load(trained)
+    docs = [nlp.make_doc(TEXT), with_hits(nlp.make_doc(TEXT))]
+    docs[0].spans["hitz"] = []
+    assert len(list(nlp.pipe(docs))) == 2
 
 
 def test_windows_that_overlap_have_the_evidence_of_the_whole():
