@@ -87,6 +87,7 @@ def test_jsonl_has_the_entities_with_offsets_source_and_place(nlp, tmp_path):
     out = tmp_path / "new" / "out.jsonl"
     result = annotate_corpus(nlp, Source(source), out)
     rows = read_rows(out)
+    assert TEXTS[0] in out.read_text(encoding="utf-8")  # for people and grep, too
     assert [row["text"] for row in rows] == TEXTS
     assert [row["id"] for row in rows] == [f"文{i}" for i in range(5)]
     assert [row["meta"] for row in rows] == [{"ward": i} for i in range(5)]
@@ -112,6 +113,13 @@ def test_jsonl_is_read_back_by_the_converter(nlp, tmp_path):
     report = Report(out)
     records = [(r.text, r.entities) for r in read_jsonl(out, report)]
     assert records == expected(nlp) and not report.problems
+
+
+def test_halves_of_characters_beside_the_text_are_replaced(nlp, tmp_path):
+    write_rows(tmp_path / "in.jsonl", [{"text": "头痛", "ward": "\ud83d"}])
+    annotate_corpus(nlp, Source(tmp_path / "in.jsonl"), tmp_path / "out.jsonl")
+    [row] = read_rows(tmp_path / "out.jsonl")
+    assert row["meta"] == {"ward": "�"}
 
 
 def test_csv_has_a_row_an_entity(fresh, tmp_path):
@@ -878,10 +886,12 @@ def test_a_folder_of_parts_becomes_a_file_when_asked(nlp, tmp_path):
     assert len(read_rows(out)) == len(TEXTS)
 
 
-def test_dates_of_parquet_go_into_a_docbin(nlp, tmp_path):
+def test_dates_of_parquet_are_written_as_text(nlp, tmp_path):
     pyarrow, parquet = (pytest.importorskip(name) for name in ("pyarrow", "pyarrow.parquet"))
     days = [datetime.date(2024, 1, 2)]
     parquet.write_table(pyarrow.table({"text": ["头痛"], "day": days}), tmp_path / "in.parquet")
-    annotate_corpus(nlp, Source(tmp_path / "in.parquet"), tmp_path / "out.spacy")
+    for name in ("out.spacy", "out.jsonl"):
+        annotate_corpus(nlp, Source(tmp_path / "in.parquet"), tmp_path / name)
     [record] = read_docbin(tmp_path / "out.spacy")
-    assert record.meta == {"day": "2024-01-02"}
+    [row] = read_rows(tmp_path / "out.jsonl")
+    assert record.meta == row["meta"] == {"day": "2024-01-02"}
