@@ -71,6 +71,12 @@ LENGTH = re.compile(
 # A clause that only goes on with a list of entities.
 LIST = re.compile(rf"(?:[{ENTITY}\s、和及与或等史]|病史|以及|症状|情况)*")
 LISTED = re.compile(rf"(?:{LIST.pattern},)*{LIST.pattern}")
+# 38.5°c, <3.5mmol/l, 120/80mmhg; 2片, 3级; iii期; 体温38.5°c
+QUANTITY = (
+    r"^[<>≤≥]?\d(?:[^一-鿿]*|[\d.~-]*(?:[级期度片粒袋支滴]|[毫微]?克|毫升|万?单位))$"
+    r"|^(?:[ⅰ-ⅻ]|i{1,3}|iv)[^一-鿿]*[级期度]$"
+    r"|\d\s?(?:℃|°c|%|mm\s?hg|kpa|[a-zμ]+/[a-zμ]+)$"
+)
 # Entities that say how something is, or how much: no list goes on with them, though one may begin
 # with them.
 STATEMENT = re.compile(
@@ -78,8 +84,7 @@ STATEMENT = re.compile(
     r"|[不无未没](?![全张良育孕耐力闭]|稳定)"
     r"|(?:[差可佳好清弱快慢高低多少窄]|(?<!肿)大|(?<!肌)无力|明显|[加减]重|减轻"
     r"|(?<!功能)(?:[增减升下][强弱退厚粗宽降]|亢进)|活跃|异常|正常|缓解|萎靡|迟钝)了?$"
-    r"|^[<>≤≥]?\d(?:[^一-鿿]*|[\d.~-]*(?:[级期度片粒袋支滴]|[毫微]?克|毫升|万?单位))$"
-    r"|^(?:[ⅰ-ⅻ]|i{1,3}|iv)[^一-鿿]*[级期度]$|\d\s?(?:℃|°c|%|mm\s?hg|kpa|[a-zμ]+/[a-zμ]+)$"
+    rf"|{QUANTITY}"
 )
 NUMBERED = re.compile(rf"[: ]*{NUMBER}")
 # What begins an item behind others: a number, or a word with a colon.

@@ -298,6 +298,11 @@ _NO_AGE = (
     r"(?<!孕[周龄约])(?<!孕[周龄][:为约\s])(?<!胎龄)(?<!胎龄[:为约\s])"
     rf"(?<!{_YEARS})(?<!{_YEARS}[零十])"
 )
+# A time that is a laboratory value, see LAB_VALUE.
+_NO_CLOTTING = "".join(
+    rf"(?<!{name})(?<!{name}\s)"
+    for name in ("pt", "ptt", r"pt\)", "酶原时间", "活酶时间", "血酶时间")
+)
 # Not after these is 2月 a length: months of a year, and ages.
 _NO_LENGTH = (
     r"年于自从在第每为是到至同现今本去月季节历期峰末份中春夏秋冬宝孩儿子女男岁大婴者孕怀周龄"
@@ -307,8 +312,7 @@ DURATION = (
     _rule(
         _DIGITS,
         rf"""(?={_DIGITS})(?<![第每隔孕月q/~–—至到+-])(?<![第每隔孕~–—至到+-]\s)
-        (?<!妊娠)(?<!妊娠\s){_NO_AGE}(?<!停经后)(?<!pt)(?<!pt\s)(?<!ptt)(?<!ptt\s)(?<!pt\))(?<!pt\)\s)
-        (?<!酶原时间)(?<!酶原时间\s)(?<!活酶时间)(?<!活酶时间\s)(?<!血酶时间)(?<!血酶时间\s)
+        (?<!妊娠)(?<!妊娠\s){_NO_AGE}(?<!停经后){_NO_CLOTTING}
         (?!{_DATE}){_SOME}\+?(?:{TO}{_SOME})?\s?[余多]?
         (?: 年(?:\s?零?{_SOME}个半?月)?(?![级龄轻代度底]|\s?\d{{1,2}}\s?月)
           | {_MEASURE}月(?!龄) | 月[余多] | (?<=\+)月(?!龄) | (?<=[两俩数])月(?![经份龄亮])
