@@ -144,17 +144,10 @@ def load(path: Path, types: dict[str, str]) -> list[tuple[Doc, GoldText]]:
     """
     docs = load_docs(path, Vocab(), user_data=False)
     golds = [(doc, Gold.from_doc(doc)) for doc in docs]
-    return [(doc, GoldText(doc.text, keep(gold, types))) for doc, gold in golds if gold]
-
-
-def keep(gold: Gold, types: dict[str, str]) -> Gold:
+    texts = [(doc, GoldText(doc.text, gold)) for doc, gold in golds if gold]
     if not types:
-        return gold
-    entities, flat = (
-        frozenset(entity for entity in entities if entity.label in types.values())
-        for entities in (gold.entities, gold.flat)
-    )
-    return Gold(entities, flat, gold.missing)
+        return texts
+    return [(doc, text.of_types(types.values())) for doc, text in texts]
 
 
 @dataclass(frozen=True)

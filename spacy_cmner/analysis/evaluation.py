@@ -6,14 +6,14 @@ because it lies inside another.
 """
 
 import time
-from collections.abc import Iterable, Sequence, Set
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence, Set
+from dataclasses import dataclass, replace
 from typing import Any
 
 from spacy.language import Language
 
 from spacy_cmner.analysis.errors import ErrorCounts
-from spacy_cmner.analysis.gold import Entities, GoldText, entities_of, read
+from spacy_cmner.analysis.gold import Entities, GoldText, entities_of, of_types, read
 from spacy_cmner.analysis.scores import TypeCounts
 from spacy_cmner.data.records import Entity, Record
 
@@ -108,6 +108,7 @@ def evaluate(
     nlp: Language,
     texts: Sequence[GoldText],
     *,
+    labels: Collection[str] = (),
     train: Iterable[GoldText] | None = None,
     exclude: Iterable[GoldText] | None = None,
 ) -> Evaluation:
@@ -115,12 +116,18 @@ def evaluate(
 
     nlp (Language): a trained pipeline, or any other that sets ``doc.ents``.
     texts (Sequence[GoldText]): the gold data, see ``load_gold``.
+    labels (Collection[str]): the types to score, of gold and of what is found, where the pipeline
+        finds others than the gold data have; all if not given.
     train (Optional[Iterable[GoldText]]): the training data, to tell seen entities from unseen.
     exclude (Optional[Iterable[GoldText]]): texts to leave out of the deduplicated scores, as a
         rule the training data.
     RETURNS (Evaluation): scores, errors and speed.
     """
     predictions = predict(nlp, [text.text for text in texts])
+    if labels:
+        texts = [text.of_types(labels) for text in texts]
+        kept_types = [of_types(entities, labels) for entities in predictions.entities]
+        predictions = replace(predictions, entities=kept_types)
     found = predictions.entities
     errors = ErrorCounts()
     for text, entities in zip(texts, found, strict=True):

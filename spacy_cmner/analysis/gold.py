@@ -5,8 +5,8 @@
 of CMeEE: every gold entity counts, whether or not a flat recogniser could find it.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from spacy.language import Language
@@ -55,6 +55,11 @@ class Gold:
             return cls(group, frozenset(flatten_entities(group)[0]))
         return None
 
+    def of_types(self, labels: Collection[str]) -> "Gold":
+        """What is annotated of these types."""
+        entities, flat = of_types(self.entities, labels), of_types(self.flat, labels)
+        return replace(self, entities=entities, flat=flat)
+
     def judged(self, predicted: Iterable[Entity]) -> Entities:
         """The predictions that are right or wrong. One that touches a character without
         annotation is neither, as in spaCy's own scoring."""
@@ -78,10 +83,19 @@ class GoldText:
     gold: Gold
     id: str | None = None
 
+    def of_types(self, labels: Collection[str]) -> "GoldText":
+        """The text with what is annotated of these types."""
+        return replace(self, gold=self.gold.of_types(labels))
+
 
 def entities_of(spans: Iterable[Span]) -> Entities:
     """Spans of any tokenization as entities over characters."""
     return frozenset(Entity(span.start_char, span.end_char, span.label_) for span in spans)
+
+
+def of_types(entities: Iterable[Entity], labels: Collection[str]) -> Entities:
+    """The entities of these types."""
+    return frozenset(entity for entity in entities if entity.label in labels)
 
 
 def read(nlp: Language, texts: Iterable[str]) -> Iterator[Doc]:

@@ -16,8 +16,10 @@ from spacy.util import load_config, load_model
 from thinc.api import ConfigValidationError
 from wasabi import msg
 
+from spacy_cmner.analysis.gold import GoldText
 from spacy_cmner.annotation.items import BadRecord, SourceRecord
 from spacy_cmner.annotation.sources import Source
+from spacy_cmner.data.corpus import check_labels
 from spacy_cmner.data.files import check_writable, replacing
 from spacy_cmner.errors import DAMAGE, CmnerError, Messages
 
@@ -30,6 +32,11 @@ TextsArgument = Annotated[
         help="Texts: .txt (one a line), .jsonl, .csv, .tsv, .parquet, or a folder, in which each "
         ".txt file is one text."
     ),
+]
+
+LabelsOption = Annotated[
+    str,
+    typer.Option("--labels", help="Types to score, separated by commas. All if not given."),
 ]
 
 # Of a command that takes settings of a config, see ``read_settings``.
@@ -65,6 +72,24 @@ def use_gpu(gpu_id: int) -> None:
         setup_gpu(gpu_id, silent=True)
     except (ValueError, RuntimeError) as error:
         raise Messages.CM511.error(gpu_id=gpu_id, reason=error) from error
+
+
+def split(names: str) -> list[str]:
+    """The names in a list with commas between them."""
+    return [name.strip() for name in names.split(",") if name.strip()]
+
+
+def read_labels(labels: str, texts: Iterable[GoldText], path: Path) -> list[str]:
+    """The types of ``LabelsOption``, which are to be scored on these texts.
+
+    RAISES: CM118 if no entity is of any of them.
+    WARNS: CM118 of those that no entity is of.
+    """
+    wanted = split(labels)
+    if wanted:
+        known = {entity.label for text in texts for entity in text.gold.entities}
+        check_labels(known, wanted, path)
+    return wanted
 
 
 def read_source(source: Source) -> list[SourceRecord]:

@@ -10,10 +10,10 @@ from wasabi import msg
 
 from spacy_cmner.analysis.cases import find_cases
 from spacy_cmner.analysis.comparison import Systems, compare
-from spacy_cmner.analysis.gold import GoldText, load_gold, load_predictions
+from spacy_cmner.analysis.gold import GoldText, load_gold, load_predictions, of_types
 from spacy_cmner.analysis.tables import Table
 from spacy_cmner.cli import cmner_cli
-from spacy_cmner.cli._util import errors_shown
+from spacy_cmner.cli._util import LabelsOption, errors_shown, read_labels
 from spacy_cmner.data.files import check_outputs, check_writable, write_text
 from spacy_cmner.errors import Messages
 
@@ -38,6 +38,7 @@ def compare_command(
             "--output", "-o", help="Also write all tables (.md) or one row a system (.csv)."
         ),
     ] = None,
+    labels: LabelsOption = "",
     flat: Flat = False,
     samples: Annotated[
         int, typer.Option("--samples", help="Samples that the tests draw.", min=1)
@@ -49,7 +50,7 @@ def compare_command(
         raise Messages.CM507.error(path=output, endings=".md, .csv")
     check_outputs([output], [gold, *predictions])
     check_writable(output)
-    texts, systems = _load(gold, predictions)
+    texts, systems = _load(gold, predictions, labels)
     comparison = compare(texts, systems, flat=flat, samples=samples, seed=seed)
     for table in comparison.to_tables():
         typer.echo(f"\n{table.to_terminal()}")
@@ -71,6 +72,7 @@ def cases_command(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Write all cases here (.md).")
     ] = None,
+    labels: LabelsOption = "",
     flat: Flat = False,
     limit: Annotated[
         int, typer.Option("--limit", help="Cases to show on the terminal.", min=0)
@@ -81,7 +83,7 @@ def cases_command(
         raise Messages.CM507.error(path=output, endings=".md")
     check_outputs([output], [gold, *predictions])
     check_writable(output)
-    texts, systems = _load(gold, predictions)
+    texts, systems = _load(gold, predictions, labels)
     tables = [case.to_table() for case in find_cases(texts, systems, flat=flat)]
     for table in tables[:limit]:
         typer.echo(f"\n{table.to_terminal()}")
@@ -90,10 +92,11 @@ def cases_command(
         _write(output, _markdown(tables))
 
 
-def _load(gold: Path, predictions: Sequence[Path]) -> tuple[list[GoldText], Systems]:
+def _load(gold: Path, predictions: Sequence[Path], labels: str) -> tuple[list[GoldText], Systems]:
     """The gold texts, and the predictions by the name of the system: its file's name, or the
     whole path where files share a name.
 
+    labels (str): the types to score, see ``LabelsOption``.
     RAISES: CM512 if a file is given twice, others as ``load_gold`` and ``load_predictions``.
     """
     files = [path.resolve() for path in predictions]
@@ -106,6 +109,13 @@ def _load(gold: Path, predictions: Sequence[Path]) -> tuple[list[GoldText], Syst
         path.stem if stems[path.stem] == 1 else str(path): load_predictions(path, texts)
         for path in predictions
     }
+    wanted = read_labels(labels, texts, gold)
+    if wanted:
+        texts = [text.of_types(wanted) for text in texts]
+        systems = {
+            name: [of_types(entities, wanted) for entities in found]
+            for name, found in systems.items()
+        }
     return texts, systems
 
 

@@ -7,7 +7,7 @@ import typer
 from wasabi import msg
 
 from spacy_cmner.cli import cmner_cli
-from spacy_cmner.cli._util import errors_shown
+from spacy_cmner.cli._util import errors_shown, split
 from spacy_cmner.data.checksums import verify_checksums
 from spacy_cmner.data.corpus import FORMATS, convert
 from spacy_cmner.data.docs import Flatten
@@ -76,7 +76,7 @@ def convert_command(
 def _read_names(labels: str) -> dict[str, str]:
     """The types of `--labels`, and what they are to be called."""
     names = {}
-    for label in filter(None, map(str.strip, labels.split(","))):
+    for label in split(labels):
         old, equals, new = map(str.strip, label.partition("="))
         if not old or (equals and not new):
             raise Messages.CM174.error(label=label)

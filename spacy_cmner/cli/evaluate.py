@@ -14,9 +14,11 @@ from spacy_cmner.analysis.tables import evaluation_tables
 from spacy_cmner.cli import cmner_cli
 from spacy_cmner.cli._util import (
     TAKES_SETTINGS,
+    LabelsOption,
     PipelineArgument,
     errors_shown,
     load_pipeline,
+    read_labels,
     read_settings,
     use_gpu,
 )
@@ -33,6 +35,7 @@ def evaluate_command(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Write all figures here (.json).")
     ] = None,
+    labels: LabelsOption = "",
     exclude_texts: Annotated[
         Path | None,
         typer.Option(
@@ -64,9 +67,11 @@ def evaluate_command(
     use_gpu(gpu_id)
     load = cache(load_gold)
     texts = load(data)
+    wanted = read_labels(labels, texts, data)
     evaluation = evaluate(
         load_pipeline(model, settings),
         texts,
+        labels=wanted,
         train=None if train is None else load(train),
         exclude=None if exclude_texts is None else load(exclude_texts),
     )
@@ -78,7 +83,8 @@ def evaluate_command(
         left_out = len(texts) - evaluation.deduplicated.texts
         msg.info(f"{left_out} texts occur in {exclude_texts}; deduplicated scores leave them out")
     if output is not None:
-        metrics = {"model": model, "settings": settings, "data": str(data), **evaluation.to_dict()}
+        given = {"model": model, "settings": settings, "data": str(data), "labels": wanted}
+        metrics = {**given, **evaluation.to_dict()}
         write_text(output, json.dumps(metrics, ensure_ascii=False, indent=2) + "\n")
         msg.good(f"Figures: {output}")
     if predictions is not None:

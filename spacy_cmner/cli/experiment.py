@@ -10,7 +10,7 @@ from wasabi import msg
 from spacy_cmner.analysis.gold import load_gold
 from spacy_cmner.analysis.plots import check_picture
 from spacy_cmner.cli import cmner_cli
-from spacy_cmner.cli._util import TAKES_SETTINGS, errors_shown, read_settings
+from spacy_cmner.cli._util import TAKES_SETTINGS, errors_shown, read_settings, split
 from spacy_cmner.data.files import check_writable
 from spacy_cmner.errors import CmnerError, Messages
 from spacy_cmner.experiments.design import load_design
@@ -145,10 +145,6 @@ def collate_command(
         msg.good(f"Written: {path}")
     if summary.missing:
         msg.warn(f"Not finished: {', '.join(row.name for row in summary.missing)}")
-
-
-def split(names: str) -> list[str]:
-    return [name.strip() for name in names.split(",") if name.strip()]
 
 
 def read_seeds(seeds: str) -> list[int]:

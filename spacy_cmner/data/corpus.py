@@ -2,7 +2,7 @@
 
 import random
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -91,7 +91,8 @@ def convert(
     wanted: Iterable[Record] = chosen
     if labels:
         names = labels if isinstance(labels, Mapping) else dict(zip(labels, labels, strict=True))
-        check_labels(records, [*names], source)
+        known = {entity.label for record in records for entity in record.entities}
+        check_labels(known, names, source)
         wanted = restrict_labels(chosen, names, report)
     write_docbin(trim_entities(wanted, report), out, flatten=flatten, report=report)
     return report
@@ -129,13 +130,14 @@ def check_ids(records: Iterable[Record], report: Report) -> None:
             )
 
 
-def check_labels(records: Iterable[Record], labels: Sequence[str], source: Path) -> None:
-    """Types may be rare, so it is an error only if none is there.
+def check_labels(known: Set[str], labels: Collection[str], source: Path) -> None:
+    """Hold the types that are asked for against those that the source has.
+
+    Types may be rare, so it is an error only if none is there.
 
     RAISES (CmnerError): No entity is of any of these types.
     WARNS: Of those that no entity is of.
     """
-    known = {entity.label for record in records for entity in record.entities}
     missing = [label for label in labels if label not in known]
     message = {"path": source, "labels": ", ".join(missing), "known": ", ".join(sorted(known))}
     if known and len(missing) == len(labels):

@@ -50,6 +50,20 @@ def test_cases(files, tmp_path):
     assert "dis (TE)" in shown.output
 
 
+def test_types_are_compared_alone(files, tmp_path):
+    scores, cases = tmp_path / "scores.csv", tmp_path / "cases.md"
+    write_jsonl([Record(TEXT, (COUGH,)), Record(TEXT, (COUGH, FEVER, DISEASE))], files[0])
+    options = ("--labels", "dis", "--output")
+    result = run("compare", *files, "--samples", 10, *options, scores)
+    assert result.exit_code == 0, result.output
+    with scores.open(encoding="utf-8", newline="") as file:
+        rows = [(row["gold"], row["predicted"], row["correct"]) for row in csv.DictReader(file)]
+    assert rows == [("1", "1", "1"), ("1", "0", "0")]
+    assert run("cases", *files, *options, cases).exit_code == 0
+    report = cases.read_text("utf-8")
+    assert "| 3–5 | dis | dis | – | 发热 |" in report and "sym" not in report
+
+
 @pytest.mark.parametrize("command, name", [("compare", "report.txt"), ("cases", "cases.csv")])
 def test_the_ending_is_checked_before_the_work(tmp_path, command, name):
     result = run(command, tmp_path / "none.spacy", tmp_path / "none.jsonl", "-o", tmp_path / name)

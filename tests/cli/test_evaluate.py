@@ -10,6 +10,7 @@ from spacy_cmner.data.corpus import write_docbin
 from spacy_cmner.data.jsonl import read_jsonl, write_jsonl
 from spacy_cmner.data.records import Entity, Record
 from spacy_cmner.data.report import Report
+from spacy_cmner.errors import CmnerWarning
 
 GOLD = [
     Record("右肺疼痛", (Entity(0, 2, "bod"), Entity(0, 4, "sym")), id="first"),
@@ -62,6 +63,34 @@ def test_only_what_is_asked_for(folder):
     assert result.exit_code == 0
     assert "deduplicated" not in result.output
     assert "unseen" not in result.output
+
+
+def test_types_are_scored_alone(folder, tmp_path):
+    output, predictions = tmp_path / "metrics.json", tmp_path / "found.jsonl"
+    result = run(
+        *("evaluate", folder / "model", folder / "gold.spacy", "--labels", "sym, "),
+        *("--train", folder / "train.spacy"),
+        *("--output", output, "--predictions", predictions),
+    )
+    assert result.exit_code == 0, result.output
+    metrics = json.loads(output.read_text("utf-8"))
+    assert metrics["labels"] == ["sym"]
+    assert metrics["all"]["per_type"].keys() == metrics["flat"]["per_type"].keys() == {"sym"}
+    counts = [metrics["all"][name] for name in ("gold", "predicted", "correct")]
+    assert counts == [3, 1, 1]
+    assert metrics["unseen"]["predicted"] == 0
+    assert metrics["errors"]["missed"] == 2
+    found = [record.entities for record in read_jsonl(predictions, Report())]
+    assert found == [(), (Entity(0, 2, "sym"),), ()]
+
+
+def test_a_type_that_is_not_in_the_gold_data_is_named(folder):
+    with pytest.warns(CmnerWarning, match=r"CM118.* type dru\. Its types are: bod, sym\."):
+        result = run("evaluate", folder / "model", folder / "gold.spacy", "--labels", "sym,dru")
+    assert result.exit_code == 0
+    result = run("evaluate", folder / "model", folder / "gold.spacy", "--labels", "dis,dru")
+    assert result.exit_code == 1
+    assert "CM118" in result.output and "dis, dru" in result.output
 
 
 @pytest.mark.parametrize("option", ["--output", "--predictions"])
