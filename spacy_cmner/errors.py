@@ -154,7 +154,8 @@ class Messages:
     )
     CM141 = Message("{path} holds files of several kinds ({kinds}). Give a folder with one kind.")
     CM142 = Message(
-        "{path} has no column '{column}'. Name the one that holds the texts; there are: {columns}."
+        "{path} has no column '{column}'. Name the one that holds the {holds}; there are: "
+        "{columns}."
     )
     CM143 = Message("{path} cannot be read as Parquet ({reason}). Copy or write it again.")
     CM144 = Message(

@@ -31,7 +31,8 @@ class Layout:
     """Where the text of a record is, and how it is written.
 
     text (str): The field or column of the text.
-    id (str): The field or column that names the record; it may be missing.
+    id (str): The field or column that names the record. It may be missing, but a column that is
+        not the default may not.
     encoding (str): The encoding of text files.
     max_length (int): A text of more characters is a bad record.
     """
@@ -169,7 +170,7 @@ def _read_csv(path: Path, layout: Layout, meter: Meter) -> Iterator[Item]:
             raise Messages.CM158.error(path=path, reason=error) from None
         if layout.text not in header:
             _check_separator(path, line, delimiter)
-        _check_column(path, header, layout.text)
+        _check_columns(path, header, layout)
         for number in count(1):
             meter.position = stream.buffer.tell()
             try:
@@ -226,7 +227,7 @@ def _name_columns(path: Path, header: list[str]) -> list[str]:
 
 def _read_parquet(path: Path, layout: Layout, meter: Meter) -> Iterator[Item]:
     names, rows = read_rows(path)
-    _check_column(path, names, layout.text)
+    _check_columns(path, names, layout)
     size = path.stat().st_size
     for number, (part, row) in enumerate(rows, start=1):
         meter.position = round(part * size)
@@ -309,9 +310,12 @@ def _lines(path: Path, layout: Layout, meter: Meter) -> Iterator[tuple[int, str]
                 yield number, line.removesuffix("\n").removesuffix("\r")
 
 
-def _check_column(path: Path, names: list[str], column: str) -> None:
-    if column not in names:
-        raise Messages.CM142.error(path=path, column=column, columns=", ".join(names))
+def _check_columns(path: Path, names: list[str], layout: Layout) -> None:
+    """RAISES: CM142 without the column of the texts, or one of names that was asked for."""
+    for column, holds in ((layout.text, "texts"), (layout.id, "names")):
+        if column not in names and (holds, column) != ("names", Layout.id):
+            columns = ", ".join(names)
+            raise Messages.CM142.error(path=path, column=column, holds=holds, columns=columns)
 
 
 def _item(path: Path, number: int, fields: dict[str, Any], layout: Layout) -> Item:

@@ -112,6 +112,22 @@ def test_parquet_columns(tmp_path):
     assert source.done == source.total
 
 
+@pytest.mark.parametrize("ending", ["csv", "tsv", "parquet"])
+def test_a_column_of_names_that_was_asked_for_may_not_be_missing(tmp_path, ending):
+    path, columns = tmp_path / f"a.{ending}", {"no": ["7"], "text": ["头痛"]}
+    if ending == "parquet":
+        pyarrow = pytest.importorskip("pyarrow")
+        pytest.importorskip("pyarrow.parquet").write_table(pyarrow.table(columns), path)
+    else:
+        mark = {"csv": ",", "tsv": "\t"}[ending]
+        path.write_text(f"no{mark}text\n7{mark}头痛\n", encoding="utf-8")
+    with pytest.raises(CmnerError, match=r"CM142.*no column 'No'.* holds the names.*: no, text"):
+        Source(path, Layout(id="No"))
+    [named], [other] = read(path, id="no"), read(path)
+    assert (named.id, named.meta) == ("7", {})
+    assert (other.id, other.meta) == (None, {"no": "7"})
+
+
 def test_a_damaged_parquet_file_is_named(tmp_path):
     pytest.importorskip("pyarrow")
     path = tmp_path / "a.parquet"
