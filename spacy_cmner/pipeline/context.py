@@ -1,10 +1,11 @@
 """What the words around an entity say of it: that it is absent, doubtful, someone else's or past.
 
 A trigger reaches from its place to the end of its scope, in the direction it has, and gives its
-attribute to the entities there. Scopes end at punctuation, at a terminator, such as 但, or after
-``REACH`` characters; those of headings, such as 既往史：, with their section. A longer trigger
-hides the shorter ones in it; a pseudo-trigger (无明显诱因) does nothing but that. Of the words in
-an entity (双下肢无水肿) only those count that have the scope inside.
+attribute to the entities there. Scopes end at punctuation, at a terminator, such as 但, where
+brackets around them end, or after ``REACH`` characters; those of headings, such as 既往史：, with
+their section. A longer trigger hides the shorter ones in it; a pseudo-trigger (无明显诱因) does
+nothing but that. Of the words in an entity (双下肢无水肿) only those count that have the scope
+inside.
 
 Harkema et al. (2009), "ConText: An algorithm for determining negation, experiencer, and temporal
 status from clinical reports", section 3.
@@ -63,6 +64,8 @@ DASHES = "‐‑‒–—―−"
 # The fields of a form or of a table made text stand apart; 查  体 is one word.
 SENTENCE_END = re.compile(r"[。!?;\n\t]|(?<=\S\S) {2,}")
 COMMA = re.compile(",")
+# Scopes do not leave them, if they hold an entity: 肺炎(真菌感染待排).
+BRACKETS = re.compile(r"\([^()\n]*\)")
 # Stands for each character of an entity.
 ENTITY = "\0"
 LENGTH = re.compile(
@@ -378,6 +381,9 @@ class _Context:
         self.starts = [entities[number].start for number in self.order]
         self.sentence_ends = [match.start() for match in SENTENCE_END.finditer(masked)]
         self.commas = [match.start() for match in COMMA.finditer(masked)]
+        brackets = [match.span() for match in BRACKETS.finditer(masked) if ENTITY in match[0]]
+        self.opened = [start for start, _ in brackets]
+        self.closed = [end - 1 for _, end in brackets]
         self.items = [match.start() for match in ITEM.finditer(masked)]
         self.heads = [match.end() - 1 for match in HEAD.finditer(masked)]
 
@@ -426,6 +432,7 @@ class _Context:
     def _end(self, position: int, scope: str) -> int:
         """Where a scope ends that begins at a position."""
         last = _first(self.sentence_ends, position, min(len(self.text), position + REACH))
+        last = min(self._brackets(position)[1], last)
         if scope == "sentence":
             return last
         if not NUMBERED.match(self.masked, position):
@@ -443,6 +450,7 @@ class _Context:
     def _start(self, position: int, scope: str) -> int:
         """Where a scope begins that ends at a position."""
         first = _last(self.sentence_ends, position, max(-1, position - REACH - 1))
+        first = max(self._brackets(position)[0], first)
         if scope == "sentence":
             return first + 1
         first = max(_last(self.heads, position, first), _last(self.items, position, first))
@@ -454,6 +462,14 @@ class _Context:
                 break
             start = preceding
         return start + 1
+
+    def _brackets(self, position: int) -> tuple[int, int]:
+        """Where the brackets around a position stand that hold an entity; without any the ends of
+        the text."""
+        index = bisect_left(self.opened, position) - 1
+        if index >= 0 and position <= self.closed[index]:
+            return self.opened[index], self.closed[index]
+        return -1, len(self.text)
 
     def _role(self, place: TextRange, direction: str) -> str | None:
         """Whether a word is an answer, or the last of a clause, closed or open, and looks back as

@@ -210,10 +210,30 @@ def test_a_word_inside_says_only_what_it_says_at_its_place():
         ("[积液]已吸收，[炎症]已吸收大半", [{"negated": "已吸收"}, {}]),
         ("[头孢曲松]（皮试阴性），[青霉素]皮试（-），[PPD]阴性", [{}, {}, {"negated": "阴性"}]),
         ("1.休息。2.如[胸痛]随诊。3.如厕[头晕]", [{"uncertain": ".如"}, {}]),
+        ("[热]、[疹]均已消退，[瘀斑]部分消失", [*[{"negated": "均已消退"}] * 2, {}]),
         ("有[跌倒]风险，交代[手术]风险", [{"uncertain": "风险"}, {}]),
     ],
 )
 def test_triggers_that_ship(text, expected):
+    assert marked(text, RULES) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("[肺炎]（[真菌感染]待排）、[气胸]", [{}, {"uncertain": "待排"}, {}]),
+        ("[结节]（[癌]？[结核]？）", [{}, {"uncertain": "？"}, {"uncertain": "？"}]),
+        ("[发热]（无[寒战]）、[咳嗽]", [{}, {"negated": "无"}, {}]),
+        ("[结节]（[恶性]病变可能）、[囊肿]", [{}, {"uncertain": "可能"}, {}]),
+        ("[乏力]（父亲有[乙肝]）、[纳差]", [{}, {"family": "父亲"}, {}]),
+        ("[头孢]（[皮试]阴性）", [{}, {"negated": "阴性"}]),
+        ("[肝炎]（[甲肝]、[乙肝]）阴性", [{"negated": "阴性"}] * 3),
+        ("[发热]（无）", [{"negated": "无"}]),
+        ("无[瘤]（[肝]、[肾]）、[癌]", [{"negated": "无"}] * 4),
+        ("（无[寒战]\n[咳嗽]）", [{"negated": "无"}, {}]),
+    ],
+)
+def test_scopes_do_not_leave_brackets_around_entities(text, expected):
     assert marked(text, RULES) == expected
 
 
