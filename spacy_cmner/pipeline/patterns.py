@@ -295,7 +295,7 @@ _PER_DAY = rf"(?<=[一1][天日])\s?(?:{_TAKEN}{COUNTS}\s?次|{_SERIES}\s?(?:[m�
 # What follows is an age, of a child before or after its birth.
 _YEARS = r"[\d一二两三四五六七八九十]岁"
 _NO_AGE = (
-    r"(?<!孕[周龄约])(?<!孕[周龄][:为约\s])(?<!胎龄)(?<!胎龄[:为约\s])"
+    r"(?<!孕[周龄约])(?<!孕[周龄][:为约\s])(?<![胎日月年]龄)(?<![胎日月年]龄[:为约\s])"
     rf"(?<!{_YEARS})(?<!{_YEARS}[零十])"
 )
 # A time that is a laboratory value, see LAB_VALUE.
