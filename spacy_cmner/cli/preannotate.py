@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from spacy.language import Language
 from wasabi import msg
 
 from spacy_cmner.annotation.sources import Layout, Source
@@ -17,7 +18,6 @@ from spacy_cmner.cli._util import (
     use_gpu,
 )
 from spacy_cmner.data.files import check_apart, check_ending, check_writable
-from spacy_cmner.pipeline.recognisers import find_recognisers
 from spacy_cmner.supervision.preannotation import Measure, rank
 from spacy_cmner.supervision.tools import ENDINGS, Tool, config_path, write_candidates
 
@@ -57,5 +57,14 @@ def preannotate_command(
     records = read_source(Source(source, Layout(text_column, id_column, encoding)))
     nlp = load_pipeline(model)
     candidates = rank(nlp, records, by)[:limit]
-    write_candidates(candidates, out, tool, find_recognisers(nlp)[-1].labels)
+    write_candidates(candidates, out, tool, _entity_types(nlp))
     msg.good(f"{out}: {len(candidates)} of {len(records)} texts for {tool}")
+
+
+def _entity_types(nlp: Language) -> set[str]:
+    """The types that the components of a pipeline can give to entities."""
+    types: set[str] = set()
+    for name, pipe in nlp.pipeline:
+        if "doc.ents" in nlp.get_pipe_meta(name).assigns:
+            types.update(getattr(pipe, "labels", ()))
+    return types

@@ -173,6 +173,9 @@ def test_unknown_tool(tmp_path):
 
 def test_command(unsure, tmp_path):
     unsure.to_disk(tmp_path / "model")
+    hybrid = spacy.load(tmp_path / "model")
+    hybrid.get_pipe("cmner_dictionary").add_terms([("布洛芬", "drug")])
+    hybrid.to_disk(tmp_path / "model")
     lines = [json.dumps({"id": r.id, "text": r.text}) for r in RECORDS]
     (tmp_path / "texts.jsonl").write_text("\n".join([*lines, "[]"]), encoding="utf-8")
     words = ["cmner", "preannotate", tmp_path / "model", tmp_path / "texts.jsonl"]
@@ -184,7 +187,7 @@ def test_command(unsure, tmp_path):
     tasks = json.loads((tmp_path / "todo.json").read_text(encoding="utf-8"))
     expected = rank(unsure, RECORDS)[:2]
     config = (tmp_path / "todo.json.xml").read_text(encoding="utf-8")
-    assert all(f'<Label value="{label}" />' in config for label in tiny.LABELS)
+    assert all(f'<Label value="{label}" />' in config for label in (*tiny.LABELS, "drug"))
     assert [task["data"]["record"] for task in tasks] == [c.record.id for c in expected]
 
 
