@@ -201,6 +201,13 @@ def test_brat_is_read_back(nlp, tmp_path):
     assert records[0].id == "part-000000/000001-文0"
 
 
+def test_a_name_may_be_longer_than_that_of_a_file(nlp, tmp_path):
+    write_rows(tmp_path / "in.jsonl", [{"id": "病历" * 100, "text": text} for text in TEXTS])
+    out = tmp_path / "out"
+    annotate_corpus(nlp, Source(tmp_path / "in.jsonl"), out, format="brat")
+    assert [(r.text, r.entities) for r in read_brat(out, Report(out))] == expected(nlp)
+
+
 def test_parquet_is_read_back(nlp, tmp_path):
     parquet = pytest.importorskip("pyarrow.parquet")
     out = tmp_path / "out.parquet"
