@@ -15,6 +15,7 @@ from spacy.util import SimpleFrozenList, ensure_path
 from thinc.api import Config, Model, Optimizer, set_dropout_rate
 from thinc.types import Ragged
 
+from spacy_cmner.data.docs import SPANS_KEY
 from spacy_cmner.errors import CmnerWarning, Messages
 from spacy_cmner.layers.crf import TagScheme, check_number_of_readings
 from spacy_cmner.models.crf_tagger import (
@@ -28,6 +29,7 @@ from spacy_cmner.models.crf_tagger import (
 )
 from spacy_cmner.models.evidence import Evidence
 from spacy_cmner.pipeline.annotate import (
+    ENTS,
     Alignment,
     add_entities,
     check_alignment_mode,
@@ -42,7 +44,7 @@ from spacy_cmner.pipeline.reading import Window, read_windows
 from spacy_cmner.pipeline.readings import Reading, combine_readings
 from spacy_cmner.pipeline.saving import check_folder, loading, seal, seal_folder, unseal
 from spacy_cmner.pipeline.scorer import create_ner_scorer
-from spacy_cmner.pipeline.source import MODEL, add_source
+from spacy_cmner.pipeline.source import MODEL, add_source, mark_recorded
 from spacy_cmner.pipeline.windows import join_windows
 from spacy_cmner.tokenizer import char_doc
 from spacy_cmner.types import CharSpan, ScoredSpan, TextRange
@@ -84,6 +86,8 @@ SCORER = create_ner_scorer()
     assigns=["doc.ents", "token.ent_iob", "token.ent_type"],
     default_config={
         "model": DEFAULT_MODEL,
+        "target": ENTS,
+        "source": MODEL,
         "alignment_mode": "strict",
         "max_length": 512,
         "batch_characters": 16384,
@@ -110,6 +114,8 @@ def make_cmner(
     nlp: Language,
     name: str,
     model: Model[list[Doc], Ragged],
+    target: str,
+    source: str,
     alignment_mode: str,
     max_length: int,
     batch_characters: int,
@@ -126,6 +132,8 @@ def make_cmner(
         nlp.vocab,
         model,
         name,
+        target=target,
+        source=source,
         alignment_mode=alignment_mode,
         max_length=max_length,
         batch_characters=batch_characters,
@@ -151,6 +159,9 @@ class ChineseMedicalNER(TrainablePipe):
     vocab (Vocab): the shared vocabulary.
     model (Model[List[Doc], Ragged]): ``spacy-cmner.CrfTagger.v1`` over any character encoder.
     name (str): the component's name, and of its loss in the training log.
+    target (str): "ents" for ``doc.ents``, or a key of ``doc.spans``: what one recogniser of
+        several finds, which may overlap what the others do. That group is emptied first.
+    source (str): ``span._.cmner_source`` of what it finds.
     alignment_mode (str): what becomes of an entity whose boundary lies inside a token: strict
         drops it with a warning, contract and expand move the boundary, as in
         ``Doc.char_span``.
@@ -181,6 +192,8 @@ class ChineseMedicalNER(TrainablePipe):
         model: Model[list[Doc], Ragged],
         name: str = "cmner",
         *,
+        target: str = ENTS,
+        source: str = MODEL,
         alignment_mode: str = "strict",
         max_length: int = 512,
         batch_characters: int = 16384,
@@ -197,6 +210,8 @@ class ChineseMedicalNER(TrainablePipe):
         self.name = name
         self.scorer = scorer
         # Settings come from the config, so that spacy.load can override them; labels are learnt.
+        self.target = target
+        self.source = source
         self.alignment_mode = alignment_mode
         self.max_length = max_length
         self.batch_characters = batch_characters
@@ -412,21 +427,32 @@ class ChineseMedicalNER(TrainablePipe):
         return combine_readings(sentences, k)
 
     def set_annotations(self, docs: Iterable[Doc], scores: list[list[ScoredSpan]]) -> None:
-        """Add the entities to ``doc.ents``; those that were there stay as they are."""
+        """Add the entities to ``doc.ents``, where those that were there stay as they are, or put
+        them into a span group."""
         alignment = Alignment(self.alignment_mode)
         for doc, found in zip(docs, scores, strict=True):
             known = {(ent.start_char, ent.end_char) for ent in doc.ents}
             new = [span for span in found if (span.start, span.end) not in known]
             spans, dropped = alignment.align(doc, [CharSpan(*span[:3]) for span in new])
-            added = add_entities(doc, spans)
+            if self.target == ENTS:
+                added = add_entities(doc, spans)
+            else:
+                added = [*dict.fromkeys(spans)]  # several that were moved may have become one
+                doc.spans[self.target] = added
+                mark_recorded(doc.spans[self.target])
             for entity in added:
-                add_source(entity, MODEL)
+                add_source(entity, self.source)
             if self.scores:
                 lost = set(dropped)
                 kept = [span.score for span in new if CharSpan(*span[:3]) not in lost]
                 probabilities = dict(zip(spans, kept, strict=True))
-                write_scores(doc, added, [probabilities[entity] for entity in added])
+                key = SPANS_KEY if self.target == ENTS else self.target
+                write_scores(doc, added, [probabilities[entity] for entity in added], key)
         alignment.warn()
+
+    def score(self, examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
+        """The scores of what is in ``target``, by ``scorer``."""
+        return super().score(examples, target=self.target, **kwargs)
 
     def update(
         self,

@@ -19,27 +19,28 @@ from spacy_cmner.pipeline.source import mark_recorded
 NAME = "cmner_score"
 
 
-def write_scores(doc: Doc, spans: Sequence[Span], scores: Sequence[float | None]) -> None:
-    """Put entities with their probabilities into ``doc.spans["cmner"]``, in the order given, and
-    each probability on its entity.
+def write_scores(
+    doc: Doc, spans: Sequence[Span], scores: Sequence[float | None], key: str = SPANS_KEY
+) -> None:
+    """Put entities with their probabilities into a span group, in the order given, and each
+    probability on its entity.
 
     Those that another recogniser has put there before stay as long as they are entities.
 
     scores (Sequence[float]): one a span; they are the group's ``attrs["scores"]``.
+    key (str): of ``doc.spans``.
     """
     for span, score in zip(spans, scores, strict=True):
         write(span, NAME, score)
     found: list[tuple[Span, float | None]] = []
-    earlier = read_scores(doc, SPANS_KEY)
+    earlier = read_scores(doc, key)
     if earlier:
         others = {*map(identity, doc.ents)}.difference(map(identity, spans))
         found = [(span, score) for span, score in earlier if identity(span) in others]
     found.extend(zip(spans, scores, strict=True))
     attrs = {SCORES: [score for _, score in found]}
-    doc.spans[SPANS_KEY] = SpanGroup(
-        doc, name=SPANS_KEY, spans=[span for span, _ in found], attrs=attrs
-    )
-    mark_recorded(doc.spans[SPANS_KEY])
+    doc.spans[key] = SpanGroup(doc, name=key, spans=[span for span, _ in found], attrs=attrs)
+    mark_recorded(doc.spans[key])
 
 
 def read_scores(doc: Doc, key: str) -> list[tuple[Span, float | None]]:

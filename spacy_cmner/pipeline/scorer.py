@@ -11,6 +11,7 @@ from spacy.training import Example
 from spacy_cmner.analysis.gold import Gold, entities_of
 from spacy_cmner.analysis.scores import TypeCounts
 from spacy_cmner.data.docs import SPANS_KEY
+from spacy_cmner.pipeline.annotate import ENTS
 
 Scores = dict[str, Any]
 
@@ -26,18 +27,21 @@ def create_ner_scorer(spans_key: str = SPANS_KEY) -> Callable[[Iterable[Example]
 
 class NerScorer:
     """Scores examples: ``ents_p/r/f`` as spaCy's own ``ner`` (flat), ``ents_all_p/r/f`` against
-    all gold, each with its figures per type; None where there is nothing to score."""
+    all gold, each with its figures per type; None where there is nothing to score. What is scored
+    is what the recogniser's target holds: ``doc.ents`` or a span group."""
 
     def __init__(self, spans_key: str) -> None:
         self.spans_key = spans_key
 
-    def __call__(self, examples: Iterable[Example], **kwargs: Any) -> Scores:
+    def __call__(self, examples: Iterable[Example], *, target: str = ENTS, **kwargs: Any) -> Scores:
         flat, everything = TypeCounts(), TypeCounts()
         for example in examples:
             gold = Gold.from_doc(example.reference, self.spans_key)
             if gold is None:
                 continue
-            predicted = gold.judged(entities_of(example.predicted.ents))
+            doc = example.predicted
+            found = doc.ents if target == ENTS else doc.spans.get(target, ())
+            predicted = gold.judged(entities_of(found))
             everything.add(gold.entities, predicted)
             flat.add(gold.flat, predicted)
         return {**_scores("ents", flat), **_scores("ents_all", everything)}

@@ -659,6 +659,8 @@ def test_the_fingerprint_is_the_same_in_every_process():
     ("name", "setting", "value"),
     [
         ("cmner", "alignment_mode", "expand"),
+        ("cmner", "target", "second"),
+        ("cmner", "source", "second"),
         ("cmner", "evidence_key", "dictionary"),
         ("cmner", "evidence_weights", {"dictionary": 2.0}),
         ("cmner_dictionary", "target", "ents"),

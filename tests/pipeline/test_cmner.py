@@ -8,6 +8,7 @@ import tiny
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from spacy.tokens import Doc, Span
+from spacy.training import Example
 
 from spacy_cmner.errors import CmnerError, CmnerWarning
 
@@ -165,6 +166,60 @@ def test_after_a_ruler(fresh):
     assert found(fresh, TEXTS[1]) == [(2, 6, "dru"), (7, 9, "test")]
 
 
+# A span group instead of doc.ents
+
+
+def with_settings(nlp, **settings):
+    """A pipeline whose recogniser has other settings."""
+    return tiny.blank(**settings).from_bytes(nlp.to_bytes())
+
+
+@pytest.mark.parametrize("scores", [False, True])
+def test_a_span_group_is_filled_and_the_entities_stay(trained, scores):
+    second = with_settings(trained, target="second", source="second", scores=scores)
+    doc = second.make_doc(TEXTS[0])
+    doc.spans["second"] = [Span(doc, 0, 1, "old")]
+    doc.ents = [Span(doc, 0, 2, "who")]
+    doc = second(doc)
+    assert tiny.entities(doc) == [(0, 2, "who")] and "cmner" not in doc.spans
+    group = doc.spans["second"]
+    assert [(span.start, span.end, span.label_) for span in group] == GOLD[0]
+    assert [span._.cmner_source for span in group] == ["second"] * len(group)
+    if scores:
+        assert group.attrs["scores"] == [span._.cmner_score for span in group]
+        assert all(0.5 < score <= 1 for score in group.attrs["scores"])
+    else:
+        assert "scores" not in group.attrs
+
+
+def test_what_became_one_span_is_in_the_group_once(trained):
+    settings = {"target": "second", "alignment_mode": "expand", "scores": True}
+    expand = with_settings(trained, **settings).get_pipe("cmner")
+    with pytest.warns(CmnerWarning, match="CM428.*2 entities"):
+        doc = expand(words(trained, "无", "发热，无咳嗽", "。"))
+    [span] = doc.spans["second"]
+    assert span.text == "发热，无咳嗽" and len(doc.spans["second"].attrs["scores"]) == 1
+
+
+def test_two_recognisers_are_merged(trained, tmp_path):
+    nlp = with_settings(trained)
+    second = with_settings(trained, target="second", source="second")
+    nlp.add_pipe("cmner", source=second, name="second", before="cmner")
+    nlp.add_pipe("cmner_merge", config={"policy": "agreement", "inputs": ["ents", "second"]})
+    nlp.to_disk(tmp_path)
+    doc = spacy.load(tmp_path)(TEXTS[0])
+    assert tiny.entities(doc) == GOLD[0]
+    assert {ent._.cmner_source for ent in doc.ents} == {"second+model"}
+
+
+def test_a_span_group_is_scored(trained):
+    nlp = with_settings(trained, target="second")
+    examples = tiny.examples(nlp)
+    assert nlp.evaluate(examples)["ents_f"] == 1.0
+    only_entities = [Example(trained(text), examples[i].reference) for i, text in enumerate(TEXTS)]
+    assert nlp.get_pipe("cmner").score(only_entities)["ents_r"] == 0.0
+
+
 # Other tokenizers
 
 
@@ -173,7 +228,7 @@ def words(nlp, *tokens: str) -> Doc:
 
 
 def with_mode(trained, mode: str):
-    return tiny.blank(alignment_mode=mode).from_bytes(trained.to_bytes()).get_pipe("cmner")
+    return with_settings(trained, alignment_mode=mode).get_pipe("cmner")
 
 
 def test_words_that_hold_the_entities(trained):
