@@ -9,6 +9,7 @@ character that a given pattern needs, and are not searched for it.
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from spacy_cmner.errors import Messages
@@ -27,6 +28,13 @@ START = r"(?=\d)(?<![\d.^])(?<!\d/)(?<![a-z克]/)(?<!\de[+-])"
 NUMBERS = rf"{START}{NUMBER}(?:{TO}{NUMBER})?"
 COUNT = r"(?:\d{1,2}|[一二两三四五六七八九十]{1,2})"
 COUNTS = rf"{COUNT}(?:{TO}{COUNT})?"
+# 3、4次 is about as many, 1、3次 is not.
+_FEW = "|".join(
+    f"{low}、{high}"
+    for digits in ("123456789", "一二三四五六七八九")
+    for low, high in pairwise(digits)
+)
+ABOUT = rf"(?:{_FEW}|{COUNTS})"
 # Nothing that would make a Latin unit another one: mg/d but not mg/dl.
 UNIT_END = r"(?![a-z/])"
 
@@ -51,7 +59,7 @@ def _rule(needs: str, pattern: str, *, cased: bool = False) -> Rule:
 DIGIT = r"\d"
 
 
-_TABLET = r"(?:片|粒|袋|丸|滴|喷|包|瓶|枚|支(?!支?架|气管|原体))"
+_TABLET = r"(?:片|粒|袋|丸|滴|喷|揿|包|瓶|枚|支(?!支?架|气管|原体))"
 _PORTION = rf"(?:\d{{1,2}}\s?/\s?\d{{1,2}}|{NUMBER})"
 _TIME = r"(?:次|日|天|d|小时|h|分钟?|min|周)"
 _PER = rf"(?:\s?/\s?(?:\(?kg[·•.*]?{_TIME}?\)?|m2|m²|㎡|{_TIME}|片|支|粒|袋|吸|喷))"
@@ -60,7 +68,11 @@ _ABOUT = r"[:为约达共在(<>≤≥超过大小低高于\s]{0,5}"
 _LIQUID = r"(?:ml|毫升)"
 _LOST = r"(?:引流|引出|[呕吐咯]|便血|抽出|放出|吸出|排出|[胸腹]水|积液)"
 # What is counted and not taken.
-_PIECE = r"(?:结石|结节|息肉|淋巴结|支架|胚胎|卵泡?|瓣膜|弹簧圈|[夹钉牙])"
+_PIECE = r"(?:结石|结节|息肉|淋巴结|支架|胚|卵泡?|瓣膜|弹簧圈|[夹钉牙])"
+_COUNTED = (
+    r"(?:肿大|可吸收|金属)?(?:[结钛]?[石夹]|结节|息肉|淋巴结|支架|胚|卵|瓣膜|弹簧圈|病变|血管病变"
+    r"|引流|导管|阴影|赘生物|[红白紫瘀淤]斑)"
+)
 # What parts the number of tablets in 2# tid from one of a bed.
 _ROUTE = (
     r"\s?[,×*]?\s?(?:[/每一1][次日天]|\d\s?次|q\.?[dno\d]|b\.?i\.?d|t\.?i\.?d|prn|hs|po"
@@ -72,9 +84,10 @@ DOSE = (
     # 0.5g/次, 10 mg/(kg·d), 40万u, 8-8-6u, 0.4g/250ml; no body weights, volumes lost or drinks
     _rule(
         DIGIT,
-        rf"""(?: (?<!公斤)(?<!千克)体重 | [尿水血奶入出]量 | 量约 | [出失献]血 | 饮[水酒]
-          | [啤白红]酒 | (?<![a-z])hb | 血红蛋白 | 尿蛋白(?:定量)? | 清除率 | gfr
-          | 规格 ) {_ABOUT} {NUMBERS}
+        rf"""(?: (?<!公斤)(?<!千克)体重 | (?<![体加严减病])重 | 体质量 | [尿水血奶入出]量 | 量约
+          | 残余尿 | 潮气量 | (?<![a-z])vt | 超滤量? | 血流[量速] | 容[积量] | 内容物 | 恶露
+          | [出失献]血 | 饮[水酒] | [啤白红]酒 | (?<![a-z])hb | 血红蛋白 | 尿蛋白(?:定量)?
+          | 清除率 | gfr | ccr | 规格 ) {_ABOUT} {NUMBERS}
       | {_LOST} [^\d,。;予给服喂喝吃补输注用]{{0,8}} {NUMBERS}\s?{_LIQUID}
       | (?P<value> {_SERIES}\s?
         (?: (?:mg|g|[uμµ]g|mcg|ng|ml|meq|万?\s?i?u)
@@ -89,7 +102,9 @@ DOSE = (
         rf"""(?<!戒)烟(?!酸|酰)[^。;予给服药注]{{0,12}}?{NUMBERS}\s?[支包]
       | {_PIECE}[^\d,。;予给服]{{0,4}}{_PORTION}\s?枚
       | (?P<value> {START}(?<![素钙维vt][bdek])(?<![素维v]b1)
-          {_PORTION}(?:{TO}{_PORTION})?\s?{_TABLET}{_PER}? )""",
+          (?!0\d)(?<!\d{{4}}-)(?<!\d{{4}}-\d-)(?<!\d{{4}}-\d\d-)
+          {_PORTION}(?:{TO}(?!0\d){_PORTION})?\s?{_TABLET}(?!{_COUNTED})
+          (?:{_PER}|半(?![个年月天日小]))? )""",
     ),
     _rule("#", rf"{START}\d(?:\.5)?\s?\#(?={_ROUTE})"),
     # 一片 is also a patch of something, so numerals need a verb
@@ -105,7 +120,7 @@ FREQUENCY = (
         r"""(?<![a-z\d])
         (?:q\.?d | b\.?i\.?d | t\.?i\.?d | q\.?i\.?d | q\.?o\.?d | q\.?n | qhs | qam | qpm
           | hs(?!\s?c?tn) | p\.?r\.?n | sos | qw | biw | tiw
-          | q\d{1,2}(?:[-~]\d{1,2})?\s?(?:h|d|w|min)(?:[-~]q\d{1,2}\s?h)?
+          | q\s?\d{1,2}(?:[-~]\d{1,2})?\s?(?:h|d|w|min)(?:[-~]q\d{1,2}\s?h)?
           | (?<=g\s)st(?=[\s,。;)]|$))
         (?![a-z\d-])""",
     ),
@@ -114,10 +129,15 @@ FREQUENCY = (
         "次",
         rf"""(?<!第)(?:每|隔|一|(?<![\d第])1)
         (?:半?(?:日|天|周|月|年|小时)|晚|晨|早|星期|个月)\s?
-        (?:口?服|分|早晚各|早中晚各|[早晚]上|[上下中]午|睡前|{_TAKEN})?\s?{COUNTS}\s?次""",
+        (?:口?服|分|早晚各|早中晚各|[早晚]上|[上下中]午|睡前|{_TAKEN})?\s?{ABOUT}\s?次""",
+    ),
+    # 每周一三五, 每周二、四、六
+    _rule(
+        "每",
+        r"每(?:周|星期)[一二三四五六日天](?:[、,]?[二三四五六日天]){1,5}(?![次片粒个十、日周天])",
     ),
     # 日3次 after a dose or a pause, 早晚各1次
-    _rule("次", rf"(?:(?<![^\s,。;(服用片粒丸袋gl])日|早中?晚各)\s?{COUNTS}\s?次"),
+    _rule("次", rf"(?:(?<![^\s,。;(服用片粒丸袋gl])日|早中?晚各)\s?{ABOUT}\s?次"),
     # 每日1剂 of a decoction
     _rule("剂", rf"(?:[每一1][日天]|(?<![^\s,。;服])日)\s?{COUNTS}\s?剂(?!量)"),
     # 两天一次, 3天/次
@@ -140,7 +160,7 @@ FREQUENCY = (
 )
 
 _PER_LITRE = r"(?:[munpμµ]?mol|m?eq|[mnuμµ]?g|[mkuμµ]?i?u|mosm|t)/l"
-_POWER = r"[×x*]?\s?10\s?[\^*]?\s?(?:9|12|6|3|⁹|¹²|⁶|³)\s?/\s?l"
+_POWER = r"[×x*]?\s?10\s?(?:\^|\*{1,2}|e|的)?\s?(?:9|12|6|3|⁹|¹²|⁶|³)(?:次方)?\s?/\s?l"
 _EXPONENT = r"(?:\s?[×x*]\s?10\s?\^?\s?[-⁻]?(?:\d{1,2}|[⁰¹²³⁴⁵⁶⁷⁸⁹]{1,2})|e[+-]?\d{1,2})"
 _TEST = (
     r"(?:细胞|中性粒|淋巴(?!结)|血红蛋白|饱和度|(?<![动静])脉氧|比容|压积|百分比|比率|射血分数"
@@ -155,7 +175,8 @@ LAB_VALUE = (
         rf"""(?:{_BOUND}|(?<=be)-|(?<=be[\s:])-|(?<=剩余)-)?(?<!hco){_SERIES}{_EXPONENT}?\s?
         (?: {_PER_LITRE} | {_POWER}
           | (?:[mnpuμµ]?g|[mruμµ]?i?u|copies|拷贝|cfu)/ml | [mun]?g/dl | mg/24h | g/24h
-          | ml/\(?min[/·•.*]1\.73\s?(?:m2|m²|㎡)\)? | mm/1?h | fl | pg | 个?/(?:hp|ul|μl|µl) )
+          | ml/\(?min[/·•.*]1\.73\s?(?:m2|m²|㎡)\)? | mm/1?h | fl | pg
+          | mg/m?mol | 个?/(?:hpf?|lpf?|高倍视?野|低倍视?野|ul|μl|µl) )
         (?![a-z\d])""",
     ),
     # 中性粒细胞 78%, but no percentage of anything else
@@ -190,7 +211,7 @@ LAB_VALUE = (
         r"(?:(?<![a-z])inr|国际标准化比[值率]?)[):为\s]{0,3}(?P<value>\d{1,2}\.\d{1,2})(?!\d)",
     ),
     _rule("比重", rf"比重{_NEARBY}(?P<value>{_BOUND}?1\.0\d{{1,2}}(?:{TO}1\.0\d{{1,2}})?)(?!\d)"),
-    _rule("ml", rf"(?:清除率|gfr){_NEARBY}(?P<value>{_BOUND}?{NUMBERS}\s?ml/min(?![\w/]))"),
+    _rule("ml", rf"(?:清除率|gfr|ccr){_NEARBY}(?P<value>{_BOUND}?{NUMBERS}\s?ml/min(?![\w/]))"),
     _rule(DIGIT, r"(?:滴度|抗体|阳性|(?<![a-z])ana)[^\d,。;比]{0,4}(?P<value>1:\d{1,5})(?!\d)"),
 )
 
@@ -216,7 +237,8 @@ STAGE = (
         (?:\s?[-~/至到]\s?{_ROMAN}{_SUBSTAGE})?\s?(?:期{_NO_STAGE}|级(?!护理|切口))""",
     ),
     _rule(
-        "期", rf"(?<![\d.第tn])[1-5](?:[a-d]|\.5)?(?:\s?[-~至到]\s?[1-5][a-d]?)?\s?期{_NO_STAGE}"
+        "期",
+        rf"(?<![\d.第tn])(?:(?<![a-z\d])[abcghs](?=[1-4]))?[1-5](?:[a-d]|\.5)?(?:\s?[-~至到]\s?[1-5][a-d]?)?\s?期{_NO_STAGE}",
     ),
     _rule("期", rf"(?<![第这那每上下同])[一二三四]期{_NO_STAGE}"),
     _rule(
@@ -238,12 +260,12 @@ BLOOD_PRESSURE = (
     _rule(DIGIT, r"(?<![\d./])\d{1,2}(?:\.\d)?\s?/\s?\d{1,2}(?:\.\d)?\s?kpa"),
     _rule(
         DIGIT,
-        rf"""(?:(?:血压|(?<![a-z])bp)[^\d,。;]{{0,6}}|[左右][上下]肢[:为\s]{{0,2}}(?=\d{{3}}))
+        rf"""(?:(?:血压|(?<![a-z])n?i?bp)[^\d,。;]{{0,6}}|[左右][上下]肢[:为\s]{{0,2}}(?=\d{{3}}))
         (?P<value>{_PRESSURE})(?![\d/]|\.\d)""",
     ),
     _rule(
         DIGIT,
-        rf"""(?:收缩压|舒张压|动脉压(?<!肺动脉压)|(?<![a-z])map|(?<![眼脉内颅腔])高压|低压)[^\d,。;]{{0,4}}
+        rf"""(?:收缩压|舒张压|动脉压(?<!肺动脉压)|(?<![a-z])(?:map|[sd]bp)|(?<![眼脉内颅腔])高压|低压)[^\d,。;]{{0,4}}
         (?P<value>\d{{2,3}}(?:{TO}\d{{2,3}})?\s?{_MMHG})""",
     ),
     _rule(
@@ -311,7 +333,8 @@ _NO_LENGTH = (
 DURATION = (
     _rule(
         _DIGITS,
-        rf"""(?={_DIGITS})(?<![第每隔孕月q/~–—至到+-])(?<![第每隔孕~–—至到+-]\s)
+        rf"""(?:第|[前后])\s?\d{{1,2}}(?:、\s?\d{{1,2}}){{1,6}}\s?(?:[天日周年]|个月|小时)
+      | (?P<value> (?={_DIGITS})(?<![第每隔孕月q/~–—至到+-])(?<![第每隔孕q~–—至到+-]\s)
         (?<!妊娠)(?<!妊娠\s){_NO_AGE}(?<!停经后){_NO_CLOTTING}
         (?!{_DATE}){_SOME}\+?(?:{TO}{_SOME})?\s?[余多]?
         (?: 年(?:\s?零?{_SOME}个半?月)?(?![级龄轻代度底]|\s?\d{{1,2}}\s?月)
@@ -321,10 +344,16 @@ DURATION = (
           | [天日](?![龄常期间程然花生疟])
           | {_MEASURE}?(?:小时|钟头)(?:\s?零?{_SOME}\s?分(?:钟|(?!钟)))?
           | 分钟(?:\s?零?{_SOME}\s?秒钟?)? | 秒(?!钟?[量率用])钟?
-          | (?:h(?:rs?)?|min)(?![a-z\d]) )
+          | h\s?\d{{1,2}}\s?min(?![a-z\d]) | (?:h(?:rs?)?|min)(?![a-z\d]) )
         (?:[余多半]|\+(?=[,。;、)\s]|$))?
-        (?!尿|[出入]{{1,2}}量|动态|步行[试距]|\s?{COUNTS}\s?次|\s?[一二两三四五六七八九十\d]{{1,2}}[片粒]
-          | (?<=[天日周])\s?/\s?[次周月] | {_PER_DAY})""",
+        (?!尿|[出入]{{1,2}}量|动态|步行[试距]|\s?{ABOUT}\s?次|\s?[一二两三四五六七八九十\d]{{1,2}}[片粒]
+          | (?<=[天日周])\s?/\s?[次周月] | {_PER_DAY}) )""",
+    ),
+    # 咳嗽3、4天, but 2、3天后复查 is an item
+    _rule(
+        "、",
+        rf"""(?<=[一-鿿])(?<![第每年月日至到和及与、])(?:{_FEW})\s?
+        (?:[天日周年](?![龄级])|个[半多]?月|小时)(?!\s?{ABOUT}\s?次)""",
     ),
     # 3d, 5 d, ×7d, 2w; no 3D, no dioptres, no watts
     _rule(
