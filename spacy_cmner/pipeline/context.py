@@ -61,13 +61,14 @@ TRADITIONAL = (
 # What a minus is typed as: 移动性浊音（—）.
 DASHES = "‐‑‒–—―−"
 # All folded to half width and the simplified script.
-# The fields of a form or of a table made text stand apart; 查  体 is one word.
-SENTENCE_END = re.compile(r"[。!?;\n\t]|(?<=\S\S) {2,}")
-COMMA = re.compile(",")
-# Scopes do not leave them, if they hold an entity: 肺炎(真菌感染待排).
-BRACKETS = re.compile(r"\([^()\n]*\)")
 # Stands for each character of an entity.
 ENTITY = "\0"
+# The fields of a form or of a table made text stand apart; 查  体 is one word. A heading in 【】
+# needs nothing before it, but 否认【高血压】 is none.
+SENTENCE_END = re.compile(rf"[。!?;\n\t|…→]|-{{2}}|(?<=\S\S) {{2,}}|【(?!{ENTITY})|(?<={ENTITY})【")
+COMMA = re.compile(",")
+# Scopes do not leave them, if they hold an entity: 肺炎(真菌感染待排).
+BRACKETS = re.compile(r"\([^()\n]*\)|“[^“”()\n]*”")
 LENGTH = re.compile(
     r"[\d.~+半一二两三四五六七八九十数几余多个-]+(?:年|月|周|天|日|小时|分钟)[余多半]?"
 )
@@ -89,17 +90,32 @@ STATEMENT = re.compile(
     r"|(?<!功能)(?:[增减升下][强弱退厚粗宽降]|亢进)|活跃|异常|正常|缓解|萎靡|迟钝)了?$"
     rf"|{QUANTITY}"
 )
-NUMBERED = re.compile(rf"[: ]*{NUMBER}")
+# What begins with items, such as 否认: 1. or 不除外以下疾病: (1)
+NUMBERED = re.compile(rf"(?:[^{ENTITY},。!?;\s]{{0,12}}: *| *){NUMBER}")
 # What begins an item behind others: a number, or a word with a colon.
-ITEM = re.compile(rf" (?:{NUMBER}|\w{{1,6}}:)")
+ITEM = re.compile(rf" (?:{NUMBER}|\w{{1,6}}:)|\(\d{{1,2}}\)(?=[^\s,。;、)])|[①-⑳]")
 # What the entities of an item stand behind.
 HEAD = re.compile(rf"(?:\d[.、)]|:)(?=\s*{ENTITY})")
 # What a word stands between that answers what is before it, or is the last about an entity.
 ASKED = (":", "(")
-ANSWERED = re.compile(r"\s*(?:[,。!?;、)\n]|$)")
-LAST = re.compile(r"[,。;、)\n]|$")
+ANSWERED = re.compile(r"\s*(?:[,。!?;、)”\n【①-⑳]|\(\d{1,2}\)|$)")
+LAST = re.compile(r"[,。;、)”\n【①-⑳]|$")
+# What is behind a word that denies what is before it.
+ENDED = re.compile(rf"{LAST.pattern}|[\s了过到!?:/(|…→-]")
 # The same of a word that may also be about what follows: 肺癌可能 2.高血压.
 CLOSED = re.compile(rf"{LAST.pattern}|\s|{NUMBER}")
+# What parts a word that fills a cell from an entity that it answers, and what is behind the word.
+CELL = re.compile(rf"(?<={ENTITY})(?: {{0,3}}[|\t][|\t ]{{0,3}}| {{2,6}})$")
+CELL_END = re.compile(r"[()-]{0,3} {0,3}(?:[|\n\t]|$| {2})")
+# What words of a kind say of the entities before them ends with what is said there of others:
+# HBsAg(+) HCV(-), 哮喘史及肿瘤家族史.
+FINDING = (
+    re.compile(r"[阴阳]性|\(-\)"),
+    re.compile(
+        rf"(?<={ENTITY})[: ]{{0,2}}(?:[阴阳]性|\([^()\n{ENTITY}]{{0,4}}[+±-]\)|\d?[+±]{{1,4}})"
+    ),
+)
+HISTORY = re.compile("史$"), re.compile(rf"(?<={ENTITY})病?史")
 # Which places at the end of a clause these scopes ask for.
 PLACES = {
     "answer": ("answer",),
@@ -121,7 +137,8 @@ class Trigger(NamedTuple):
 
     trigger (str): the word.
     direction (str): forward, backward or either reach entities behind the word, before it, or
-        before it if there are none behind; a terminator ends scopes; pseudo does nothing.
+        before it if there are none behind, where one that denies ends its clause: in 结节未见强化
+        not the 结节 is denied; a terminator ends scopes; pseudo does nothing.
     attribute (Optional[str]): one of ``ATTRIBUTES``. Of a terminator: whose scopes end; None
         means all. Sections end only at those whose scope is section, and leave out what is in
         the scope of those whose scope is list: 既往史：高血压，目前口服氨氯地平，否认糖尿病。
@@ -386,6 +403,10 @@ class _Context:
         self.closed = [end - 1 for _, end in brackets]
         self.items = [match.start() for match in ITEM.finditer(masked)]
         self.heads = [match.end() - 1 for match in HEAD.finditer(masked)]
+        self.said = [
+            (kind, [match.end() for match in said.finditer(masked)])
+            for kind, said in (FINDING, HISTORY)
+        ]
 
     def reached(self, place: TextRange, trigger: Trigger, stops: _Stops) -> list[int]:
         """The numbers of the entities in a trigger's scope."""
@@ -398,8 +419,16 @@ class _Context:
         if trigger.direction in ("forward", "either") and role is None:
             end = self._end(place.end, trigger.scope)
             reached = self._between(place.end, _first(stops.starts, place.end, end))
-        if trigger.direction == "backward" or (trigger.direction == "either" and not reached):
-            start = self._start(place.start, trigger.scope)
+        if trigger.direction == "backward" or (
+            trigger.direction == "either" and not reached and self._looks_back(place, trigger)
+        ):
+            cell = self._cell(place)
+            start = self._start(place.start if cell is None else cell, trigger.scope)
+            if cell is not None:
+                start = max(start, self.masked.rfind("  ", start, cell))
+            for kind, ends in self.said:
+                if kind.search(self.text, *place):
+                    start = _last(ends, place.start + 1, start)
             reached = self._between(_last(stops.ends, place.start + 1, start), place.start)
         if trigger.scope == "adjacent":
             reached = [i for i in reached if _distance(place, self.entities[i]) <= GAP]
@@ -471,6 +500,17 @@ class _Context:
             return self.opened[index], self.closed[index]
         return -1, len(self.text)
 
+    def _looks_back(self, place: TextRange, trigger: Trigger) -> bool:
+        """Whether a word with no entity behind is about what is before."""
+        return trigger.attribute != "negated" or ENDED.match(self.masked, place.end) is not None
+
+    def _cell(self, place: TextRange) -> int | None:
+        """Where the cell ends that a word answers which fills the next one: 咳嗽 | 无 |."""
+        if not CELL_END.match(self.masked, place.end):
+            return None
+        parting = CELL.search(self.masked, max(place.start - 8, 0), place.start)
+        return parting and parting.start()
+
     def _role(self, place: TextRange, direction: str) -> str | None:
         """Whether a word is an answer, or the last of a clause, closed or open, and looks back as
         such."""
@@ -478,6 +518,8 @@ class _Context:
         if before.endswith(ENTITY):
             end = (CLOSED if direction == "either" else LAST).match(self.masked, place.end)
             return end and ("closed" if end[0].strip("\n") else "open")
+        if self._cell(place) is not None:
+            return "answer"
         is_answer = before.rstrip().endswith(ASKED) and (
             ANSWERED.match(self.masked, place.end)
             or (before == f"{ENTITY}:" and self.masked[place.end].isspace())

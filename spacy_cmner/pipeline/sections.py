@@ -19,7 +19,7 @@ _NOUN = (
 # Where a line or a sentence begins: 既往史:, 【既往史】, 既 往 史:; behind the first word of a line
 # a blank will do.
 _HEADING = re.compile(
-    rf"(?:^|(?<=[\s。!?;])){_BEFORE}[【\[]?(?P<name>{_NAME})[ \t]*[】\]:]+"
+    rf"(?:^|(?<=[\s。!?;])|(?=【)){_BEFORE}[【\[]?(?P<name>{_NAME})[ \t]*[】\]:]+"
     rf"|^[ \t]*{_BEFORE}(?P<first>{_NAME})(?=\s)"
     rf"|(?<=[\s。!?;]){_BEFORE}(?P<noun>\w{{0,8}}{_NOUN})(?=\s)",
     re.MULTILINE,
