@@ -3,6 +3,7 @@ form we write ourselves."""
 
 import json
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from spacy_cmner.errors import Messages
 
 _TEXT_KEYS = ("text", "originalText")
 _ENTITY_KEYS = ("entities", "label", "labels")
+_SURFACE_KEYS = ("text", "mention", "entity")  # of an entity's own text
 _COMMENTS = "Comments"  # in each record that doccano exports
 
 
@@ -29,10 +31,11 @@ def read_jsonl(path: Path, report: Report, *, encoding: str = "utf-8") -> Iterat
     """Read `{"text" or "originalText", "entities" or "label", "id", "meta", …}`, one object a line.
 
     An entity is `[start, end, label]`, or an object with `start`, `start_offset` or `start_pos`,
-    `end`, `end_offset` or `end_pos`, and `label` or `label_type`. All other fields, and those of
-    `meta`, are kept in `meta`. In a record with `Comments`, as doccano exports it, offsets count
-    UTF-16 units, as its issue 2290 tells: behind an emoji or a rare character they are put right
-    and reported.
+    `end`, `end_offset` or `end_pos`, and `label` or `label_type`; its own text, if it is there as
+    `text`, `mention` or `entity`, must be what its offsets give, but for blanks. All other fields,
+    and those of `meta`, are kept in `meta`. In a record with `Comments`, as doccano exports it,
+    offsets count UTF-16 units, as its issue 2290 tells: behind an emoji or a rare character they
+    are put right and reported.
 
     RAISES (CmnerError): The file is missing or in another encoding.
     """
@@ -50,13 +53,15 @@ def read_jsonl(path: Path, report: Report, *, encoding: str = "utf-8") -> Iterat
             continue
         key = _entity_key(item)
         if key is None:
-            missing = f"{' or '.join(_ENTITY_KEYS)}; {keys_of(item)}"
+            missing = _why_missing(item)
             report.add(Outcome.SKIPPED, Item.RECORD, Messages.CM121, number=number, missing=missing)
             continue
         spans = [_span(entity) for entity in item.pop(key)]
         id_, text = item.pop("id", None), item.pop(next(k for k in _TEXT_KEYS if k in item))
         if _COMMENTS in item and isinstance(text, str) and utf16_length(text) > len(text):
             spans = [_in_characters(span, text, report, number) for span in spans]
+        if isinstance(text, str):
+            spans = [_with_blanks_of(span, text) for span in spans]
         meta = item.pop("meta", {})
         meta = {**item, **meta} if isinstance(meta, dict) else {**item, "meta": meta}
         record = checked_record(
@@ -75,6 +80,14 @@ def _entity_key(item: dict[str, Any]) -> str | None:
     keys = [key for key in _ENTITY_KEYS if isinstance(item.get(key), list)]
     filled = keys[:1] if "relations" in item else [key for key in keys if item[key]]
     return next(iter(filled or keys), None)
+
+
+def _why_missing(item: dict[str, Any]) -> str:
+    """Say what is wrong with the field that should hold the entities."""
+    key = next((key for key in _ENTITY_KEYS if key in item), None)
+    if key is not None:
+        return f"its {key!r} is {item[key]!r:.40}, not a list"
+    return f"{' or '.join(_ENTITY_KEYS)}; {keys_of(item)}"
 
 
 def write_jsonl(records: Iterable[Record], path: Path) -> None:
@@ -98,7 +111,20 @@ def _span(entity: Any) -> RawSpan:
         start=["start", "start_offset", "start_pos"],
         end=["end", "end_offset", "end_pos"],
         label=["label", "label_type"],
+        surface=_SURFACE_KEYS,
     )
+
+
+def _with_blanks_of(span: RawSpan, text: str) -> RawSpan:
+    """The span with its own text as it stands at its offsets, where that differs in blanks only,
+    which tools write in other ways; without one that is no string."""
+    if not isinstance(span.surface, str):
+        return replace(span, surface=None)
+    if type(span.start) is type(span.end) is int:
+        found = text[span.start : span.end]
+        if "".join(found.split()) == "".join(span.surface.split()):
+            return replace(span, surface=found)
+    return span
 
 
 def _in_characters(span: RawSpan, text: str, report: Report, number: int) -> RawSpan:

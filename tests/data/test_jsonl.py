@@ -134,3 +134,33 @@ def test_an_empty_list_does_not_hide_the_labels(tmp_path):
     path.write_text('{"text": "见肺炎", "entities": [], "label": [[1, 3, "dis"]]}\n')
     [record] = read_jsonl(path, Report(path))
     assert record.entities == (Entity(1, 3, "dis"),)
+
+
+@pytest.mark.parametrize("key", ["text", "mention", "entity"])
+def test_an_entity_whose_own_text_is_elsewhere_is_left_out(tmp_path, key):
+    entities = [
+        {"start": 1, "end": 2, "label": "dis", key: "肺炎"},  # its end is inclusive
+        {"start_offset": 4, "end_offset": 8, "label": "dis", key: "肺 气肿"},
+        {"start_offset": 4, "end_offset": 5, "label": "bod", key: 3},
+    ]
+    [record], report = read(
+        tmp_path, json.dumps({"text": "见肺炎、肺\n气肿", "entities": entities})
+    )
+    assert record.entities == (Entity(4, 5, "bod"), Entity(4, 8, "dis"))
+    assert record.missing == {1, 2}
+    assert [finding.code for finding in report.findings] == ["CM125"]
+
+
+def test_an_own_text_is_held_against_mended_offsets(tmp_path):
+    entity = {"start_offset": 3, "end_offset": 5, "label": "dis", "text": "肺炎"}
+    item = {"text": "😀见肺炎", "entities": [entity], "Comments": []}
+    [record], report = read(tmp_path, json.dumps(item))
+    assert record.entities == (Entity(2, 4, "dis"),)
+    assert [finding.code for finding in report.findings] == ["CM138"]
+
+
+def test_what_stands_in_the_place_of_the_entities_is_told(tmp_path):
+    item = {"text": "肺炎", "label": {"dis": {"肺炎": [[0, 1]]}}}
+    _, report = read(tmp_path, json.dumps(item))
+    [finding] = report.findings
+    assert finding.code == "CM121" and "its 'label' is {'dis'" in finding.text
