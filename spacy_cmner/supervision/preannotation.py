@@ -13,6 +13,7 @@ from spacy.tokens import Doc
 
 from spacy_cmner.annotation.items import SourceRecord
 from spacy_cmner.annotation.runner import with_entities
+from spacy_cmner.pipeline.annotate import ENTS
 from spacy_cmner.pipeline.cmner import ChineseMedicalNER
 from spacy_cmner.pipeline.confidence import read_score
 from spacy_cmner.pipeline.recognisers import find_recognisers, settings
@@ -36,15 +37,18 @@ def rank(
 ) -> list[Candidate]:
     """Annotate texts and sort them by the certainty of the recogniser, the least certain first.
 
-    nlp (Language): a pipeline with a ``cmner`` component.
+    nlp (Language): a pipeline with a ``cmner`` component; of several the last one counts that sets
+        ``doc.ents``.
     by (str): the certainty of a text. ``reading``: the probability of its best reading (Culotta and
         McCallum, 2005), which is lower for longer texts; ``character``: the logarithm of that by
         the length of the text (Shen et al., 2018); ``entity``: the probability of its least
         certain entity, 1 without any.
     RAISES: CM431 if no component of the pipeline is a recogniser.
     """
-    recogniser = find_recognisers(nlp)[-1]
-    with settings([recogniser], scores=True):
+    recognisers = find_recognisers(nlp)
+    # To one that fills a span group what others have put into doc.ents is certain.
+    recogniser = ([pipe for pipe in recognisers if pipe.target == ENTS] or recognisers)[-1]
+    with settings(recognisers, scores=True):
         candidates = list(_annotate(nlp, recogniser, records, CERTAINTIES[by]))
     return sorted(candidates, key=lambda candidate: candidate.certainty)
 

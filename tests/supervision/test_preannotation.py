@@ -73,6 +73,18 @@ def test_measures(unsure):
     assert not unsure.get_pipe("cmner").scores
 
 
+@pytest.mark.parametrize("by", ["reading", "character", "entity"])
+def test_a_recogniser_that_fills_a_span_group_does_not_hide_what_is_uncertain(unsure, by):
+    expected = [candidate.certainty for candidate in rank(unsure, RECORDS, by)]
+    nlp = tiny.blank().from_bytes(unsure.to_bytes(), exclude=["cmner_dictionary"])
+    nlp.add_pipe("cmner_dictionary", source=unsure, before="cmner")
+    second = tiny.blank(target="second")
+    second.get_pipe("cmner").from_bytes(unsure.get_pipe("cmner").to_bytes())
+    nlp.add_pipe("cmner", source=second, name="second")
+    assert [candidate.certainty for candidate in rank(nlp, RECORDS, by)] == expected
+    assert not any(nlp.get_pipe(name).scores for name in ("cmner", "second"))
+
+
 def test_without_a_recogniser():
     nlp = spacy.blank("zh", config=tiny.CHARACTERS)
     nlp.add_pipe("cmner_dictionary")
