@@ -160,7 +160,8 @@ class ChineseMedicalNER(TrainablePipe):
     model (Model[List[Doc], Ragged]): ``spacy-cmner.CrfTagger.v1`` over any character encoder.
     name (str): the component's name, and of its loss in the training log.
     target (str): "ents" for ``doc.ents``, or a key of ``doc.spans``: what one recogniser of
-        several finds, which may overlap what the others do. That group is emptied first.
+        several finds, which may overlap what those do that run after it; what is in ``doc.ents``
+        by then is a constraint all the same, and is not put there. That group is emptied first.
     source (str): ``span._.cmner_source`` of what it finds.
     alignment_mode (str): what becomes of an entity whose boundary lies inside a token: strict
         drops it with a warning, contract and expand move the boundary, as in
@@ -172,7 +173,7 @@ class ChineseMedicalNER(TrainablePipe):
         that are probable each and exceed ``threshold`` by the most in sum (``layers.crf_spans``),
         which finds more of them where the model is unsure, and is computed on the CPU.
     scores (bool): whether entities get their probability, as ``span._.cmner_score`` and in
-        ``doc.spans["cmner"].attrs["scores"]``.
+        ``attrs["scores"]`` of ``doc.spans["cmner"]``, or of the group that is the ``target``.
     threshold (float): entities of a lower probability are left out. With marginal decoding it is
         at least ``LOWEST_THRESHOLD``, and best for F1 at half of the F1 that is reached, such as
         0.3.
