@@ -64,8 +64,10 @@ DASHES = "‐‑‒–—―−"
 # Stands for each character of an entity.
 ENTITY = "\0"
 # The fields of a form or of a table made text stand apart; 查  体 is one word. A heading in 【】
-# needs nothing before it, but 否认【高血压】 is none.
-SENTENCE_END = re.compile(rf"[。!?;\n\t|…→]|-{{2}}|(?<=\S\S) {{2,}}|【(?!{ENTITY})|(?<={ENTITY})【")
+# needs nothing before it, but 否认【高血压】 is none. A list goes on behind 、 on the next line.
+SENTENCE_END = re.compile(
+    rf"[。!?;\t|…→]|(?<!、)\n|-{{2}}|(?<=\S\S) {{2,}}|【(?!{ENTITY})|(?<={ENTITY})【"
+)
 COMMA = re.compile(",")
 # Scopes do not leave them, if they hold an entity: 肺炎(真菌感染待排).
 BRACKETS = re.compile(r"\([^()\n]*\)|“[^“”()\n]*”")
@@ -73,7 +75,7 @@ LENGTH = re.compile(
     r"[\d.~+半一二两三四五六七八九十数几余多个-]+(?:年|月|周|天|日|小时|分钟)[余多半]?"
 )
 # A clause that only goes on with a list of entities.
-LIST = re.compile(rf"(?:[{ENTITY}\s、和及与或等史]|病史|以及|症状|情况)*")
+LIST = re.compile(rf"(?:等(?:不适|异常|表现)|[{ENTITY}\s、和及与或等史]|病史|以及|症状|情况)*")
 LISTED = re.compile(rf"(?:{LIST.pattern},)*{LIST.pattern}")
 # 38.5°c, <3.5mmol/l, 120/80mmhg; 2片, 3级; iii期; 体温38.5°c
 QUANTITY = (
@@ -90,8 +92,8 @@ STATEMENT = re.compile(
     r"|(?<!功能)(?:[增减升下][强弱退厚粗宽降]|亢进)|活跃|异常|正常|缓解|萎靡|迟钝)了?$"
     rf"|{QUANTITY}"
 )
-# What begins with items, such as 否认: 1. or 不除外以下疾病: (1)
-NUMBERED = re.compile(rf"(?:[^{ENTITY},。!?;\s]{{0,12}}: *| *){NUMBER}")
+# What begins with items, such as 否认: 1. or 不除外以下疾病: (1) or 考虑诊断1.
+NUMBERED = re.compile(rf"(?:[^{ENTITY},。!?;\s]{{0,12}}: *|(?:诊断为?|以下|如下)? *){NUMBER}")
 # What begins an item behind others: a number, or a word with a colon.
 ITEM = re.compile(rf" (?:{NUMBER}|\w{{1,6}}:)|\(\d{{1,2}}\)(?=[^\s,。;、)])|[①-⑳]")
 # What the entities of an item stand behind.
@@ -100,8 +102,10 @@ HEAD = re.compile(rf"(?:\d[.、)]|:)(?=\s*{ENTITY})")
 ASKED = (":", "(")
 ANSWERED = re.compile(r"\s*(?:[,。!?;、)”\n【①-⑳]|\(\d{1,2}\)|$)")
 LAST = re.compile(r"[,。;、)”\n【①-⑳]|$")
+# What stands between an entity and the last word about it: 药物过敏史否认.
+TOLD = re.compile(rf"(?<={ENTITY})(?:(?:病|过敏|手术|外伤|接触|家族)?史)?$")
 # What is behind a word that denies what is before it.
-ENDED = re.compile(rf"{LAST.pattern}|[\s了过到!?:/(|…→-]")
+ENDED = re.compile(rf"{LAST.pattern}|[\s了过到!?:/(|…→-]|后,")
 # The same of a word that may also be about what follows: 肺癌可能 2.高血压.
 CLOSED = re.compile(rf"{LAST.pattern}|\s|{NUMBER}")
 # What parts a word that fills a cell from an entity that it answers, and what is behind the word.
@@ -112,7 +116,8 @@ CELL_END = re.compile(r"[()-]{0,3} {0,3}(?:[|\n\t]|$| {2})")
 FINDING = (
     re.compile(r"[阴阳]性|\(-\)"),
     re.compile(
-        rf"(?<={ENTITY})[: ]{{0,2}}(?:[阴阳]性|\([^()\n{ENTITY}]{{0,4}}[+±-]\)|\d?[+±]{{1,4}})"
+        rf"(?<={ENTITY})[: ]{{0,2}}(?:[阴阳]性|\([^()\n{ENTITY}]{{0,4}}[+±-]\)|\d?[+±]{{1,4}}"
+        r"|\(约?[1-9]\d{0,2}%[+]?\))"
     ),
 )
 HISTORY = re.compile("史$"), re.compile(rf"(?<={ENTITY})病?史")
@@ -146,11 +151,11 @@ class Trigger(NamedTuple):
         with the clauses after it (before it) that hold nothing but entities; adjacent leaves at
         most two characters between the word and the entity; answer is a clause whose last word
         this is, behind a colon or in brackets: 高血压：否认; last is the same directly behind an
-        entity: 头痛无; closed is last with punctuation behind it (发烧没有， answers), open is last
-        where the line ends (发烧没有 asks); section is what stands under the word as a heading
-        (``find_sections``); inside is the entity that the word is part of, with something behind
-        the word (forward), at its end (backward), or either. What a word says at the start of an
-        entity goes on in the list that follows, if its other triggers would.
+        entity or its 史: 头痛无; closed is last with punctuation behind it (发烧没有， answers),
+        open is last where the line ends (发烧没有 asks); section is what stands under the word as
+        a heading (``find_sections``); inside is the entity that the word is part of, with
+        something behind the word (forward), at its end (backward), or either. What a word says at
+        the start of an entity goes on in the list that follows, if its other triggers would.
     ending (str): endings with blanks between them, of which an entity must have one; empty means
         any entity. 肺癌待查 is doubtful, 发热待查 is not: only its cause is.
     """
@@ -429,7 +434,8 @@ class _Context:
             for kind, ends in self.said:
                 if kind.search(self.text, *place):
                     start = _last(ends, place.start + 1, start)
-            reached = self._between(_last(stops.ends, place.start + 1, start), place.start)
+            # With a terminator directly before it, the word is about what is before that.
+            reached = self._between(_last(stops.ends, place.start, start), place.start)
         if trigger.scope == "adjacent":
             reached = [i for i in reached if _distance(place, self.entities[i]) <= GAP]
         return reached
@@ -515,7 +521,7 @@ class _Context:
         """Whether a word is an answer, or the last of a clause, closed or open, and looks back as
         such."""
         before = self.masked[max(place.start - 2, 0) : place.start]
-        if before.endswith(ENTITY):
+        if TOLD.search(self.masked, max(place.start - 5, 0), place.start):
             end = (CLOSED if direction == "either" else LAST).match(self.masked, place.end)
             return end and ("closed" if end[0].strip("\n") else "open")
         if self._cell(place) is not None:
