@@ -126,8 +126,8 @@ def evaluate(
     predictions = predict(nlp, [text.text for text in texts])
     if labels:
         texts = [text.of_types(labels) for text in texts]
-        kept_types = [of_types(entities, labels) for entities in predictions.entities]
-        predictions = replace(predictions, entities=kept_types)
+        wanted = [of_types(entities, labels) for entities in predictions.entities]
+        predictions = replace(predictions, entities=wanted)
     found = predictions.entities
     errors = ErrorCounts()
     for text, entities in zip(texts, found, strict=True):

@@ -312,8 +312,11 @@ def _lines(path: Path, layout: Layout, meter: Meter) -> Iterator[tuple[int, str]
 
 def _check_columns(path: Path, names: list[str], layout: Layout) -> None:
     """RAISES: CM142 without the column of the texts, or one of names that was asked for."""
-    for column, holds in ((layout.text, "texts"), (layout.id, "names")):
-        if column not in names and (holds, column) != ("names", Layout.id):
+    needed = [(layout.text, "texts")]
+    if layout.id != Layout.id:
+        needed.append((layout.id, "names"))
+    for column, holds in needed:
+        if column not in names:
             columns = ", ".join(names)
             raise Messages.CM142.error(path=path, column=column, holds=holds, columns=columns)
 
