@@ -15,7 +15,8 @@ import srsly
 from _measure import ROOT
 from spacy.scorer import PRFScore
 
-from spacy_cmner.pipeline.context import ATTRIBUTES, ContextRules, read_triggers
+from spacy_cmner.pipeline.context import ContextRules
+from spacy_cmner.pipeline.triggers import ATTRIBUTES, read_triggers
 from spacy_cmner.resources.shipped import shipped
 from spacy_cmner.types import TextRange
 

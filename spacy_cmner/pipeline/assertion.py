@@ -19,7 +19,7 @@ from spacy.util import SimpleFrozenList, ensure_path
 from thinc.api import Config
 
 from spacy_cmner.pipeline.annotate import ENTS, warn_missing
-from spacy_cmner.pipeline.context import ATTRIBUTES, Assertion, ContextRules, Trigger, read_triggers
+from spacy_cmner.pipeline.context import Assertion, ContextRules
 from spacy_cmner.pipeline.entity_data import (
     doc_data,
     place_key,
@@ -30,6 +30,7 @@ from spacy_cmner.pipeline.entity_data import (
 )
 from spacy_cmner.pipeline.ruler import BatchPipe
 from spacy_cmner.pipeline.saving import check_folder, loading, seal, seal_folder, unseal
+from spacy_cmner.pipeline.triggers import ATTRIBUTES, Trigger, read_triggers
 from spacy_cmner.resources.shipped import shipped
 from spacy_cmner.tokenizer import read_texts
 from spacy_cmner.types import TextRange

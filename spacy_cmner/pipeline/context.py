@@ -11,36 +11,18 @@ Harkema et al. (2009), "ConText: An algorithm for determining negation, experien
 status from clinical reports", section 3.
 """
 
-import json
 import re
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from itertools import takewhile
-from pathlib import Path
 from typing import NamedTuple
 
-from spacy_cmner.data.files import UNREADABLE_JSON, read_lines
-from spacy_cmner.errors import Messages
 from spacy_cmner.pipeline.folding import Folding
 from spacy_cmner.pipeline.sections import NUMBER, Section, find_sections
 from spacy_cmner.pipeline.term_matcher import TermMatcher
+from spacy_cmner.pipeline.triggers import ATTRIBUTES, Trigger
 from spacy_cmner.types import CharSpan, TextRange
-
-ATTRIBUTES = ("negated", "uncertain", "family", "past")
-DIRECTIONS = ("forward", "backward", "either", "pseudo", "terminator")
-SCOPES = (
-    "adjacent",
-    "answer",
-    "clause",
-    "closed",
-    "inside",
-    "last",
-    "list",
-    "open",
-    "section",
-    "sentence",
-)
 
 # The traditional forms of the characters of the expressions below and of the triggers that ship.
 TRADITIONAL = (
@@ -137,72 +119,8 @@ GAP = 2
 REACH = 500
 
 
-class Trigger(NamedTuple):
-    """A word that says something of the entities around it.
-
-    trigger (str): the word.
-    direction (str): forward, backward or either reach entities behind the word, before it, or
-        before it if there are none behind, where one that denies ends its clause: in 结节未见强化
-        not the 结节 is denied; a terminator ends scopes; pseudo does nothing.
-    attribute (Optional[str]): one of ``ATTRIBUTES``. Of a terminator: whose scopes end; None
-        means all. Sections end only at those whose scope is section, and leave out what is in
-        the scope of those whose scope is list: 既往史：高血压，目前口服氨氯地平，否认糖尿病。
-    scope (str): sentence ends at 。！？； and line breaks, clause at commas too; list is a clause
-        with the clauses after it (before it) that hold nothing but entities; adjacent leaves at
-        most two characters between the word and the entity; answer is a clause whose last word
-        this is, behind a colon or in brackets: 高血压：否认; last is the same directly behind an
-        entity or its 史: 头痛无; closed is last with punctuation behind it (发烧没有， answers),
-        open is last where the line ends (发烧没有 asks); section is what stands under the word as
-        a heading (``find_sections``); inside is the entity that the word is part of, with
-        something behind the word (forward), at its end (backward), or either. What a word says at
-        the start of an entity goes on in the list that follows, if its other triggers would.
-    ending (str): endings with blanks between them, of which an entity must have one; empty means
-        any entity. 肺癌待查 is doubtful, 发热待查 is not: only its cause is.
-    """
-
-    trigger: str
-    direction: str
-    attribute: str | None = None
-    scope: str = "clause"
-    ending: str = ""
-
-
 # attribute → the trigger's place
 Assertion = dict[str, TextRange]
-
-
-def read_triggers(path: Path) -> list[Trigger]:
-    """Read triggers from a JSONL file whose objects have the fields of ``Trigger``.
-
-    RAISES: CM101 and CM102 for a file that cannot be read, CM411 for a line that is no trigger.
-    """
-    expected = "a JSON object with the fields of a trigger"
-    triggers = []
-    for number, line in enumerate(read_lines(path), start=1):
-        if not line.strip():
-            continue
-        try:
-            trigger = Trigger(**json.loads(line))
-        except (*UNREADABLE_JSON, TypeError):
-            raise Messages.CM411.error(path=path, line=number, expected=expected) from None
-        if not _is_valid(trigger):
-            raise Messages.CM411.error(path=path, line=number, expected=expected)
-        triggers.append(trigger)
-    return triggers
-
-
-def _is_valid(trigger: Trigger) -> bool:
-    has_attribute = trigger.attribute in ATTRIBUTES
-    if trigger.direction in ("pseudo", "terminator"):
-        has_attribute = has_attribute or trigger.attribute is None
-    return (
-        isinstance(trigger.trigger, str)
-        and bool(trigger.trigger.strip())
-        and trigger.direction in DIRECTIONS
-        and trigger.scope in SCOPES
-        and isinstance(trigger.ending, str)
-        and has_attribute
-    )
 
 
 class ContextRules:
@@ -218,9 +136,10 @@ class ContextRules:
         self._folding = Folding()
         self._folding.update({ord(pair[0]): ord(pair[1]) for pair in TRADITIONAL.split()})
         self._folding.update(dict.fromkeys(map(ord, DASHES), ord("-")))
-        words = [self._fold(trigger.trigger.strip()) for trigger in self.triggers]
-        by_trigger = list(zip(self.triggers, words, strict=True))
-        self._inside.add((word, "trigger") for word in words)
+        by_trigger = [
+            (trigger, self._fold(word)) for trigger in self.triggers for word in trigger.words()
+        ]
+        self._inside.add((word, "trigger") for _, word in by_trigger)
         self._outside.add(
             (word, "trigger")
             for trigger, word in by_trigger

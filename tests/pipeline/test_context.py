@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from spacy.scorer import PRFScore
 
-from spacy_cmner.errors import CmnerError
-from spacy_cmner.pipeline.context import ATTRIBUTES, ContextRules, Trigger, read_triggers
+from spacy_cmner.pipeline.context import ContextRules
+from spacy_cmner.pipeline.triggers import ATTRIBUTES, Trigger, read_triggers
 from spacy_cmner.resources.shipped import shipped
 from spacy_cmner.types import TextRange
 
@@ -368,7 +368,7 @@ def test_sections(text, expected):
 
 
 def test_the_nearest_trigger_is_named():
-    rules = ContextRules([Trigger(word, "forward", "negated") for word in ("否认", "无")])
+    rules = ContextRules([Trigger("{否认,无}", "forward", "negated")])
     assert marked("否认并无[咳]", rules) == [NO]
 
 
@@ -450,28 +450,3 @@ def test_written_texts(split, size, floor):
     for score in scores.values():
         assert score.precision >= floor
         assert score.recall >= floor
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        "无",
-        '{"trigger": "无"}',
-        '{"trigger": "", "direction": "pseudo"}',
-        '{"trigger": 1, "direction": "pseudo"}',
-        '{"trigger": "无", "direction": "forward"}',
-        '{"trigger": "无", "direction": "up", "attribute": "negated"}',
-        '{"trigger": "无", "direction": "forward", "attribute": "absent"}',
-        '{"trigger": "无", "direction": "forward", "attribute": "negated", "scope": "word"}',
-        '{"trigger": "无", "direction": "pseudo", "note": "x"}',
-        '{"trigger": "无", "direction": "pseudo", "ending": ["癌"]}',
-        "[1]",
-        f'{{"trigger": {"1" * 5000}}}',
-        "[" * 100_000,
-    ],
-)
-def test_a_faulty_trigger_is_named(tmp_path, line):
-    path = tmp_path / "triggers.jsonl"
-    path.write_text('{"trigger": "但", "direction": "terminator"}\n\n' + line, encoding="utf8")
-    with pytest.raises(CmnerError, match=r"CM411.*line 3"):
-        read_triggers(path)
