@@ -19,8 +19,10 @@ from itertools import takewhile
 from typing import NamedTuple
 
 from spacy_cmner.pipeline.folding import Folding
+from spacy_cmner.pipeline.masking import ENTITY, mask
 from spacy_cmner.pipeline.sections import NUMBER, Section, find_sections
 from spacy_cmner.pipeline.term_matcher import TermMatcher
+from spacy_cmner.pipeline.tick_boxes import read_boxes
 from spacy_cmner.pipeline.triggers import ATTRIBUTES, Trigger
 from spacy_cmner.types import CharSpan, TextRange
 
@@ -43,8 +45,6 @@ TRADITIONAL = (
 # What a minus is typed as: 移动性浊音（—）.
 DASHES = "‐‑‒–—―−"
 # All folded to half width and the simplified script.
-# Stands for each character of an entity.
-ENTITY = "\0"
 # The fields of a form or of a table made text stand apart; 查  体 is one word. A heading in 【】
 # needs nothing before it, but 否认【高血压】 is none. A list goes on behind 、 on the next line.
 SENTENCE_END = re.compile(
@@ -53,9 +53,6 @@ SENTENCE_END = re.compile(
 COMMA = re.compile(",")
 # Scopes do not leave them, if they hold an entity: 肺炎(真菌感染待排).
 BRACKETS = re.compile(r"\([^()\n]*\)|“[^“”()\n]*”")
-LENGTH = re.compile(
-    r"[\d.~+半一二两三四五六七八九十数几余多个-]+(?:年|月|周|天|日|小时|分钟)[余多半]?"
-)
 # A clause that only goes on with a list of entities.
 LIST = re.compile(rf"(?:等(?:不适|异常|表现)|[{ENTITY}\s、和及与或等史]|病史|以及|症状|情况)*")
 LISTED = re.compile(rf"(?:{LIST.pattern},)*{LIST.pattern}")
@@ -176,14 +173,17 @@ class ContextRules:
     ) -> list[list[Assertion]]:
         """The same for each of several texts: far faster than one by one."""
         folded = [self._fold(text) for text in texts]
-        masked = [_mask(text, places) for text, places in zip(folded, entities, strict=True)]
+        read = [
+            read_boxes(text, mask(text, places))
+            for text, places in zip(folded, entities, strict=True)
+        ]
         inside = self._find_inside(folded, entities)
-        found = zip(folded, masked, entities, self._outside.find(masked), strict=True)
+        found = zip(read, entities, self._outside.find([masked for _, masked in read]), strict=True)
         return [
-            self._assert(_Context(text, hidden, places), words, inside.get(owner, {}))
+            self._assert(_Context(text, masked, places), words, inside.get(owner, {}))
             if words or owner in inside or self._heading_hint.search(text)
             else [{} for _ in places]
-            for owner, (text, hidden, places, words) in enumerate(found)
+            for owner, ((text, masked), places, words) in enumerate(found)
         ]
 
     def _fold(self, text: str) -> str:
@@ -282,15 +282,6 @@ def _initials(words: Iterable[str]) -> str:
     """A pattern of the characters that words begin with."""
     initials = "".join(re.escape(word[0]) for word in words)
     return f"[{initials}]" if initials else "(?!)"
-
-
-def _mask(text: str, entities: Iterable[TextRange]) -> str:
-    """No trigger reads on inside of an entity, but for a length of time: 3天前 is one."""
-    characters = list(text)
-    for start, end in entities:
-        if not LENGTH.fullmatch(text, start, end):
-            characters[start:end] = ENTITY * (end - start)
-    return "".join(characters)
 
 
 class _Stops(NamedTuple):
