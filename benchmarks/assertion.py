@@ -21,6 +21,8 @@ from spacy_cmner.resources.shipped import shipped
 from spacy_cmner.types import TextRange
 
 CASES = ROOT / "tests" / "pipeline" / "assertion.jsonl"
+# So many characters on either side of a wrong entity are printed.
+AROUND = 30
 
 
 def main() -> None:
@@ -60,8 +62,10 @@ def score_cases(
             for attribute, score in scores.items():
                 score.score_set({attribute} & found.keys(), {attribute} & gold)
             if gold != found.keys():
-                surface = text[place.start : place.end]
-                wrong.append(f"{text} {surface}: {sorted(found)}, should be {sorted(gold)}")
+                before, after = text[: place.start][-AROUND:], text[place.end :][:AROUND]
+                shown = f"{before}《{text[place.start : place.end]}》{after}".replace("\n", "⏎")
+                said = [f"{name} ({text[slice(*found[name])]})" for name in sorted(found)]
+                wrong.append(f"{shown}\n    {said}, should be {sorted(gold)}")
     return scores, wrong
 
 

@@ -42,6 +42,8 @@ TRADITIONAL = (
     "鄰邻 姪侄 蘭兰"
 )
 
+# Ends a sentence as 。 does: 无发热. 5.6 and 2. do not.
+PERIOD = re.compile(r"(?<!\d)\.(?=\s|$)")
 # What a minus is typed as: 移动性浊音（—）.
 DASHES = "‐‑‒–—―−"
 # All folded to half width and the simplified script.
@@ -100,6 +102,8 @@ FINDING = (
     ),
 )
 HISTORY = re.compile("史$"), re.compile(rf"(?<={ENTITY})病?史")
+# What parts the names that a heading joins: 既往史及过敏史, 既往史同前.
+JOINED = re.compile("及|和|与|同前|如下")
 # Which places at the end of a clause these scopes ask for.
 PLACES = {
     "answer": ("answer",),
@@ -187,7 +191,7 @@ class ContextRules:
         ]
 
     def _fold(self, text: str) -> str:
-        return text.translate(self._folding)
+        return PERIOD.sub("。", text.translate(self._folding))
 
     def _find_inside(
         self, texts: Sequence[str], entities: Sequence[Sequence[TextRange]]
@@ -249,9 +253,17 @@ class ContextRules:
                 self._note(context, assertions, trigger, place, reached)
         if self._heading_hint.search(context.text):
             for section in find_sections(context.text, context.masked):
-                for trigger in self._heading.get(section.name, ()):
+                names = {section.name, *JOINED.split(section.name)}
+                for trigger in (each for name in names for each in self._heading.get(name, ())):
                     reached = context.under(section, stops[trigger.attribute])
+                    if trigger.attribute == "uncertain":
+                        reached = [i for i in reached if "negated" not in assertions[i]]
                     self._note(context, assertions, trigger, section.place, reached)
+        for assertion in assertions:
+            past = assertion.get("past")
+            # 母亲有肿瘤史: what is called a history is that of the family.
+            if past and "family" in assertion and HISTORY[0].search(context.text, *past):
+                del assertion["past"]
         return assertions
 
     def _note(

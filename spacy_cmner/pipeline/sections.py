@@ -4,9 +4,10 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from spacy_cmner.pipeline.tick_boxes import READ
 from spacy_cmner.types import TextRange
 
-NUMBER = r"(?:[(]?\d{1,2}[.、)](?!\d)|[①-⑳])"
+NUMBER = r"(?:[(]?\d{1,2}(?:[)]|[.、](?!\d))|[①-⑳])"
 # What an item of a section begins with, and a heading may: 2. (3) ① •, and of a heading: 四、 (四)
 _ITEM = rf"(?:{NUMBER}|[-•·●○◆■])"
 _BEFORE = rf"(?:(?:{_ITEM}|[(]?[一二三四五六七八九十]{{1,2}}[)、])\s*){{0,2}}"
@@ -25,8 +26,9 @@ _HEADING = re.compile(
     re.MULTILINE,
 )
 _IS_NOUN = re.compile(rf"{_NOUN}$")
-# The line of a heading, or the next one if nothing else is on it, and the items behind it.
-_LINES = re.compile(rf"\s*[^\n]*(?:\n\s*{_ITEM}[^\n]*)*")
+# The line of a heading, or the next one if nothing else is on it, and behind it the items and the
+# rows with tick boxes.
+_LINES = re.compile(rf"\s*[^\n]*(?:\n\s*{_ITEM}[^\n]*|\n[^\n]*[{READ}][^\n]*)*")
 
 
 class Section(NamedTuple):

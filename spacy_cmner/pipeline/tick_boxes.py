@@ -12,6 +12,8 @@ from spacy_cmner.pipeline.masking import ENTITY
 NOTHING = "\1"
 # A trigger.
 DENIAL = "□"
+# What is left of boxes.
+READ = NOTHING + DENIAL
 _UNTICKED = r"(?:[□☐○◯]|\[ \]|\( \))"
 _TICKED = r"(?:[☑☒■●√✓✔]|\[[√✓✔x]\]|\([√✓✔]\))"
 _BOX = rf"(?:{_UNTICKED}|{_TICKED})"
