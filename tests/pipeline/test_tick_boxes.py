@@ -16,15 +16,15 @@ RULES = ContextRules(read_triggers(shipped("triggers")))
 PIECES = [*"□☑○●√[](x) \t,:。\n无有史", "是", "阴性", ENTITY, "[ ]", "(√)"]
 
 
-def find_denied(text):
-    """The entities, which stand in 《》, that are denied."""
+def find_attributes(text):
+    """The entities, which stand in 《》, each with what is said of it."""
     plain, entities = "", []
     for number, part in enumerate(text.replace("《", "》").split("》")):
         if number % 2:
             entities.append(TextRange(len(plain), len(plain) + len(part)))
         plain += part
     found = zip(entities, RULES(plain, entities), strict=True)
-    return [plain[start:end] for (start, end), assertion in found if "negated" in assertion]
+    return [(plain[start:end], " ".join(assertion)) for (start, end), assertion in found]
 
 
 @pytest.mark.parametrize(
@@ -36,24 +36,42 @@ def find_denied(text):
         ("《哮喘》  □ 有   ☑ 无   《鼻炎》  ☑ 有  □ 无", ["哮喘"]),
         ("《哮喘》 □有 □不详 ☑无 《鼻炎》 □有 ☑不详 □无 《湿疹》 □有□不详☑无", ["哮喘", "湿疹"]),
         ("《哮喘》：有□ 无☑；《鼻炎》：有☑ 无□", ["哮喘"]),
-        ("《哮喘》病史：有□，无☑", ["哮喘"]),
+        ("《哮喘》：有□，无☑", ["哮喘"]),
         ("《哮喘》 ☐是 ☒否", ["哮喘"]),
         ("《哮喘》：○有 ●无", ["哮喘"]),
         ("《哮喘》：( )有 (√)无\n《鼻炎》：（√）有 （ ）无", ["哮喘"]),
         ("《哮喘》: [x]有 [ ]无, 《鼻炎》: [ ]有 [x]无", ["鼻炎"]),
         ("《哮喘》抗体 □阳性 ☑阴性 《鼻炎》抗体 ☑阳性 □阴性", ["哮喘"]),
-        ("既往史：☑《哮喘》 □《鼻炎》 □ 《湿疹》", ["鼻炎", "湿疹"]),
+        ("现症：☑《哮喘》 □《鼻炎》 □ 《湿疹》", ["鼻炎", "湿疹"]),
         ("☑《哮喘》□《鼻炎》☑《湿疹》", ["鼻炎"]),
         ("[x] 《哮喘》 [ ] 《鼻炎》", ["鼻炎"]),
         ("☐《哮喘》 ☐《鼻炎》 ☑无", ["哮喘", "鼻炎"]),
         ("□《哮喘》 □《鼻炎》\n☑《湿疹》", []),  # nobody has filled in the first line
-        ("《哮喘》□ 《鼻炎》☑", []),
+        ("《哮喘》□ 《鼻炎》☑ 《湿疹》[ ]", ["哮喘", "湿疹"]),
+        ("目前：《哮喘》 □　《鼻炎》 ■　《湿疹》 □", ["哮喘", "湿疹"]),
         ("☑无《哮喘》、《鼻炎》", ["哮喘", "鼻炎"]),
         ("《哮喘》√，《鼻炎》未见", ["鼻炎"]),
     ],
 )
 def test_the_ticked_answer_counts(text, denied):
-    assert find_denied(text) == denied
+    assert [entity for entity, said in find_attributes(text) if said] == denied
+
+
+@pytest.mark.parametrize(
+    ("text", "attributes"),
+    [
+        ("1．是否有《哮喘》或《鼻炎》？      是□　否√", ["negated"] * 2),
+        ("有无《哮喘》？ ☑有 □无", [None]),
+        ("是否有《哮喘》？ 是□ 否□ 不清楚√", ["uncertain"]),
+        ("是否有《哮喘》？ □是 □否", ["uncertain"]),
+        ("有无《哮喘》不详，《鼻炎》：□有 ☑无", ["uncertain", "negated"]),
+        ("☑《哮喘》（疑似） □《鼻炎》 ☑《湿疹》", ["uncertain", "negated", None]),
+        ("《哮喘》√（疑似） 《鼻炎》□ 《湿疹》√", ["uncertain", "negated", None]),
+    ],
+)
+def test_what_is_answered_is_no_question(text, attributes):
+    found = find_attributes(text)
+    assert [attribute or None for _, attribute in found] == attributes
 
 
 def test_the_word_that_denies_is_named():
