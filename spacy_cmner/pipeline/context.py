@@ -19,8 +19,8 @@ from itertools import takewhile
 from typing import NamedTuple
 
 from spacy_cmner.pipeline.folding import Folding
-from spacy_cmner.pipeline.masking import ENTITY, mask
-from spacy_cmner.pipeline.sections import NUMBER, Section, find_sections
+from spacy_cmner.pipeline.masking import ENTITY, mask, unmask
+from spacy_cmner.pipeline.sections import NUMBER, Section, find_sections, part_fields
 from spacy_cmner.pipeline.term_matcher import TermMatcher
 from spacy_cmner.pipeline.tick_boxes import read_boxes
 from spacy_cmner.pipeline.triggers import ATTRIBUTES, Trigger
@@ -177,17 +177,17 @@ class ContextRules:
     ) -> list[list[Assertion]]:
         """The same for each of several texts: far faster than one by one."""
         folded = [self._fold(text) for text in texts]
-        read = [
-            read_boxes(text, mask(text, places))
+        masked = [
+            part_fields(read_boxes(mask(text, places)))
             for text, places in zip(folded, entities, strict=True)
         ]
         inside = self._find_inside(folded, entities)
-        found = zip(read, entities, self._outside.find([masked for _, masked in read]), strict=True)
+        found = zip(folded, masked, entities, self._outside.find(masked), strict=True)
         return [
-            self._assert(_Context(text, masked, places), words, inside.get(owner, {}))
+            self._assert(_Context(text, hidden, places), words, inside.get(owner, {}))
             if words or owner in inside or self._heading_hint.search(text)
             else [{} for _ in places]
-            for owner, ((text, masked), places, words) in enumerate(found)
+            for owner, (text, hidden, places, words) in enumerate(found)
         ]
 
     def _fold(self, text: str) -> str:
@@ -315,10 +315,11 @@ class _Stops(NamedTuple):
 
 
 class _Context:
-    """A folded text, the same without its entities, these, and the places where scopes end."""
+    """A folded text, the same without its entities and as it is read, these, and the places where
+    scopes end."""
 
     def __init__(self, text: str, masked: str, entities: Sequence[TextRange]) -> None:
-        self.text = text
+        self.text = unmask(text, masked)
         self.masked = masked
         self.entities = entities
         self.order = sorted(range(len(entities)), key=lambda number: entities[number].start)

@@ -20,3 +20,9 @@ def mask(text: str, entities: Iterable[TextRange]) -> str:
         if not LENGTH.fullmatch(text, start, end):
             characters[start:end] = ENTITY * (end - start)
     return "".join(characters)
+
+
+def unmask(text: str, masked: str) -> str:
+    """The text with what has been rewritten beside its entities."""
+    pairs = zip(text, masked, strict=True)
+    return "".join(old if new == ENTITY else new for old, new in pairs)

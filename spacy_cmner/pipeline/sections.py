@@ -1,9 +1,11 @@
-"""The sections of a clinical note: what stands under which heading."""
+"""The layout of a clinical note: what stands under which heading, and what in one field."""
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import NamedTuple
 
+from spacy_cmner.pipeline.masking import ENTITY
 from spacy_cmner.pipeline.tick_boxes import READ
 from spacy_cmner.types import TextRange
 
@@ -29,6 +31,13 @@ _IS_NOUN = re.compile(rf"{_NOUN}$")
 # The line of a heading, or the next one if nothing else is on it, and behind it the items and the
 # rows with tick boxes.
 _LINES = re.compile(rf"\s*[^\n]*(?:\n\s*{_ITEM}[^\n]*|\n[^\n]*[{READ}][^\n]*)*")
+
+
+# How many fields with entities show that blanks part them.
+MANY = 4
+# What two fields have between them that belong together or are parted anyhow.
+_JOINS = re.compile(rf"(?:^|{_NOUN}|[{READ}:]) | {NUMBER}")
+_UNPUNCTUATED = re.compile(r"^[^,。!?;\n]+$", re.MULTILINE)
 
 
 class Section(NamedTuple):
@@ -62,3 +71,28 @@ def find_sections(text: str, masked: str) -> Iterator[Section]:
     for (heading, place), following in zip(headings, starts[1:], strict=True):
         lines = next(_LINES.finditer(text, heading.end(), following))
         yield Section(text[slice(*place)].replace(" ", ""), place, lines.end())
+
+
+def part_fields(masked: str) -> str:
+    """Put commas for the blanks between fields with entities, in lines of many such fields and
+    without punctuation: 焦虑明显 未引出幻听 情绪低落 病理征阴性.
+
+    masked (str): folded to half width, with ``ENTITY`` in the place of entities.
+    """
+    return _UNPUNCTUATED.sub(_part_line, masked)
+
+
+def _part_line(line: re.Match[str]) -> str:
+    fields = line[0].split(" ")
+    if sum(ENTITY in field for field in fields) < MANY:
+        return line[0]
+    parted, has_entity = [fields[0]], ENTITY in fields[0]
+    for before, field in pairwise(fields):
+        mark = " "
+        if has_entity and _IS_NOUN.search(field):
+            mark = "。"
+        elif has_entity and ENTITY in field and not _JOINS.search(f"{before} {field}"):
+            mark = ","
+        parted += [mark, field]
+        has_entity = has_entity or ENTITY in field
+    return "".join(parted)

@@ -41,19 +41,16 @@ _BETWEEN_FIRST = re.compile(rf"(?<=[^: ]) (?={_TICKED}|{DENIED})")
 _BETWEEN_LAST = re.compile(rf"(?:(?<=[☑☒■●√✓✔\])])|(?<={DENIES})) ")
 
 
-def read_boxes(text: str, masked: str) -> tuple[str, str]:
+def read_boxes(masked: str) -> str:
     """Rewrite the boxes and their answers, in time linear in the length of the text.
 
-    text (str): folded to half width.
-    masked (str): the same with ``ENTITY`` in the place of entities.
-    RETURNS (Tuple[str, str]): both, in their lengths: entities and words are where they were.
+    masked (str): folded to half width, with ``ENTITY`` in the place of entities.
+    RETURNS (str): of the same length: entities and words are where they were.
     """
     if not _HAS_BOX.search(masked):
-        return text, masked
+        return masked
     lines = masked.split("\n")
-    read = "\n".join(_read_line(line) if _HAS_BOX.search(line) else line for line in lines)
-    pairs = zip(text, read, strict=True)
-    return "".join(old if new == ENTITY else new for old, new in pairs), read
+    return "\n".join(_read_line(line) if _HAS_BOX.search(line) else line for line in lines)
 
 
 def _read_line(line: str) -> str:
