@@ -17,14 +17,17 @@ from spacy_cmner.pipeline.folding import Folding
 from spacy_cmner.types import CharSpan
 
 # Signs that look like others, and digits of formulas, which the folding leaves.
-_SIGNS = str.maketrans("∕∶∼〜−₀₁₂₃₄₅₆₇₈₉", "/:~~-0123456789")
-TO = r"\s?[-~–—至到]\s?"
-# A blank parts thousands, unless what is before it is part of a name or a time: D3 800, CA125 800.
-_NAMED = r"(?<![a-z]\d)(?<![a-z]\d\d)(?<![a-z]\d\d\d)(?<!ca\d\d-\d)"
+_SIGNS = str.maketrans("∕∶∼〜−∧ˆ⁻₀₁₂₃₄₅₆₇₈₉", "/:~~-^^-0123456789")
+TO = r"\s?[-~–—至到±]\s?"
+# A blank parts thousands, unless what is before it is part of a name or a time: D3 800, PD-1 200.
+_NAMED = (
+    r"(?<![a-z]\d)(?<![a-z]\d\d)(?<![a-z]\d\d\d)(?<!ca\d\d-\d)"
+    r"(?<![a-z素]-\d)(?<![a-z素]-\d\d)(?<![a-z素]-\d\d\d)"
+)
 _THOUSANDS = rf"(?<!\d:)[1-9]\d{{0,2}}(?:(?:,|{_NAMED}\ )\d{{3}}(?!\d)){{1,3}}"
 NUMBER = rf"(?:{_THOUSANDS}|\d{{1,6}})(?:\.\d{{1,4}})?"
 # Not the second half of a fraction, of a ratio or of a power.
-START = r"(?=\d)(?<![\d.^])(?<!\d/)(?<![a-z克]/)(?<!\de[+-])"
+START = r"(?=\d)(?<![\d.^±])(?<!\d/)(?<![a-z克]/)(?<!\de[+-])"
 NUMBERS = rf"{START}{NUMBER}(?:{TO}{NUMBER})?"
 COUNT = r"(?:\d{1,2}|[一二两三四五六七八九十]{1,2})"
 COUNTS = rf"{COUNT}(?:{TO}{COUNT})?"
@@ -36,7 +39,7 @@ _FEW = "|".join(
 )
 ABOUT = rf"(?:{_FEW}|{COUNTS})"
 # Nothing that would make a Latin unit another one: mg/d but not mg/dl.
-UNIT_END = r"(?![a-z/])"
+UNIT_END = r"(?![a-z/]|\s?[·•]\s?[dm]?l)"
 
 
 class Rule(NamedTuple):
@@ -91,7 +94,7 @@ DOSE = (
       | (?P<value> {_SERIES}\s?
         (?: (?:mg|g|[uμµ]g|mcg|ng|ml|meq|万?\s?i?u)
             (?:{_PER}{{0,2}}|\s?/\s?(?:50|250|500)\s?ml) {UNIT_END}
-          | (?:毫克|微克|克(?!隆|罗)|毫升|万?(?:国际)?单位) {_PER}{{0,2}} ) )
+          | (?:毫克|微克|克(?!隆|罗)|毫升|万?(?:国际)?单位) (?!\s?[/每]\s?升){_PER}{{0,2}} ) )
         (?!\s?[啤白红烈]酒|\s?(?:的|装)?规格)""",
     ),
     # both parts of a compound: 160/4.5μg
@@ -158,9 +161,15 @@ FREQUENCY = (
     ),
 )
 
-_PER_LITRE = r"(?:[munpμµ]?mol|m?eq|[mnuμµ]?g|[mkuμµ]?i?u|mosm|t)/l"
-_POWER = r"[×x*]?\s?10\s?(?:\^|\*{1,2}|e|的)?\s?(?:9|12|6|3|⁹|¹²|⁶|³)(?:次方)?\s?/\s?l"
-_EXPONENT = r"(?:\s?[×x*]\s?10\s?\^?\s?[-⁻]?(?:\d{1,2}|[⁰¹²³⁴⁵⁶⁷⁸⁹]{1,2})|e[+-]?\d{1,2})"
+_A_LITRE = r"(?:\s?/\s?l|\s?[·•.]\s?l-[1¹])"
+_PER_LITRE = (
+    rf"(?:[munpμµ]?mol|m?eq|[mnuμµ]?g|[mkuμµ]?i?u|mosm|t){_A_LITRE}"
+    r"|(?:[毫微纳]摩尔|[毫微]?克|(?:国际)?单位)\s?[/每]\s?升"
+)
+_POWER = rf"[×x*]?\s?10\s?(?:\^|\*{{1,2}}|e|的)?\s?(?:9|12|6|3|⁹|¹²|⁶|³)(?:次方)?{_A_LITRE}"
+_EXPONENT = r"(?:\s?[×x*]\s?10\s?\^?\s?-?(?:\d{1,2}|[⁰¹²³⁴⁵⁶⁷⁸⁹]{1,2})|e[+-]?\d{1,2}|\s?[万亿])"
+# 5.1、10.2、8.8 in one unit; whole numbers with 、 may be items.
+_VALUES = rf"{_SERIES}(?:(?:(?<=\.\d)|(?<=\.\d\d))(?:\s?[、/]\s?\d{{1,3}}\.\d{{1,2}}){{1,4}})?"
 _TEST = (
     r"(?:细胞|中性粒|淋巴(?!结)|血红蛋白|饱和度|(?<![动静])脉氧|比容|压积|百分比|比率|射血分数"
     r"|hba1c|spo2|sao2|lvef|ef|hct|ret|[a-z]%|(?<![a-z])[nl](?=[:\s]))"
@@ -171,11 +180,12 @@ _NEARBY = r"[^\d,。;<>≤≥]{0,4}"
 LAB_VALUE = (
     _rule(
         DIGIT,
-        rf"""(?:{_BOUND}|(?<=be)-|(?<=be[\s:])-|(?<=剩余)-)?(?<!hco){_SERIES}{_EXPONENT}?\s?
+        rf"""(?:{_BOUND}|(?<=be)-|(?<=be[\s:])-|(?<=剩余)-)?(?<!hco){_VALUES}{_EXPONENT}?\s?
         (?: {_PER_LITRE} | {_POWER}
-          | (?:[mnpuμµ]?g|[mruμµ]?i?u|copies|拷贝|cfu)/ml | [mun]?g/dl | mg/24h | g/24h
-          | ml/\(?min[/·•.*]1\.73\s?(?:m2|m²|㎡)\)? | mm/1?h | fl | pg
-          | mg/m?mol | 个?/(?:hpf?|lpf?|高倍视?野|低倍视?野|ul|μl|µl) )
+          | (?:[mnpuμµ]?g|[mruμµ]?i?u|copies|拷贝|cfu)\s?/\s?ml(?:/h)? | [mnuμµ]?g\s?/\s?dl
+          | m?g/24h | ml/\(?min[/·•.*]1\.73\s?(?:m2|m²|㎡)\)? | mm/(?:1?h|第?[1一]?小时)
+          | fl | pg | (?:m?mol|[mnuμµ]?g)/(?:m?mol|g) | mosm/\(?kg(?:[·•.*]?h2o\)?)?
+          | (?:个|cells?)?\s?/\s?(?:hpf?|lpf?|高倍视?野|低倍视?野|[uμµ]l|mm[3³]) )
         (?![a-z\d])""",
     ),
     # 中性粒细胞 78%, but no percentage of anything else
@@ -189,20 +199,21 @@ LAB_VALUE = (
     ),
     _rule(
         DIGIT,
-        rf"(?:p[av]?c?o2|氧分压|碳分压|氧合指数){_NEARBY}"
+        rf"(?:(?:p?et|p[av]?)c?o2(?:/fio2)?|氧分压|碳分压|氧合指数){_NEARBY}"
         rf"(?P<value>{_BOUND}?{NUMBER}(?:{TO}{NUMBER})?\s?(?:mm\s?hg|kpa))",
     ),
     _rule(
-        "h2o",
-        rf"(?:(?<![a-z])cvp|静脉压|颅内?压|脑脊液压力|[初末]压){_NEARBY}"
-        rf"(?P<value>{_BOUND}?{NUMBERS}\s?[cm]m\s?h2o)",
+        "h2o|hg",
+        rf"(?:(?<![a-z])(?:cvp|icp)|静脉压|颅内?压|脑脊液压力|[初末]压){_NEARBY}"
+        rf"(?P<value>{_BOUND}?{NUMBERS}\s?(?:[cm]m\s?h2o|mm\s?hg))",
     ),
     _rule(
-        "t", rf"(?<![a-z])(?:pt|a?ptt|tt)\)?\s?[:为]?\s?(?P<value>{NUMBERS}\s?(?:s|秒)(?![a-z]))"
+        "t",
+        rf"(?<![a-z])(?:pt|a?ptt|tt)\)?\s?[:为]?\s?(?P<value>{NUMBERS}\s?(?:s|sec|秒)(?![a-z]))",
     ),
     _rule(
         "酶原?时间",
-        rf"凝血(?:酶原|活酶|酶)时间{_NEARBY}(?P<value>{_BOUND}?{NUMBERS}\s?(?:s|秒)(?![a-z]))",
+        rf"凝血(?:酶原|活酶|酶)时间{_NEARBY}(?P<value>{_BOUND}?{NUMBERS}\s?(?:s|sec|秒)(?![a-z]))",
     ),
     # Without a unit by their nature: INR 2.3, 尿比重 1.015.
     _rule(
@@ -211,7 +222,11 @@ LAB_VALUE = (
     ),
     _rule("比重", rf"比重{_NEARBY}(?P<value>{_BOUND}?1\.0\d{{1,2}}(?:{TO}1\.0\d{{1,2}})?)(?!\d)"),
     _rule("ml", rf"(?:清除率|gfr|ccr){_NEARBY}(?P<value>{_BOUND}?{NUMBERS}\s?ml/min(?![\w/]))"),
-    _rule(DIGIT, r"(?:滴度|抗体|阳性|(?<![a-z])ana)[^\d,。;比]{0,4}(?P<value>1:\d{1,5})(?!\d)"),
+    _rule(
+        DIGIT,
+        r"(?:滴度|抗体|阳性|\(\+\)|(?<![a-z])(?:ana|rpr|trust|ig[gam]))[^\d,。;比]{0,4}"
+        r"(?P<value>1:\d{1,5})(?!\d)",
+    ),
 )
 
 _ROMAN = r"(?:[ⅰⅱⅲⅳ]|iv|i{1,3})"
