@@ -62,14 +62,31 @@ def _rule(needs: str, pattern: str, *, cased: bool = False) -> Rule:
 DIGIT = r"\d"
 
 
-_TABLET = r"(?:片|粒|袋|丸|滴|喷|揿|包|瓶|枚|支(?!支?架|气管|原体))"
+_NUMERAL = "[一二两三四五六七八九十半]"
+_TABLET = (
+    r"(?:片|粒|袋|丸|滴|喷|揿|包|瓶|枚"
+    r"|支(?!支?架|气管|原体)|吸(?![氧入气烟痰引收])|贴(?![壁敷合近]))"
+)
 _PORTION = rf"(?:\d{{1,2}}\s?/\s?\d{{1,2}}|{NUMBER})"
 _TIME = r"(?:次|日|天|d|小时|h|分钟?|min|周)"
-_PER = rf"(?:\s?/\s?(?:\(?kg[·•.*]?{_TIME}?\)?|m2|m²|㎡|{_TIME}|片|支|粒|袋|吸|喷))"
+_BODY = r"(?:kg|㎏|m\^?2|m²|㎡)"
+_PER = (
+    rf"(?:\s?/\s?(?:\(?{_BODY}[·•.*]?{_TIME}?\)?|{_TIME}|{_TABLET})"
+    rf"|\s?[·•]\s?(?:\({_BODY}[·•]{_TIME}\)|kg|m|{_TIME})-[12¹²])"
+)
+_MASS = r"(?:mg|㎎|[uμµ]g|㎍|mcg|微克|毫克)"
 _SERIES = rf"{NUMBERS}(?:{TO}{NUMBER}){{0,2}}"
 _ABOUT = r"[:为约达共在(<>≤≥超过大小低高于\s]{0,5}"
-_LIQUID = r"(?:ml|毫升)"
-_LOST = r"(?:引流|引出|[呕吐咯]|便血|抽出|放出|吸出|排出|[胸腹]水|积液)"
+_LIQUID = r"(?:ml|㎖|cc|毫升)"
+_LOST = (
+    r"(?:引流|[引抽放吸排导]出|抽得|减压|[呕吐咯]|便血|[胸腹]水|积液|囊液|脓液"
+    r"|(?:[色亮浊稠]|[血脓]性)[^\d,。;]{0,2}[液尿汁])"
+)
+# Thirty in 三十克.
+_WRITTEN = (
+    rf"(?=百|{_NUMERAL})(?<![第几百])(?<!{_NUMERAL})(?:百|{_NUMERAL}){{1,4}}(?=[毫微]?克|毫升|钱)"
+)
+_AMOUNT = rf"(?:{NUMBERS}|{_WRITTEN})"
 # What is counted and not taken.
 _PIECE = r"(?:结石|结节|息肉|淋巴结|支架|胚|卵泡?|瓣膜|弹簧圈|[夹钉牙])"
 _COUNTED = (
@@ -85,20 +102,27 @@ _PART = r"\d{1,4}(?:\.\d{1,2})?"
 DOSE = (
     # 0.5g/次, 10 mg/(kg·d), 40万u, 8-8-6u, 0.4g/250ml; no body weights, volumes lost or drinks
     _rule(
-        DIGIT,
-        rf"""(?: (?<!公斤)(?<!千克)体重 | (?<![体加严减病])重 | 体质量 | [尿水血奶入出]量 | 量约
-          | 残余尿 | 潮气量 | (?<![a-z])vt | 超滤量? | 血流[量速] | 容[积量] | 内容物 | 恶露
-          | [出失献]血 | 饮[水酒] | [啤白红]酒 | (?<![a-z])hb | 血红蛋白 | 尿蛋白(?:定量)?
-          | 清除率 | gfr | ccr | 规格 ) {_ABOUT} {NUMBERS}
-      | {_LOST} [^\d,。;予给服喂喝吃补输注用]{{0,8}} {NUMBERS}\s?{_LIQUID}
-      | (?P<value> {_SERIES}\s?
-        (?: (?:mg|g|[uμµ]g|mcg|ng|ml|meq|万?\s?i?u)
+        r"\d|[克升钱]",
+        rf"""(?: 体重(?<![公千][斤克]..) | 重(?<![体加严减病].) | 体质量 | [尿水血奶入出痰]量 | 量约
+          | 尿(?<![利遗速].)液? | 小便 | 痰液 | 潮气量 | vt(?<![a-z]..) | 超滤量? | 血流[量速]
+          | 析液流[量速] | 容[积量] | 内容物 | 恶露 | [出失献]血 | 失水 | 饮[水酒] | [啤白红]酒
+          | hb(?<![a-z]..) | 血红蛋白 | 尿蛋白(?:定量)? | 清除率 | gfr | ccr | 规格 | 估重
+          | 腺 | 脏 | 子宫 | 胎盘 | 大便 ) {_ABOUT} {_AMOUNT}
+      | {_LOST} [^\d,。;予给服喂喝吃补输注用]{{0,8}} {_AMOUNT}\s?{_LIQUID}
+      | (?P<value> (?:{_SERIES}|{_WRITTEN})\s?
+        (?: (?:{_MASS}|n?g|ml|㎖|cc|meq|mci|[mg]bq|gtt|万?\s?i?u)
             (?:{_PER}{{0,2}}|\s?/\s?(?:50|250|500)\s?ml) {UNIT_END}
-          | (?:毫克|微克|克(?!隆|罗)|毫升|万?(?:国际)?单位) (?!\s?[/每]\s?升){_PER}{{0,2}} ) )
+          | (?:[毫微]?克(?![隆罗拉])|钱|毫升|万?(?:国际)?单位) (?!\s?[/每]\s?升){_PER}{{0,2}} ) )
         (?!\s?[啤白红烈]酒|\s?(?:的|装)?规格)""",
     ),
-    # both parts of a compound: 160/4.5μg
-    _rule(DIGIT, rf"{START}{_PART}/{_PART}\s?(?:mg|[uμµ]g|mcg|微克|毫克){_PER}?{UNIT_END}"),
+    # both parts of a compound: 160/4.5μg, 5mg/10mg
+    _rule(DIGIT, rf"{START}{_PART}{_MASS}?/{_PART}\s?{_MASS}{_PER}?{UNIT_END}"),
+    # grams by custom: 2.0 ivgtt
+    _rule(
+        r"\.\d",
+        rf"""{START}\d\.\d{{1,3}}(?=\s?(?:静[滴点推]|肌注
+          |(?:iv\.?(?:gtt|drip|vp|d)?|im|ih|po|q[dn]|q\s?\d{{1,2}}h|[bt]\.?i\.?d)(?!\s?[a-z期])))""",
+    ),
     _rule(
         DIGIT,
         rf"""(?<!戒)烟(?!酸|酰)[^。;予给服药注]{{0,12}}?{NUMBERS}\s?[支包]
@@ -110,7 +134,11 @@ DOSE = (
     ),
     _rule("#", rf"{START}\d(?:\.5)?\s?\#(?={_ROUTE})"),
     # 一片 is also a patch of something, so numerals need a verb
-    _rule("[次服半]", rf"(?:每次|一次|口服|服用)(?P<value>[一二两三四五六七八九十半]{_TABLET})"),
+    _rule(
+        rf"{_NUMERAL}{_TABLET}",
+        rf"""(?:每次|一次|口服|服用|(?:各|每[顿餐日天晚早]|吃[了过]?)(?={_NUMERAL}[片粒丸滴]))
+        (?P<value>{_NUMERAL}{_TABLET}半?)(?!{_COUNTED})""",
+    ),
     _rule("[次服半]", r"(?<![一大小多对抽吸])半[片粒袋包支](?![着茎皮裹围半莲])"),
 )
 
@@ -180,7 +208,7 @@ _NEARBY = r"[^\d,。;<>≤≥]{0,4}"
 LAB_VALUE = (
     _rule(
         DIGIT,
-        rf"""(?:{_BOUND}|(?<=be)-|(?<=be[\s:])-|(?<=剩余)-)?(?<!hco){_VALUES}{_EXPONENT}?\s?
+        rf"""(?=[\d<>≤≥-])(?:{_BOUND}|(?<=be)-|(?<=be[\s:])-|(?<=剩余)-)?(?<!hco){_VALUES}{_EXPONENT}?\s?
         (?: {_PER_LITRE} | {_POWER}
           | (?:[mnpuμµ]?g|[mruμµ]?i?u|copies|拷贝|cfu)\s?/\s?ml(?:/h)? | [mnuμµ]?g\s?/\s?dl
           | m?g/24h | ml/\(?min[/·•.*]1\.73\s?(?:m2|m²|㎡)\)? | mm/(?:1?h|第?[1一]?小时)
@@ -199,7 +227,7 @@ LAB_VALUE = (
     ),
     _rule(
         DIGIT,
-        rf"(?:(?:p?et|p[av]?)c?o2(?:/fio2)?|氧分压|碳分压|氧合指数){_NEARBY}"
+        rf"(?:p(?:et|[av])?c?o2(?:/fio2)?|etco2|氧分压|碳分压|氧合指数){_NEARBY}"
         rf"(?P<value>{_BOUND}?{NUMBER}(?:{TO}{NUMBER})?\s?(?:mm\s?hg|kpa))",
     ),
     _rule(
