@@ -227,7 +227,7 @@ LAB_VALUE = (
     ),
     # 中性粒细胞 78%, but no percentage of anything else
     _rule(
-        DIGIT,
+        "%",
         rf"{_TEST}[^\d,。;瘤癌]{{0,6}}(?P<value>{_BOUND}?(?:{NUMBER}\s?%{TO})?{NUMBERS}\s?%)",
     ),
     # pH 7.35, PaO2 62mmHg, PT 18.5s, ANA 1:320
@@ -235,7 +235,7 @@ LAB_VALUE = (
         "[a-z]", rf"(?<![a-z])ph{_NEARBY}(?P<value>{_BOUND}?\d\.\d{{1,2}}(?:{TO}\d\.\d{{1,2}})?)"
     ),
     _rule(
-        DIGIT,
+        "hg|kpa",
         rf"(?:p(?:et|[av])?c?o2(?:/fio2)?|etco2|氧分压|碳分压|氧合指数){_NEARBY}"
         rf"(?P<value>{_BOUND}?{NUMBER}(?:{TO}{NUMBER})?\s?(?:mm\s?hg|kpa))",
     ),
@@ -260,7 +260,7 @@ LAB_VALUE = (
     _rule("比重", rf"比重{_NEARBY}(?P<value>{_BOUND}?1\.0\d{{1,2}}(?:{TO}1\.0\d{{1,2}})?)(?!\d)"),
     _rule("ml", rf"(?:清除率|gfr|ccr){_NEARBY}(?P<value>{_BOUND}?{NUMBERS}\s?ml/min(?![\w/]))"),
     _rule(
-        DIGIT,
+        "1:",
         r"(?:滴度|抗体|阳性|\(\+\)|(?<![a-z])(?:ana|rpr|trust|ig[gam]))[^\d,。;比]{0,4}"
         r"(?P<value>1:\d{1,5})(?!\d)",
     ),
@@ -310,15 +310,15 @@ _PRESSURE = rf"(?:[4-9]\d|\d{{3}})(?:{TO}\d{{2,3}})?\s?/\s?\d{{2,3}}(?:{TO}\d{{2
 _PRESSURES = rf"{_PRESSURE}(?:{TO}{_PRESSURE})?"
 
 BLOOD_PRESSURE = (
-    _rule(DIGIT, rf"(?=\d)(?<![\d./]){_PRESSURES}\s?{_MMHG}"),
-    _rule(DIGIT, r"(?=\d)(?<![\d./])\d{1,2}(?:\.\d)?\s?/\s?\d{1,2}(?:\.\d)?\s?kpa"),
+    _rule("/", rf"(?=\d)(?<![\d./]){_PRESSURES}\s?{_MMHG}"),
+    _rule("/", r"(?=\d)(?<![\d./])\d{1,2}(?:\.\d)?\s?/\s?\d{1,2}(?:\.\d)?\s?kpa"),
     _rule(
-        DIGIT,
+        "/",
         rf"""(?:(?:血压|(?<![a-z])n?i?bp)[^\d,。;]{{0,8}}|[左右][上下]肢[:为\s]{{0,2}}(?=\d{{3}}))
         (?P<value>{_PRESSURES})(?![\d/]|\.\d)""",
     ),
     _rule(
-        DIGIT,
+        "hg|汞",
         rf"""(?:收缩压|舒张压|动脉压(?<!肺动脉压)|(?<![a-z])(?:map|[sd]bp)|(?<![眼脉内颅腔])高压|低压)[^\d,。;]{{0,4}}
         (?P<value>\d{{2,3}}(?:{TO}\d{{2,3}})?\s?{_MMHG})""",
     ),
@@ -335,11 +335,11 @@ _REACHES = r"[最高峰低升降波动超过达大至到在于为约是:\s(℃)]
 
 TEMPERATURE = (
     _rule(
-        DIGIT,
+        "[℃°氏]",
         rf"(?=[34])(?<![\d.]){_DEGREES}(?:\s?(?:℃|°c)?{TO}{_DEGREES}){{0,2}}\s?(?:℃|°c|摄氏度)",
     ),
     _rule(
-        DIGIT,
+        "[度°]",
         rf"""(?=[34])(?<![\d.])(?<!{_ANGLE})(?<!{_ANGLE}约)(?<!抬高)(?<!床头)
         {_DEGREES}(?:{TO}{_DEGREES})?\s?(?:度\d?|°\d(?![\d'′]))(?![角数]|的?[热温开]?水|白?酒)""",
     ),
