@@ -264,8 +264,6 @@ def resume(out: Path, state: Path, job: dict[str, Any]) -> Checkpoint:
     checkpoint = load_checkpoint(state)
     if not checkpoint.read and not checkpoint.finished:
         return Checkpoint(job)  # such as one whose pipeline has no labels
-    if checkpoint.finished and not out.exists():
-        raise Messages.CM147.error(path=out)
     for key, value in job.items():
         if checkpoint.job.get(key) != value:
             raise Messages.CM149.error(path=out, what=key, old=checkpoint.job.get(key), new=value)
@@ -334,6 +332,5 @@ def with_entities(item: ItemT, doc: Doc) -> ItemT:
             span.kb_id_,
         )
         for span in doc.ents
-        if span.label_
     )
     return replace(item, entities=entities)

@@ -21,12 +21,13 @@ from spacy.util import make_tempdir
 from spacy.vocab import Vocab
 from thinc.api import CupyOps
 
-from spacy_cmner.annotation.items import FoundEntity, SourceRecord
+from spacy_cmner.annotation.items import BadRecord, FoundEntity, SourceRecord
 from spacy_cmner.annotation.runner import (
     annotate_corpus,
     annotate_items,
     beside,
     fingerprint_pipeline,
+    segments,
     with_entities,
 )
 from spacy_cmner.annotation.sinks import create_part_folder, create_sink
@@ -38,6 +39,7 @@ from spacy_cmner.data.records import Entity
 from spacy_cmner.data.report import Report
 from spacy_cmner.errors import CmnerError
 from spacy_cmner.pipeline.boundaries import create_word_boundaries
+from spacy_cmner.pipeline.source import read_sources
 from spacy_cmner.tokenizer import replace_surrogates
 
 TEXTS = ["服药后头痛。", "", "无不适", "头痛👍🏽，\x00服阿司匹林", "阿司匹林\u2028头痛"]
@@ -167,6 +169,16 @@ def test_csv_holds_any_text(text):
     assert row["id"] == row["text"] == text
 
 
+def test_csv_names_all_that_is_said_of_an_entity(tmp_path):
+    out = create_sink(tmp_path / "out.csv")
+    out.rewind(0)
+    entity = FoundEntity(2, 4, "sym", assertion=("negated", "past"))
+    out.write([SourceRecord("曾无头痛", entities=(entity,))])
+    with (tmp_path / "out.csv").open(encoding="utf-8-sig", newline="") as file:
+        [row] = csv.DictReader(file)
+    assert row["assertion"] == "negated;past"
+
+
 def test_csv_of_no_texts_has_a_header_each_part_of_csv_too(nlp, tmp_path):
     (tmp_path / "in.txt").touch()
     out, parts = tmp_path / "out.csv", create_part_folder(tmp_path / "parts.csv")
@@ -189,6 +201,16 @@ def test_docbin_is_read_back_with_sources(nlp, tmp_path):
     assert [r.id for r in records] == [f"文{i}" for i in range(5)]
     doc, *_ = DocBin().from_disk(parts[0]).get_docs(Vocab())
     assert [ent._.cmner_source for ent in doc.ents] == ["dictionary"]
+
+
+def test_docbin_keeps_a_score_of_zero_and_adds_no_source(tmp_path):
+    out = create_part_folder(tmp_path / "out.spacy")
+    out.rewind(0)
+    entity = FoundEntity(0, 2, "sym", score=0.0, source="other")
+    out.write([SourceRecord("头痛", entities=(entity,))])
+    [doc] = DocBin().from_disk(out.path / "part-000000.spacy").get_docs(Vocab())
+    [ent] = doc.ents
+    assert ent._.cmner_score == 0.0 and read_sources(ent) == ()
 
 
 def test_brat_is_read_back(nlp, tmp_path):
@@ -274,11 +296,25 @@ def test_bad_records_go_to_the_side_file_and_stop_nothing(nlp, tmp_path, batch_s
     assert (result.read, result.bad) == (9, 7)
 
 
+def test_items_without_text_fill_segments_too():
+    items = [*[SourceRecord("")] * 4, *[BadRecord(Path(), 1, "无文本")] * 2]
+    assert [len(segment) for segment in segments(items, 4)] == [4, 1, 1]
+
+
+def test_bad_records_alone_make_no_part(nlp, tmp_path):
+    write_rows(tmp_path / "in.jsonl", ["{not json"])
+    result = annotate_corpus(nlp, Source(tmp_path / "in.jsonl"), tmp_path / "out.spacy")
+    assert result.bad == 1 and not contents(tmp_path / "out.spacy")
+
+
 @pytest.mark.parametrize("out", ["out.jsonl", "out.parquet", "out.spacy"])
 def test_empty_input_gives_empty_output(nlp, tmp_path, out):
     (tmp_path / "in.txt").touch()
     result = annotate_corpus(nlp, Source(tmp_path / "in.txt"), tmp_path / out)
     assert result.finished and result.read == 0
+    read_again = pytest.fail
+    again = annotate_corpus(nlp, Source(tmp_path / "in.txt"), tmp_path / out, progress=read_again)
+    assert again == result
     assert not any(contents(tmp_path / out).values())
 
 
@@ -309,19 +345,60 @@ def test_processes_give_the_same_in_the_same_order(nlp, tmp_path):
     assert len(read_rows(one)) == 40
 
 
-def test_long_texts_are_not_sent_to_a_process_together(nlp, monkeypatch):
+@pytest.fixture
+def sent(monkeypatch) -> list[list[str]]:
+    """The texts of the batches for several processes, whose work is done in this one."""
+    texts = []
+
     def work_here(work, batches, n_process):
         for batch in batches:
-            sent.append([item.text for item in batch])
+            texts.append([item.text for item in batch])
             yield work(batch)
 
-    monkeypatch.setattr("spacy_cmner.annotation.runner.MAX_TOKENS", 8)
     monkeypatch.setattr("spacy_cmner.annotation.runner.map_in_processes", work_here)
+    return texts
+
+
+def test_long_texts_are_not_sent_to_a_process_together(nlp, sent, monkeypatch):
+    monkeypatch.setattr("spacy_cmner.annotation.runner.MAX_TOKENS", 8)
     texts = ["头痛", "无", "头痛三天，无发热", "一"]
-    sent = []
     found = annotate_items(nlp, map(SourceRecord, texts), n_process=2, batch_size=100)
     assert [item.text for item in found] == texts
     assert sent == [texts[:2], texts[2:3], texts[3:]]
+
+
+class Asked:
+    """Notes how many documents it is to read together."""
+
+    def __init__(self) -> None:
+        self.sizes = set()
+
+    def __call__(self, doc):
+        return doc
+
+    def pipe(self, stream, batch_size):
+        self.sizes.add(batch_size)
+        yield from stream
+
+
+@Language.factory("cmner_test_asked")
+def make_asked(nlp, name):
+    return Asked()
+
+
+@pytest.mark.parametrize("n_process", [1, 2])
+@pytest.mark.parametrize(("batch_size", "expected"), [(2, 2), (None, 4)])
+def test_as_many_texts_go_together_as_were_asked_for(
+    tmp_path, sent, n_process, batch_size, expected
+):
+    nlp = spacy.blank("zh", config=tiny.CHARACTERS)
+    nlp.batch_size = 4
+    asked = nlp.add_pipe("cmner_test_asked")
+    source, out = Source(write_texts(tmp_path / "in.jsonl")), tmp_path / "out.jsonl"
+    annotate_corpus(nlp, source, out, n_process=n_process, batch_size=batch_size)
+    assert len(list(annotate_items(nlp, source, n_process, batch_size))) == len(TEXTS)
+    assert asked.sizes == {expected}
+    assert all(len(texts) <= expected for texts in sent)
 
 
 def test_scores_of_the_recogniser_are_written(fresh, tmp_path):
@@ -355,12 +432,14 @@ def test_only_the_record_that_a_component_fails_on_is_bad(tmp_path, n_process):
     nlp = spacy.blank("zh", config=tiny.CHARACTERS)
     nlp.add_pipe("cmner_test_fails_on_x")
     usual = nlp.default_error_handler
-    source = write_texts(tmp_path / "in.jsonl", ["一", "x", "二", "三", "x"])
+    nlp.add_pipe("cmner_dictionary").add_terms([("头痛", "sym")])
+    source = write_texts(tmp_path / "in.jsonl", ["一", "x", "x", "头痛", "三", "x"])
     out = tmp_path / "out.jsonl"
     annotate_corpus(nlp, Source(source), out, n_process=n_process, batch_size=2)
-    assert [row["text"] for row in read_rows(out)] == ["一", "二", "三"]
+    found = [(row["text"], len(row["entities"])) for row in read_rows(out)]
+    assert found == [("一", 0), ("头痛", 1), ("三", 0)]
     errors = read_rows(beside(out, "errors.jsonl"))
-    assert [row["number"] for row in errors] == [2, 5]
+    assert [row["number"] for row in errors] == [2, 3, 6]
     assert all("RuntimeError: an x" in row["reason"] for row in errors)
     assert nlp.default_error_handler is usual
 
@@ -409,13 +488,15 @@ def test_a_component_that_breaks_off_is_called_again(tmp_path, batch_size):
         return forward(model, docs, is_train)
 
     tok2vec._func = fails_on_x
-    texts = ["一", "x", "二", "三", "x", "x", "四"]
-    source = write_texts(tmp_path / "in.jsonl", texts)
-    out = tmp_path / "out.jsonl"
+    texts = ["一", "x", "{", "二", "三", "x", "x", "四"]
+    source, out = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    write_rows(source, [text if text == "{" else {"text": text} for text in texts])
     annotate_corpus(nlp, Source(source), out, batch_size=batch_size)
     assert [row["text"] for row in read_rows(out)] == ["一", "二", "三", "四"]
     errors = read_rows(beside(out, "errors.jsonl"))
-    assert [row["number"] for row in errors] == [2, 5, 6]
+    assert [row["number"] for row in errors] == [2, 3, 6, 7]
+    bad = errors.pop(1)
+    assert "not JSON" in bad["reason"]
     assert all("RuntimeError: an x" in row["reason"] for row in errors)
 
 
@@ -562,7 +643,8 @@ def test_sigkill_loses_nothing_and_doubles_nothing(nlp, tmp_path, name):
 def test_a_finished_run_is_not_run_again(nlp, tmp_path):
     source, out = Source(write_texts(tmp_path / "in.jsonl")), tmp_path / "out.jsonl"
     first = annotate_corpus(nlp, source, out)
-    assert annotate_corpus(nlp, source, out, progress=stop_after(0)) == first
+    read_again = pytest.fail
+    assert annotate_corpus(nlp, source, out, progress=read_again) == first
     with pytest.raises(StoppedError):
         annotate_corpus(nlp, source, out, progress=stop_after(0), overwrite=True)
 
@@ -617,6 +699,21 @@ def test_components_that_are_missing_are_named(nlp, tmp_path):
     message = r"CM149.*another components.*cmner_dictionary"
     with nlp.select_pipes(disable="cmner_dictionary"), pytest.raises(CmnerError, match=message):
         annotate_corpus(nlp, source, out)
+
+
+def test_another_version_of_the_pipeline_does_not_go_on_in_this_output(nlp, tmp_path, monkeypatch):
+    source, out = Source(write_texts(tmp_path / "in.jsonl")), tmp_path / "out.jsonl"
+    annotate_corpus(nlp, source, out)
+    monkeypatch.setitem(nlp.meta, "version", "9.8.7")
+    with pytest.raises(CmnerError, match=r"CM149.*another pipeline .*9\.8\.7"):
+        annotate_corpus(nlp, source, out)
+
+
+def test_a_source_is_the_same_by_a_relative_path(nlp, tmp_path, monkeypatch):
+    source, out = write_texts(tmp_path / "in.jsonl"), tmp_path / "out.jsonl"
+    first = annotate_corpus(nlp, Source(source), out)
+    monkeypatch.chdir(tmp_path)
+    assert annotate_corpus(nlp, Source(Path(source.name)), out) == first
 
 
 def test_another_pipeline_of_the_same_name_does_not_go_on_in_this_output(nlp, tmp_path):
@@ -722,7 +819,7 @@ def test_no_text_at_a_time_is_refused(nlp, tmp_path, n_process):
     source, out = Source(write_texts(tmp_path / "in.jsonl")), tmp_path / "out.jsonl"
     with pytest.raises(CmnerError, match=r"CM160.*0"):
         annotate_corpus(nlp, source, out, batch_size=0, n_process=n_process)
-    assert annotate_corpus(nlp, source, out).read == len(TEXTS)
+    assert [path.name for path in tmp_path.iterdir()] == ["in.jsonl"]
 
 
 @pytest.mark.parametrize("n_process", [2, -1])
