@@ -11,6 +11,7 @@ from spacy.tokens import Doc, Span
 from spacy.training import Example
 
 from spacy_cmner.errors import CmnerError, CmnerWarning
+from spacy_cmner.pipeline.cmner import ChineseMedicalNER
 
 TEXTS = [text for text, _ in tiny.SENTENCES]
 GOLD = [entities for _, entities in tiny.SENTENCES]
@@ -47,12 +48,21 @@ def test_one_by_one_equals_a_stream_in_batches_of_any_size(trained):
         assert [tiny.entities(doc) for doc in trained.pipe(texts, batch_size=size)] == alone
 
 
-def test_long_documents_are_not_kept_to_be_read_together(trained, monkeypatch):
-    monkeypatch.setattr("spacy_cmner.pipeline.batches.MAX_TOKENS", len(TEXTS[0]))
+def test_documents_may_come_from_any_iterable(trained):
+    recogniser, docs = trained.get_pipe("cmner"), [trained.make_doc(text) for text in TEXTS]
+    assert recogniser.predict(iter(docs)) == recogniser.predict(docs)
+
+
+@pytest.mark.parametrize("max_tokens, batch_size, n_made", [(len(TEXTS[0]), 128, 2), (999, 2, 3)])
+def test_documents_are_not_kept_for_longer_than_to_fill_a_batch(
+    trained, monkeypatch, max_tokens, batch_size, n_made
+):
+    monkeypatch.setattr("spacy_cmner.pipeline.batches.MAX_TOKENS", max_tokens)
     made = []
     stream = (made.append(text) or trained.make_doc(text) for text in TEXTS)
-    assert tiny.entities(next(trained.get_pipe("cmner").pipe(stream))) == GOLD[0]
-    assert made == TEXTS[:2]
+    found = trained.get_pipe("cmner").pipe(stream, batch_size=batch_size)
+    assert tiny.entities(next(found)) == GOLD[0]
+    assert len(made) == n_made  # with the first of the next batch
 
 
 def test_a_sentence_reads_the_same_in_any_surroundings(trained):
@@ -325,6 +335,31 @@ def test_blocked_words(trained):
     assert all(ent.start_char >= 4 for ent in trained.get_pipe("cmner")(doc).ents)
 
 
+# Settings
+
+
+def test_every_setting_reaches_the_component():
+    settings = {
+        **{"target": "second", "source": "second", "alignment_mode": "expand"},
+        **{"max_length": 7, "batch_characters": 70},
+        **{"decoding": "marginal", "scores": True, "threshold": 0.3},
+        **{"evidence_key": "hits", "evidence_weight": 2.0, "evidence_weights": {"rule": 3.0}},
+        "scorer": None,
+    }
+    recogniser = tiny.blank(**settings).get_pipe("cmner")
+    assert {name: getattr(recogniser, name) for name in settings} == settings
+
+
+def test_the_class_has_the_defaults_of_the_factory():
+    nlp = tiny.blank()
+    recogniser = ChineseMedicalNER(nlp.vocab, nlp.get_pipe("cmner").model)
+    defaults = nlp.get_pipe_config("cmner")
+    names = defaults.keys() - {"factory", "model", "scorer"}
+    assert {name: getattr(recogniser, name) for name in names} == {
+        name: defaults[name] for name in names
+    }
+
+
 # Errors
 
 
@@ -333,6 +368,7 @@ def test_blocked_words(trained):
     [
         ({"alignment_mode": "wide"}, r"CM401.*'wide'.*strict, contract, expand"),
         ({"max_length": 0}, r"CM402.*0"),
+        ({"batch_characters": 0}, r"CM409.*0"),
     ],
 )
 def test_impossible_settings(config, message):
@@ -350,6 +386,8 @@ def test_the_smallest_windows_and_batches(trained):
 def test_prediction_needs_labels():
     with pytest.raises(CmnerError, match=r"CM405.*'cmner'"):
         tiny.blank()("右肺")
+    with pytest.raises(CmnerError, match=r"CM405.*'cmner'"):
+        tiny.blank().get_pipe("cmner").kbest(tiny.blank().make_doc("右肺"), 1)
 
 
 def test_added_where_nothing_else_is_imported():
@@ -360,3 +398,8 @@ def test_added_where_nothing_else_is_imported():
         "token.ent_iob",
         "token.ent_type",
     ]
+
+
+def test_training_keeps_the_model_of_the_highest_f1():
+    weights = tiny.blank().config["training"]["score_weights"]
+    assert {name: weight for name, weight in weights.items() if weight} == {"ents_f": 1.0}

@@ -12,6 +12,8 @@ import pytest
 import spacy
 import tiny
 
+from spacy_cmner.errors import CmnerError
+
 TEXTS = [*(text for text, _ in tiny.SENTENCES), "", "\r\n", "".join(t for t, _ in tiny.SENTENCES)]
 # Python 3.12 and later warn of forks in a process with threads, which torch has.
 FORK = pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
@@ -49,6 +51,28 @@ def test_bytes(trained):
 def test_the_same_pipeline_gives_the_same_bytes(trained, fresh):
     model = trained.get_pipe("cmner").model
     assert fresh.get_pipe("cmner").model.to_bytes() == model.to_bytes()
+
+
+@pytest.mark.parametrize("form", ["bytes", "fewer bytes", "disk"])
+def test_the_model_can_be_left_out(trained, tmp_path, form):
+    saved, pipe = trained.get_pipe("cmner"), tiny.blank().get_pipe("cmner")
+    if form == "bytes":
+        pipe.from_bytes(saved.to_bytes(), exclude=["model"])
+    elif form == "fewer bytes":
+        pipe.from_bytes(saved.to_bytes(exclude=["model"]))
+    else:
+        saved.to_disk(tmp_path)
+        pipe.from_disk(tmp_path, exclude=["model"])
+    assert pipe.labels == tiny.LABELS
+    assert not pipe.model.get_ref("transitions").has_param("transitions")
+
+
+def test_the_labels_can_be_left_out_if_they_are_as_many(trained, fresh):
+    data, pipe = trained.get_pipe("cmner").to_bytes(), fresh.get_pipe("cmner")
+    assert pipe.from_bytes(data, exclude=["cfg"]).labels == tiny.LABELS
+    pipe.add_label("exam")
+    with pytest.raises(CmnerError, match="CM422"):
+        pipe.from_bytes(data, exclude=["model"])
 
 
 def test_pickle(trained):

@@ -84,6 +84,8 @@ def test_initialising_needs_labels(resource_dir):
         nlp.initialize()
     with pytest.raises(CmnerError, match=r"CM404"):
         tiny.initialize(nlp, resource_dir, [("无", [])])
+    with pytest.raises(CmnerError, match=r"CM404"):
+        tiny.initialize(nlp, resource_dir, labels=[])
 
 
 def test_gold_of_an_unknown_label_is_named(fresh):
@@ -106,9 +108,28 @@ def test_empty_texts_are_no_obstacle_to_initialising(resource_dir):
     nlp = tiny.blank()
     tiny.initialize(nlp, resource_dir, [("", []), *tiny.SENTENCES])
     assert nlp.get_pipe("cmner").labels == tiny.LABELS
+    nlp = tiny.blank()
+    tiny.initialize(nlp, resource_dir, [("", [])], labels=["sym"])
+    assert nlp("无发热").has_annotation("ENT_IOB")
+
+
+def test_words_as_tokens_are_no_obstacle_to_initialising(resource_dir):
+    nlp = tiny.blank({"nlp": {"tokenizer": {"segmenter": "jieba"}}})
+    sentences = tiny.SENTENCES[4:5]
+    tiny.learn(nlp, tiny.initialize(nlp, resource_dir, sentences), sentences=sentences)
+    assert predictions(nlp, sentences) == gold(sentences)
 
 
 # Updates
+
+
+def test_examples_may_come_from_any_iterable(fresh):
+    recogniser, batch = fresh.get_pipe("cmner"), tiny.examples(fresh)
+    scores = recogniser.model.predict([example.reference for example in batch])
+    losses = [recogniser.get_loss(examples, scores)[0] for examples in (batch, iter(batch))]
+    assert losses[0] == losses[1]
+    losses = [recogniser.update(examples)["cmner"] for examples in (batch, iter(batch))]
+    assert losses[0] == pytest.approx(losses[1])
 
 
 def test_losses_have_names_and_fall(resource_dir):
@@ -130,9 +151,9 @@ def test_losses_are_means_over_the_sentences(trained):
 
 def test_losses_add_up_and_none_are_needed(fresh):
     batch = tiny.examples(fresh)
-    losses = {"cmner": 5.0}
+    losses = {"cmner": 5.0, "cmner_reconstruction": 5.0}
     assert fresh.get_pipe("cmner").update(batch, losses=losses) is losses
-    assert losses["cmner"] > 5.0
+    assert min(losses.values()) > 5.0
     assert fresh.get_pipe("cmner").update([], losses={}) == {"cmner": 0.0}
     empty = Example.from_dict(fresh.make_doc(""), {"entities": []})
     assert fresh.update([empty], sgd=fresh.resume_training()) == {"cmner": 0.0}
@@ -308,6 +329,20 @@ def test_rehearsal_by_the_pipeline(fresh):
 
 def test_rehearsal_needs_a_model_from_before(fresh):
     assert fresh.get_pipe("cmner").rehearse(tiny.examples(fresh)) == {"cmner": 0.0}
+
+
+def test_rehearsal_has_dropout_and_adds_to_the_losses(fresh):
+    fresh.resume_training()
+    pipe, batch, losses = fresh.get_pipe("cmner"), tiny.examples(fresh), {"cmner": 5.0}
+    assert pipe.rehearse(batch, losses=losses) is losses
+    assert losses["cmner"] == pytest.approx(5.0)
+    assert pipe.rehearse(batch, losses=losses, drop=0.5)["cmner"] > 5.01
+
+
+def test_rehearsal_of_empty_texts(fresh):
+    optimizer = fresh.resume_training()
+    empty = Example(fresh.make_doc(""), fresh.make_doc(""))
+    assert fresh.get_pipe("cmner").rehearse([empty], sgd=optimizer) == {"cmner": 0.0}
 
 
 def test_rehearsal_leaves_new_labels_alone(fresh):

@@ -66,6 +66,12 @@ def test_readings_are_distinct_and_the_best_is_the_prediction(unsure):
         assert readings[0].spans == tiny.entities(unsure(text))
 
 
+def test_readings_are_those_of_whole_sentences(trained):
+    recogniser = tiny.blank(max_length=2).from_bytes(trained.to_bytes()).get_pipe("cmner")
+    doc = trained.make_doc(TEXTS[0])
+    assert recogniser.kbest(doc, 3) == trained.get_pipe("cmner").kbest(doc, 3)
+
+
 def test_readings_of_nothing(unsure):
     (reading,) = unsure.get_pipe("cmner").kbest(unsure.make_doc(""), 3)
     assert reading.spans == []

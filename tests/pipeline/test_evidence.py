@@ -36,6 +36,13 @@ def test_a_hit_counts_as_much_as_its_weight(trained, weight, expected):
     assert (2, 6, expected) in tiny.entities(doc)
 
 
+def test_a_rule_counts_as_much_as_its_own_weight(trained):
+    nlp = load(trained, evidence_weight=0.0, evidence_weights={"rule": 1000.0})
+    doc = nlp.make_doc(TEXT)
+    doc.spans["hits"] = [Span(doc, 2, 6, "sym", span_id="rule"), Span(doc, 7, 9, "dru")]
+    assert tiny.entities(nlp(doc)) == [(2, 6, "sym"), (7, 9, "sym")]
+
+
 def test_negative_evidence(trained):
     nlp = load(trained, evidence_weight=-1000.0)
     doc = nlp(with_hits(nlp.make_doc(TEXT), (7, 9, "sym")))
@@ -109,6 +116,8 @@ def test_a_group_on_some_documents_of_a_batch_is_filled_by_something(trained):
     docs = [nlp.make_doc(TEXT), with_hits(nlp.make_doc(TEXT))]
     docs[0].spans["hitz"] = []
     assert len(list(nlp.pipe(docs))) == 2
+    examples = [Example(doc, trained(TEXT)) for doc in docs]
+    assert nlp.get_pipe("cmner").update(examples)["cmner"] > 0
 
 
 def test_windows_that_overlap_have_the_evidence_of_the_whole():
@@ -261,6 +270,18 @@ def ambiguous_examples(nlp):
             reference = Example.from_dict(nlp.make_doc(text), {"entities": entities}).reference
             examples.append(Example(with_hits(nlp.make_doc(text), *hits), reference))
     return examples
+
+
+def test_the_loss_counts_the_hits(trained):
+    nlp = load(trained, evidence_weight=4.0)
+    pipe = nlp.get_pipe("cmner")
+    gold = Example.from_dict(nlp.make_doc(TEXT), {"entities": [(2, 6, "sym")]}).reference
+    scores = pipe.model.predict([gold])
+    without, with_hit = (
+        pipe.get_loss([Example(with_hits(nlp.make_doc(TEXT), *hits), gold)], scores)[0]
+        for hits in ([], [(2, 6, "sym")])
+    )
+    assert with_hit < without - 1.0
 
 
 def test_biases_are_learned_and_saved(resource_dir, tmp_path):
