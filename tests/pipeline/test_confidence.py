@@ -78,11 +78,16 @@ def test_readings_of_nothing(unsure):
     assert reading.probability == 1
 
 
-def test_readings_hold_the_entities_that_are_there(unsure):
-    doc = unsure.make_doc(TEXTS[0])
-    doc.set_ents([Span(doc, 6, 8, "dru")], default="missing")
+@pytest.mark.parametrize(
+    "text, entity",
+    [(TEXTS[0], (6, 8, "dru")), (TEXTS[4] + TEXTS[3], (6, 12, "sym"))],
+    ids=["in a sentence", "across sentences"],
+)
+def test_readings_hold_the_entities_that_are_there(unsure, text, entity):
+    doc = unsure.make_doc(text)
+    doc.set_ents([Span(doc, *entity)], default="missing")
     readings = unsure.get_pipe("cmner").kbest(doc, 20)
-    assert all((6, 8, "dru") in reading.spans for reading in readings)
+    assert all(entity in reading.spans for reading in readings)
 
 
 @pytest.mark.parametrize("decoding", ["viterbi", "marginal"])
@@ -147,6 +152,15 @@ def test_scores_go_with_moved_boundaries(scoring):
     assert [ent.text for ent in doc.ents] == ["患者右肺", "疼痛三天。"]
     assert [ent._.cmner_score for ent in doc.ents] == scores(doc)
     assert all(score is not None for score in scores(doc))
+
+
+def test_an_entity_that_was_dropped_takes_its_score_along(scoring):
+    expected = scores(scoring(TEXTS[0]))[1:]
+    doc = Doc(scoring.vocab, words=["患者右", "肺", "疼痛", "三天。"], spaces=[False] * 4)
+    with pytest.warns(CmnerWarning, match="CM406.*1 entities"):
+        doc = scoring.get_pipe("cmner")(doc)
+    assert [ent.text for ent in doc.ents] == ["疼痛"]
+    assert scores(doc) == pytest.approx(expected)
 
 
 def test_scores_survive_bytes_and_json(scoring):
