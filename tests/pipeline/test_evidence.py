@@ -235,6 +235,13 @@ def test_a_hit_on_record_has_the_weight_of_its_source():
     assert EvidenceReader("hits", 1.0, {"dictionary": 9.0})(doc).weights.tolist() == [9.0] * 4
 
 
+def test_what_a_recogniser_found_has_the_weight_of_its_source(trained):
+    nlp = tiny.blank(target="hits", source="second").from_bytes(trained.to_bytes())
+    doc = nlp(TEXT)
+    doc.ents = list(doc.spans["hits"])
+    assert {*EvidenceReader("hits", 1.0, {"second": 9.0})(doc).weights.tolist()} == {9.0}
+
+
 # Learning
 
 
