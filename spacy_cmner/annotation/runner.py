@@ -264,6 +264,8 @@ def resume(out: Path, state: Path, job: dict[str, Any]) -> Checkpoint:
     checkpoint = load_checkpoint(state)
     if not checkpoint.read and not checkpoint.finished:
         return Checkpoint(job)  # such as one whose pipeline has no labels
+    if checkpoint.finished and not out.exists():
+        raise Messages.CM147.error(path=out)
     for key, value in job.items():
         if checkpoint.job.get(key) != value:
             raise Messages.CM149.error(path=out, what=key, old=checkpoint.job.get(key), new=value)

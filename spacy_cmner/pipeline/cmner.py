@@ -493,7 +493,7 @@ class ChineseMedicalNER(TrainablePipe):
                 key = f"{self.name}_{kind}"
                 losses[key] = losses.get(key, 0.0) + value
                 node.attrs["auxiliary_losses"][kind] = 0.0
-        if sgd is not None:
+        if sgd is not None and sgd is not False:
             self.finish_update(sgd)
         return losses
 
