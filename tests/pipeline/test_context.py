@@ -357,6 +357,10 @@ OLD = {"past": "旧史"}
         ("旧史：\n\n查体：[咳]", [{}]),
         ("旧史：1.[咳]\n2.[喘]\n[痰]", [OLD, OLD, {}]),
         ("旧史：\n（1）[咳]\n（2）[喘]\n3、查体：[痰]", [OLD, OLD, {}]),
+        ("旧史：\n（1）[咳]\n（2）5年前[喘]", [OLD, OLD]),
+        ("旧史及他史：[咳]", [{"past": "旧史及他史"}]),
+        ("旧史同前：[咳]", [{"past": "旧史同前"}]),
+        ("旧史\n[咳] □有 ☑无\n[喘] ☑有 □无\n[痰]", [OLD | NO, OLD, {}]),
         ("旧史：[咳]，今[喘]，[热]，无[痰]。[疹]", [OLD, {}, {}, OLD | NO, OLD]),
         ("旧史：[咳]，此次[喘]。[痰]", [OLD, {}, {}]),
         ("旧史：无[咳]。[喘]", [OLD | NO, OLD]),
@@ -426,6 +430,21 @@ def test_a_sentence_is_judged_without_its_neighbours(sentences, data):
 
 
 @pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("其父有[咳]史", {"family"}),
+        ("其父曾有[咳]", {"family", "past"}),
+        ("家族史：否认[哮喘]病史", {"family", "negated"}),
+        ("鉴别诊断：[肺炎]", {"uncertain"}),
+        ("鉴别诊断：无[肺炎]", {"negated"}),
+    ],
+)
+def test_what_does_not_go_together(text, expected):
+    [found] = marked(text, RULES)
+    assert found.keys() == expected
+
+
+@pytest.mark.parametrize(
     ("split", "size", "floor"),
     [
         ("development", 250, 0.99),
@@ -436,7 +455,9 @@ def test_a_sentence_is_judged_without_its_neighbours(sentences, data):
         ("sections", 18, 0.99),
         ("notes", 30, 0.95),
         ("notes-2", 24, 0.85),
+        ("notes-3", 15, 0.75),
         ("notes-held-out", 24, 0.85),
+        ("notes-held-out-2", 15, 0.55),
         ("dialogues", 20, 0.65),
         ("dialogues-held-out", 20, 0.65),
     ],
