@@ -177,10 +177,11 @@ class ContextRules:
     ) -> list[list[Assertion]]:
         """The same for each of several texts: far faster than one by one."""
         folded = [self._fold(text) for text in texts]
-        masked = [
-            part_fields(read_boxes(mask(text, places)))
-            for text, places in zip(folded, entities, strict=True)
-        ]
+        masked = [mask(text, places) for text, places in zip(folded, entities, strict=True)]
+        for number, text in enumerate(masked):
+            read = part_fields(read_boxes(text))
+            if read != text:
+                folded[number], masked[number] = unmask(folded[number], read), read
         inside = self._find_inside(folded, entities)
         found = zip(folded, masked, entities, self._outside.find(masked), strict=True)
         return [
@@ -315,11 +316,10 @@ class _Stops(NamedTuple):
 
 
 class _Context:
-    """A folded text, the same without its entities and as it is read, these, and the places where
-    scopes end."""
+    """A folded text, the same without its entities, these, and the places where scopes end."""
 
     def __init__(self, text: str, masked: str, entities: Sequence[TextRange]) -> None:
-        self.text = unmask(text, masked)
+        self.text = text
         self.masked = masked
         self.entities = entities
         self.order = sorted(range(len(entities)), key=lambda number: entities[number].start)
