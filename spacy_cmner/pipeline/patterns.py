@@ -38,8 +38,13 @@ _FEW = "|".join(
     for low, high in pairwise(digits)
 )
 ABOUT = rf"(?:{_FEW}|{COUNTS})"
+# What may stand behind a unit without a blank: 40mgivbid.
+_RUN_ON = (
+    r"(?=(?:iv(?:gtt|drip|vp|d)?|i[mh]|sc|po)?(?:q[dn]|[btq]id|qod|q\d{1,2}h|qw)(?![a-z])"
+    r"|(?:iv(?:gtt|drip|vp|d)?|i[mh]|sc|po)(?![a-z]))"
+)
 # Nothing that would make a Latin unit another one: mg/d but not mg/dl.
-UNIT_END = r"(?![a-z/]|\s?[·•]\s?[dm]?l)"
+UNIT_END = rf"(?:{_RUN_ON}|(?![a-z/]|\s?[·•]\s?[dm]?l))"
 
 
 class Rule(NamedTuple):
@@ -105,7 +110,8 @@ DOSE = (
         r"\d|[克升钱]",
         rf"""(?: 体重(?<![公千][斤克]..) | 重(?<![体加严减病].) | 体质量 | [尿水血奶入出痰]量 | 量约
           | 尿(?<![利遗速].)液? | 小便 | 痰液 | 潮气量 | vt(?<![a-z]..) | 超滤量? | 血流[量速]
-          | 析液流[量速] | 容[积量] | 内容物 | 恶露 | [出失献]血 | 失水 | 饮[水酒] | [啤白红]酒
+          | 析液流[量速] | 容[积量] | 内容物 | 恶露 | [出失献]血 | 失水 | 饮[水酒] | 限水 | 清水
+          | 取汁 | [啤白红黄]酒(?:,?每[次日天])? | 母乳 | 新生儿(?=\D{{0,3}}\d{{4}}\s?g)
           | hb(?<![a-z]..) | 血红蛋白 | 尿蛋白(?:定量)? | 清除率 | gfr | ccr | 规格 | 估重
           | 腺 | 脏 | 子宫 | 胎盘 | [大黑]便 ) {_ABOUT} {_AMOUNT}
       | {_LOST} [^\d,。;予给服喂喝吃补输注用]{{0,8}} {_AMOUNT}\s?{_LIQUID}
@@ -113,7 +119,7 @@ DOSE = (
         (?: (?:{_MASS}|n?g|ml|㎖|cc|meq|mci|[mg]bq|gtt|万?\s?i?u)
             (?:{_PER}{{0,2}}|\s?/\s?(?:50|250|500)\s?ml) {UNIT_END}
           | (?:[毫微]?克(?![隆罗拉])|钱|毫升|万?(?:国际)?单位) (?!\s?[/每]\s?升){_PER}{{0,2}} ) )
-        (?!\s?[啤白红烈]酒|\s?(?:的|装)?规格)""",
+        (?!\s?[啤白红烈]酒|\s?(?:的|装)?规格|\s?[*×x]\s?\d{{1,3}}\s?{_TABLET})""",
     ),
     # both parts of a compound: 160/4.5μg, 5mg/10mg
     _rule(DIGIT, rf"{START}{_PART}{_MASS}?/{_PART}\s?{_MASS}{_PER}?{UNIT_END}"),
@@ -127,16 +133,17 @@ DOSE = (
         DIGIT,
         rf"""(?<!戒)烟(?!酸|酰)[^。;予给服药注]{{0,12}}?{NUMBERS}\s?[支包]
       | {_PIECE}[^\d,。;予给服]{{0,4}}{_PORTION}\s?枚
-      | (?P<value> {START}(?<![素钙维vt][bdek])(?<![素维v]b1)
+      | (?P<value> {START}(?<![*×x])(?<![素钙维vt][bdek])(?<![素维v]b1)
           (?!0\d)(?<!\d{{4}}-)(?<!\d{{4}}-\d-)(?<!\d{{4}}-\d\d-)
-          {_PORTION}(?:{TO}(?!0\d){_PORTION})?\s?{_TABLET}(?!{_COUNTED})
+          {_PORTION}(?:{TO}(?!0\d){_PORTION})?\s?{_TABLET}(?!{_COUNTED}|\s?/\s?[支瓶盒])
           (?:{_PER}|半(?![个年月天日小]))? )""",
     ),
     _rule("#", rf"{START}\d(?:\.5)?\s?\#(?={_ROUTE})"),
     # 一片 is also a patch of something, so numerals need a verb
     _rule(
         rf"{_NUMERAL}{_TABLET}",
-        rf"""(?:每次|一次|口服|服用|(?:各|每[顿餐日天晚早]|吃[了过]?)(?={_NUMERAL}[片粒丸滴]))
+        rf"""(?:每次|一次|口服|服用|(?:各|每[顿餐日天晚早]|吃[了过]?)(?={_NUMERAL}[片粒丸滴])
+          |(?={_NUMERAL}[片粒丸滴],?\s?(?:每[日天晚早]|[一1][日天])))
         (?P<value>{_NUMERAL}{_TABLET}半?)(?!{_COUNTED})""",
     ),
     _rule("[次服半]", r"(?<![一大小多对抽吸])半[片粒袋包支](?![着茎皮裹围半莲])"),
@@ -149,12 +156,12 @@ _BOTH = r"早、?(?:中、?)?晚"
 FREQUENCY = (
     _rule(
         "[a-z]",
-        r"""(?<![a-z\d])
+        r"""(?:(?<![a-z\d])|(?<=\d[gu])|(?<=\d(?:mg|ml|[uμµ]g|iu))|(?<=/kg)|(?<=iv|im|ih|sc|po))
         (?:q\.?d | b\.?i\.?d | t\.?i\.?d | q\.?i\.?d | q\.?o\.?d | q\.?n | qhs | qam | qpm
           | hs(?!\s?c?tn) | p\.?r\.?n | sos | qw | biw | tiw
           | q\s?\d{1,2}(?:[-~]\d{1,2})?\s?(?:h|d|w|min)(?:[-~]q\d{1,2}\s?h)?
           | stat | (?:(?<=g\s)|(?<=(?:ml|i[vmh]|po)\s))st(?=[\s,。;)!.]|$))
-        (?![a-wyz\d-]|x(?!\d))""",
+        (?![a-wyz-]|x(?!\d)|\d(?!\d?(?:[年月天周日]|个月)))""",
     ),
     # 每日3次, 一天三次, 隔日口服1次, 每天早晚各1次, 每半年1次, 一天吃3次, 每月复查1次
     _rule(
@@ -208,7 +215,7 @@ _EXPONENT = r"(?:\s?[×x*]\s?10\s?\^?\s?-?(?:\d{1,2}|[⁰¹²³⁴⁵⁶⁷⁸�
 # 5.1、10.2、8.8 in one unit; whole numbers with 、 may be items.
 _VALUES = rf"{_SERIES}(?:(?:(?<=\.\d)|(?<=\.\d\d))(?:\s?[、/]\s?\d{{1,3}}\.\d{{1,2}}){{1,4}})?"
 _TEST = (
-    r"(?:细胞|中性粒|淋巴(?!结)|血红蛋白|饱和度|(?<![动静])脉氧|比容|压积|百分比|比率|射血分数"
+    r"(?:细胞|中性粒|淋巴(?!结)|血红蛋白|饱和度|(?<![动静])脉氧|糖化|比容|压积|百分比|比率|射血分数"
     r"|hba1c|spo2|sao2|lvef|ef|hct|ret|[a-z]%|(?<![a-z])[nl](?=[:\s]))"
 )
 _BOUND = r"(?:[<>≤≥]\s?)"
@@ -228,7 +235,8 @@ LAB_VALUE = (
     # 中性粒细胞 78%, but no percentage of anything else
     _rule(
         "%",
-        rf"{_TEST}[^\d,。;瘤癌]{{0,6}}(?P<value>{_BOUND}?(?:{NUMBER}\s?%{TO})?{NUMBERS}\s?%)",
+        rf"(?:{_TEST}[^\d,。;瘤癌]{{0,6}}(?<![\d.^±])|s[pa]o2)"
+        rf"(?P<value>{_BOUND}?(?:{NUMBER}\s?%{TO})?{NUMBER}(?:{TO}{NUMBER})?\s?%)",
     ),
     # pH 7.35, PaO2 62mmHg, PT 18.5s, ANA 1:320
     _rule(
@@ -258,6 +266,7 @@ LAB_VALUE = (
         r"(?:(?<![a-z])inr|国际标准化比[值率]?)[):为\s]{0,3}(?P<value>\d{1,2}\.\d{1,2})(?!\d)",
     ),
     _rule("比重", rf"比重{_NEARBY}(?P<value>{_BOUND}?1\.0\d{{1,2}}(?:{TO}1\.0\d{{1,2}})?)(?!\d)"),
+    _rule("定量", rf"定量{_NEARBY}(?P<value>{_BOUND}?{NUMBERS}\s?m?g/(?:d|24h|天|日))(?![a-z])"),
     _rule("ml", rf"(?:清除率|gfr|ccr){_NEARBY}(?P<value>{_BOUND}?{NUMBERS}\s?ml/min(?![\w/]))"),
     # of a dipstick: 尿蛋白2+, 隐血（++）
     _rule(
@@ -290,8 +299,8 @@ STAGE = (
     ),
     _rule(
         "[期级]",
-        rf"""[肌握张]力(?:[^,。;]{{0,6}}?{_ROMAN}[-+]?(?:{TO}{_ROMAN}[-+]?)?\s?级){{1,4}}
-      | (?P<value> (?<![a-zⅰ-ⅿ\d])(?<![肢端]){_ROMAN}{_SUBSTAGE}
+        rf"""(?:[肌握张]力|成熟度)(?:[^,。;]{{0,6}}?{_ROMAN}[-+]?(?:{TO}{_ROMAN}[-+]?)?\s?级){{1,4}}
+      | (?P<value> (?:(?<![a-zⅰ-ⅿ\d])|(?<=[a-z])(?=[ⅰⅱⅲⅳⅴ]))(?<![肢端]){_ROMAN}{_SUBSTAGE}
           (?:\s?[-~/至到]\s?{_ROMAN}{_SUBSTAGE})?\s?(?:期{_NO_STAGE}|级(?!护理|切口)) )""",
     ),
     _rule(
@@ -301,9 +310,10 @@ STAGE = (
     _rule("期", rf"(?<![第这那每上下同])[一二三四]期{_NO_STAGE}"),
     _rule(
         "级",
-        rf"(?:[a-z]{{2}}(?<![^m]mrc)(?<!mmt)|心功能|高血压病?|分级)\s?[:为(]?\s?"
+        rf"(?:[a-z]{{2}}(?<![^m]mrc)(?<!mmt)|心功能|高血压病?|分级|抑制|毒性)\s?[:为(]?\s?"
         rf"(?P<value>[0-5一二三四五](?:{TO}[0-5])?\s?级(?!护理|医院))",
     ),
+    _rule("[癌化]", r"(?:癌|分化)[(,:\s]{0,2}(?P<value>g[1-4](?:-g?[1-4])?)(?![a-z\d])"),
     _rule(
         "[期级]",
         r"(?:child(?:-pugh)?|dukes'?|binet|bclc)[-\s]?(?:分[级期])?\s?[:为]?\s?(?P<value>[a-d]\d?\s?[级期])",
@@ -342,7 +352,8 @@ _REACHES = r"[最高峰低升降波动超过达大至到在于为约是:\s(℃)]
 TEMPERATURE = (
     _rule(
         "[℃°氏]",
-        rf"(?=[34])(?<![\d.]){_DEGREES}(?:\s?(?:℃|°c)?{TO}{_DEGREES}){{0,2}}\s?(?:℃|°c|摄氏度)",
+        rf"(?:水温|箱温?|室温|冷藏)[^\d,。;]{{0,4}}{_DEGREES}|(?P<value>(?=[34])(?<![\d.])"
+        rf"{_DEGREES}(?:\s?(?:℃|°c)?{TO}{_DEGREES}){{0,2}}\s?(?:℃|°c|摄氏度))",
     ),
     _rule(
         "[度°]",
@@ -401,7 +412,7 @@ DURATION = (
     _rule(
         _DIGITS,
         rf"""(?:第|[前后])\s?\d{{1,2}}(?:、\s?\d{{1,2}}){{1,6}}\s?(?:[天日周年]|个月|小时)
-      | (?P<value> (?={_DIGITS})(?<![第每隔孕月q/~–—至到+-])(?<![第每隔孕q~–—至到+-]\s)
+      | (?P<value> (?={_DIGITS})(?<![第每孕月q/~–—至到+-])(?<!(?<!间)隔)(?<![第每隔孕q~–—至到+-]\s)
         (?<!妊娠)(?<!妊娠\s){_NO_AGE}(?<!停经后)(?<!\d:){_NO_CLOTTING}
         (?!{_DATE}|{_INFANT}){_SOME}\+?(?:{TO}{_SOME})?\s?[余多来]?
         (?: 年(?:\s?零?{_SOME}个半?月)?(?![级龄轻代度底]|\s?\d{{1,2}}\s?月)
