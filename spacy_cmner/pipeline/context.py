@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 from spacy_cmner.pipeline.folding import Folding
 from spacy_cmner.pipeline.masking import ENTITY, mask, unmask
-from spacy_cmner.pipeline.sections import NUMBER, Section, find_sections, part_fields
+from spacy_cmner.pipeline.sections import NUMBER, TOLD_BY, Section, find_sections, part_fields
 from spacy_cmner.pipeline.term_matcher import TermMatcher
 from spacy_cmner.pipeline.tick_boxes import read_boxes
 from spacy_cmner.pipeline.triggers import ATTRIBUTES, Trigger
@@ -446,7 +446,7 @@ class _Context:
         before = self.masked[max(place.start - 2, 0) : place.start]
         if TOLD.search(self.masked, max(place.start - 5, 0), place.start):
             end = (CLOSED if direction == "either" else LAST).match(self.masked, place.end)
-            return end and ("closed" if end[0].strip("\n") else "open")
+            return end and ("closed" if end[0].strip("\n") or self._is_told(place) else "open")
         if self._cell(place) is not None:
             return "answer"
         is_answer = before.rstrip().endswith(ASKED) and (
@@ -454,6 +454,10 @@ class _Context:
             or (before == f"{ENTITY}:" and self.masked[place.end].isspace())
         )
         return "answer" if is_answer else None
+
+    def _is_told(self, place: TextRange) -> bool:
+        """Whether a patient says it, who answers rather than asks."""
+        return TOLD_BY.match(self.masked, self.masked.rfind("\n", 0, place.start) + 1) is not None
 
     def _is_list(self, start: int, end: int) -> bool:
         return LIST.fullmatch(self.masked, start, end) is not None and not any(

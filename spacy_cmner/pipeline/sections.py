@@ -37,6 +37,10 @@ _LINES = re.compile(rf"\s*[^\n]*(?:\n\s*{_ITEM}[^\n]*|\n[^\n]*[{READ}][^\n]*)*")
 MANY = 4
 # What two fields have between them that belong together or are parted anyhow.
 _JOINS = re.compile(rf"(?:^|{_NOUN}|[{READ}:]) | {NUMBER}")
+# Who tells and who asks in a dialogue.
+TOLD_BY = re.compile(r"(?:患者|病人|家属|家长|患儿家长|问) ?:")
+_SPOKEN = re.compile(rf"^(?:{TOLD_BY.pattern}|(?:医生|大夫|医师|答) ?:)[^\n]*", re.MULTILINE)
+_BETWEEN_WORDS = re.compile(rf"(?<=[一-鿿{ENTITY}]) (?=[一-鿿{ENTITY}])")
 _UNPUNCTUATED = re.compile(r"^[^,。!?;\n]+$", re.MULTILINE)
 
 
@@ -74,11 +78,13 @@ def find_sections(text: str, masked: str) -> Iterator[Section]:
 
 
 def part_fields(masked: str) -> str:
-    """Put commas for the blanks between fields with entities, in lines of many such fields and
-    without punctuation: 焦虑明显 未引出幻听 情绪低落 病理征阴性.
+    """Put commas for blanks that part clauses: in what is said in a dialogue (患者: 不咳 有点喘),
+    and between fields with entities in lines of many such fields and no punctuation (焦虑明显
+    未引出幻听 情绪低落 病理征阴性).
 
     masked (str): folded to half width, with ``ENTITY`` in the place of entities.
     """
+    masked = _SPOKEN.sub(lambda line: _BETWEEN_WORDS.sub(",", line[0]), masked)
     return _UNPUNCTUATED.sub(_part_line, masked)
 
 
