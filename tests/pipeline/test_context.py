@@ -432,6 +432,20 @@ def test_a_sentence_is_judged_without_its_neighbours(sentences, data):
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
+        ("医生：[咳]没", [ASKED]),
+        ("患者：[咳]没", [{"negated": "没"}]),
+        ("医生：有[痰]，[咳]没\n患者：不[烧] 有点[咳]", [{}, ASKED, {"negated": "不"}, {}]),
+        ("患者：无[咳] [喘] 有[痰]", [NO, NO, {}]),
+        ("无[咳] [喘] 有[痰]", [NO, NO, NO]),  # nobody speaks
+    ],
+)
+def test_dialogues(text, expected):
+    assert marked(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
         ("其父有[咳]史", {"family"}),
         ("其父曾有[咳]", {"family", "past"}),
         ("家族史：否认[哮喘]病史", {"family", "negated"}),
@@ -459,7 +473,9 @@ def test_what_does_not_go_together(text, expected):
         ("notes-held-out", 24, 0.85),
         ("notes-held-out-2", 15, 0.55),
         ("dialogues", 20, 0.65),
+        ("dialogues-2", 20, 0.55),
         ("dialogues-held-out", 20, 0.65),
+        ("dialogues-held-out-2", 20, 0.65),
     ],
 )
 def test_written_texts(split, size, floor):
