@@ -44,6 +44,11 @@ TRADITIONAL = (
 
 # Ends a sentence as 。 does: 无发热. 5.6 and 2. do not.
 PERIOD = re.compile(r"(?<!\d)\.(?=\s|$)")
+# Whom someone else asks about in a consultation: 我妈65岁，糖尿病8年.
+PATIENT = re.compile(
+    r"(?:\w{1,4}:)?\s*(我?(?:[妈爸]{1,2}|[母父]亲|老[公婆]|爷爷|奶奶|外[公婆]|姥[姥爷]|岳[父母]|公公|婆婆))"
+    r"[,\s]*(?:今年)?\d{2}(?!天|周|年)"
+)
 # What a minus is typed as: 移动性浊音（—）.
 DASHES = "‐‑‒–—―−"
 # All folded to half width and the simplified script.
@@ -248,8 +253,12 @@ class ContextRules:
             [place] = {*assertion.values()}
             if place.start == context.entities[number].start:
                 places.append(place)
+        patient = PATIENT.match(context.text)
         for place in places:
-            for trigger in self._reaching.get(context.text[place.start : place.end], ()):
+            word = context.text[place.start : place.end]
+            for trigger in self._reaching.get(word, ()):
+                if patient and trigger.attribute == "family" and patient[1].endswith(word):
+                    continue
                 reached = context.reached(place, trigger, stops[trigger.attribute])
                 self._note(context, assertions, trigger, place, reached)
         if self._heading_hint.search(context.text):
