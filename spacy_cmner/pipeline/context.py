@@ -256,7 +256,7 @@ class ContextRules:
         patient = PATIENT.match(context.text)
         for place in places:
             word = context.text[place.start : place.end]
-            for trigger in self._reaching.get(word, ()):
+            for trigger in self._choose(self._reaching.get(word, ()), context, place):
                 if patient and trigger.attribute == "family" and patient[1].endswith(word):
                     continue
                 reached = context.reached(place, trigger, stops[trigger.attribute])
@@ -275,6 +275,16 @@ class ContextRules:
             if past and "family" in assertion and HISTORY[0].search(context.text, *past):
                 del assertion["past"]
         return assertions
+
+    def _choose(
+        self, triggers: Sequence[Trigger], context: "_Context", place: TextRange
+    ) -> Sequence[Trigger]:
+        """Of what a word may say, what it says after the words that stand before it."""
+        if not any(trigger.after for trigger in triggers):
+            return triggers
+        before = context.before(place)
+        after = [t for t in triggers if any(self._fold(w) in before for w in t.after.split())]
+        return after or [trigger for trigger in triggers if not trigger.after]
 
     def _note(
         self,
@@ -380,6 +390,10 @@ class _Context:
         listed = LISTED.match(self.masked, place.end, _first(stops.starts, place.end, end))
         reached = self._between(place.end, listed.end() if listed else place.end)
         return list(takewhile(lambda number: not self._is_statement(number), reached))
+
+    def before(self, place: TextRange) -> str:
+        """The sentence up to a place."""
+        return self.masked[self._start(place.start, "sentence") : place.start]
 
     def under(self, section: Section, stops: _Stops) -> list[int]:
         """The entities of a section, but those behind a word that says otherwise of them."""

@@ -54,6 +54,9 @@ class Trigger(NamedTuple):
         the start of an entity goes on in the list that follows, if its other triggers would.
     ending (str): endings with blanks between them, of which an entity must have one; empty means
         any entity. 肺癌待查 is doubtful, 发热待查 is not: only its cause is.
+    after (str): words with blanks between them, of which one must stand before it in its sentence;
+        empty means none. It says then what it says, and nothing else: 排除 denies (CT排除脑出血),
+        but leaves in doubt what is still to be done (建议做CT排除脑出血).
     """
 
     trigger: str
@@ -61,6 +64,7 @@ class Trigger(NamedTuple):
     attribute: str | None = None
     scope: str = "clause"
     ending: str = ""
+    after: str = ""
 
     def words(self) -> list[str]:
         """All words that the trigger stands for."""
@@ -99,5 +103,6 @@ def _is_valid(trigger: Trigger) -> bool:
         and trigger.direction in DIRECTIONS
         and trigger.scope in SCOPES
         and isinstance(trigger.ending, str)
+        and isinstance(trigger.after, str)
         and has_attribute
     )

@@ -35,6 +35,7 @@ def test_braces_stand_for_any_one_of_what_is_in_them(trigger, words):
         '{"trigger": "无", "direction": "forward", "attribute": "negated", "scope": "word"}',
         '{"trigger": "无", "direction": "pseudo", "note": "x"}',
         '{"trigger": "无", "direction": "pseudo", "ending": ["癌"]}',
+        '{"trigger": "无", "direction": "pseudo", "after": ["建议"]}',
         '{"trigger": "没{,有", "direction": "pseudo"}',
         '{"trigger": "没}有", "direction": "pseudo"}',
         '{"trigger": "{没,{,没}有}", "direction": "pseudo"}',
