@@ -165,6 +165,10 @@ class ContextRules:
                 inside = self._containing if trigger.scope == "inside" else self._reaching
                 by_word = self._heading if _is_heading(trigger) else inside
                 by_word.setdefault(word, []).append(trigger)
+        self._preceding = {
+            after: re.compile("|".join(map(re.escape, self._fold(after).split())))
+            for after in {trigger.after for trigger in self.triggers if trigger.after}
+        }
         # Only entities, and texts, with one of these are looked at: far faster than the words.
         self._hint = re.compile(_initials(self._containing))
         self._heading_hint = re.compile(rf"{_initials(self._heading)}[\w ]{{0,20}}?[】\]:\s]")
@@ -283,7 +287,7 @@ class ContextRules:
         if not any(trigger.after for trigger in triggers):
             return triggers
         before = context.before(place)
-        after = [t for t in triggers if any(self._fold(w) in before for w in t.after.split())]
+        after = [t for t in triggers if t.after and self._preceding[t.after].search(before)]
         return after or [trigger for trigger in triggers if not trigger.after]
 
     def _note(
