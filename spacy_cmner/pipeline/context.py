@@ -267,7 +267,7 @@ class ContextRules:
                 self._note(context, assertions, trigger, place, reached)
         if self._heading_hint.search(context.text):
             for section in find_sections(context.text, context.masked):
-                names = {section.name, *JOINED.split(section.name)}
+                names = dict.fromkeys((section.name, *JOINED.split(section.name)))
                 for trigger in (each for name in names for each in self._heading.get(name, ())):
                     reached = context.under(section, stops[trigger.attribute])
                     if trigger.attribute == "uncertain":

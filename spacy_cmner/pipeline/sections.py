@@ -31,8 +31,6 @@ _IS_NOUN = re.compile(rf"{_NOUN}$")
 # The line of a heading, or the next one if nothing else is on it, and behind it the items and the
 # rows with tick boxes.
 _LINES = re.compile(rf"\s*[^\n]*(?:\n\s*{_ITEM}[^\n]*|\n[^\n]*[{READ}][^\n]*)*")
-
-
 # How many fields with entities show that blanks part them.
 MANY = 4
 # What two fields have between them that belong together or are parted anyhow.
