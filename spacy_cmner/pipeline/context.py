@@ -19,8 +19,8 @@ from itertools import takewhile
 from typing import NamedTuple
 
 from spacy_cmner.pipeline.folding import Folding
+from spacy_cmner.pipeline.layout import NUMBER, TOLD_BY, Section, find_sections, part_fields
 from spacy_cmner.pipeline.masking import ENTITY, mask, unmask
-from spacy_cmner.pipeline.sections import NUMBER, TOLD_BY, Section, find_sections, part_fields
 from spacy_cmner.pipeline.term_matcher import TermMatcher
 from spacy_cmner.pipeline.tick_boxes import read_boxes
 from spacy_cmner.pipeline.triggers import ATTRIBUTES, Trigger

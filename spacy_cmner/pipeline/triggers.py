@@ -55,8 +55,9 @@ class Trigger(NamedTuple):
     ending (str): endings with blanks between them, of which an entity must have one; empty means
         any entity. 肺癌待查 is doubtful, 发热待查 is not: only its cause is.
     after (str): words with blanks between them, of which one must stand before it in its sentence;
-        empty means none. It says then what it says, and nothing else: 排除 denies (CT排除脑出血),
-        but leaves in doubt what is still to be done (建议做CT排除脑出血).
+        empty means that none must. Behind one of them the word says this, and not what it says
+        elsewhere: 排除 denies (CT排除脑出血), but what is still to be done is in doubt
+        (建议做CT排除脑出血). Headings, and words inside of an entity, do not ask for it.
     """
 
     trigger: str
