@@ -150,7 +150,7 @@ class Messages:
     )
     CM140 = Message(
         "{path} is no source of texts. Give a file that ends in one of {endings}, or a folder of "
-        "them."
+        "them; jq -c '.[]' makes JSON lines of a JSON list."
     )
     CM141 = Message("{path} holds files of several kinds ({kinds}). Give a folder with one kind.")
     CM142 = Message(

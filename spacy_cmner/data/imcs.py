@@ -19,7 +19,7 @@ def read_imcs(path: Path, report: Report, *, encoding: str = "utf-8") -> Iterato
     """Read a list of sentences, or the official file of dialogues with a list of sentences each.
 
     A sentence is `{"text" or "sentence", "BIO_label", "speaker", …}`, the labels separated by
-    blanks. Speaker and all other fields, and the dialogue's key, are kept in `meta`.
+    blanks or in a list. Speaker and all other fields, and the dialogue's key, are kept in `meta`.
 
     RAISES (CmnerError): The file is missing, in another encoding, or not JSON of this form.
     """
@@ -27,12 +27,13 @@ def read_imcs(path: Path, report: Report, *, encoding: str = "utf-8") -> Iterato
         problem = wrong_shape(item, ("text", "sentence"))
         if problem:
             report.add(Outcome.SKIPPED, Item.RECORD, Messages.CM120, number=number, problem=problem)
-        elif not isinstance(item.get("BIO_label"), str):
+        elif not _is_labels(item.get("BIO_label")):
             missing = f"BIO_label; {keys_of(item)}"
             report.add(Outcome.SKIPPED, Item.RECORD, Messages.CM121, number=number, missing=missing)
         else:
             meta = dict(item)
-            labels = meta.pop("BIO_label").split()
+            labels = meta.pop("BIO_label")
+            labels = labels.split() if isinstance(labels, str) else labels
             text = meta.pop("text" if "text" in meta else "sentence", None)
             spans = (
                 labelled_spans(text, labels, "bio", report, number=number)
@@ -44,6 +45,12 @@ def read_imcs(path: Path, report: Report, *, encoding: str = "utf-8") -> Iterato
             record = checked_record(text, spans, report, number=number, meta=meta)
             if record is not None:
                 yield record
+
+
+def _is_labels(found: Any) -> bool:
+    return isinstance(found, str) or (
+        isinstance(found, list) and all(isinstance(label, str) for label in found)
+    )
 
 
 def _sentences(path: Path, encoding: str) -> Iterator[Any]:

@@ -3,6 +3,7 @@ form we write ourselves."""
 
 import json
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,8 @@ _COMMENTS = "Comments"  # in each record that doccano exports
 
 
 def read_jsonl(path: Path, report: Report, *, encoding: str = "utf-8") -> Iterator[Record]:
-    """Read `{"text" or "originalText", "entities" or "label", "id", "meta", …}`, one object a line.
+    """Read `{"text" or "originalText", "entities" or "label", "id", "meta", …}`, one object a line,
+    or a file that is one JSON list of them.
 
     An entity is `[start, end, label]`, or an object with `start`, `start_offset` or `start_pos`,
     `end`, `end_offset` or `end_pos`, and `label` or `label_type`; its own text, if it is there as
@@ -39,14 +41,7 @@ def read_jsonl(path: Path, report: Report, *, encoding: str = "utf-8") -> Iterat
 
     RAISES (CmnerError): The file is missing or in another encoding.
     """
-    for number, line in enumerate(read_lines(path, encoding), start=1):
-        if not line.strip():
-            continue
-        try:
-            item = json.loads(line)
-        except UNREADABLE_JSON as error:
-            report.add(Outcome.SKIPPED, Item.RECORD, Messages.CM134, number=number, problem=error)
-            continue
+    for number, item in _items(path, report, encoding):
         problem = wrong_shape(item, _TEXT_KEYS)
         if problem:
             report.add(Outcome.SKIPPED, Item.RECORD, Messages.CM120, number=number, problem=problem)
@@ -69,6 +64,28 @@ def read_jsonl(path: Path, report: Report, *, encoding: str = "utf-8") -> Iterat
         )
         if record is not None:
             yield record
+
+
+def _items(path: Path, report: Report, encoding: str) -> Iterator[tuple[int, Any]]:
+    """The records with their numbers: those of lines, or of the list that the whole file is."""
+    lines = read_lines(path, encoding)
+    content = "\n".join(lines).lstrip()
+    if content.startswith("["):
+        whole = None
+        with suppress(*UNREADABLE_JSON):
+            whole = json.loads(content)
+        if whole is not None:
+            yield from enumerate(whole, start=1)
+            return
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            item = json.loads(line)
+        except UNREADABLE_JSON as error:
+            report.add(Outcome.SKIPPED, Item.RECORD, Messages.CM134, number=number, problem=error)
+            continue
+        yield number, item
 
 
 def _entity_key(item: dict[str, Any]) -> str | None:

@@ -24,6 +24,12 @@ def test_sentences(tmp_path):
     assert not report.findings
 
 
+def test_labels_in_a_list(tmp_path):
+    [record], report = read(tmp_path, [{"text": "有 痰", "BIO_label": ["O", "O", "B-Symptom"]}])
+    assert record.entities == (Entity(2, 3, "Symptom"),)
+    assert not report.findings
+
+
 def test_dialogues_of_the_official_file(tmp_path):
     sentence = {"speaker": "医生", "sentence": "痰多", "BIO_label": "B-Symptom I-Symptom"}
     [record], _ = read(tmp_path, {"17": {"self_report": "咳", "dialogue": [sentence]}})
@@ -48,6 +54,7 @@ def test_inside_without_beginning_is_repaired_and_reported(tmp_path):
         ({"text": "痰", "BIO_label": "S-Symptom"}, "CM131"),
         ({"text": "痰", "BIO_label": "B"}, "CM131"),
         ({"text": "痰"}, "CM121"),
+        ({"text": "痰", "BIO_label": [0]}, "CM121"),
         ({"text": 3, "BIO_label": "O"}, "CM120"),
         ({"BIO_label": "O"}, "CM120"),
         (["痰"], "CM120"),

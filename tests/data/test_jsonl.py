@@ -72,6 +72,20 @@ def test_bad_line_is_reported_and_the_others_kept(tmp_path, bad, code):
     assert [(f.code, f.number) for f in report.findings] == [(code, 2)]
 
 
+@pytest.mark.parametrize("indent", [None, 1])
+def test_a_file_may_be_one_list(tmp_path, indent):
+    items = [{"text": "肺炎", "entities": [[0, 2, "dis"]]}, 3, {"text": "炎", "entities": []}]
+    kept, report = read(tmp_path, "", json.dumps(items, indent=indent))
+    assert [(record.number, record.text) for record in kept] == [(1, "肺炎"), (3, "炎")]
+    assert [(f.code, f.number) for f in report.findings] == [("CM120", 2)]
+
+
+def test_a_list_that_is_cut_off_is_read_by_lines(tmp_path):
+    kept, report = read(tmp_path, "[", '{"text": "炎", "entities": []}', '{"text": "肺"')
+    assert [record.text for record in kept] == ["炎"]
+    assert [f.code for f in report.findings] == ["CM134", "CM134"]
+
+
 @pytest.mark.parametrize("bad", [[0, 1], [0, 1, "bod", 3], ["0", 1, "bod"], 3, {"label": "bod"}])
 def test_bad_entity_is_reported_and_the_record_kept(tmp_path, bad):
     [record], report = read(tmp_path, json.dumps({"text": "肺炎", "label": [bad, [0, 1, "bod"]]}))
