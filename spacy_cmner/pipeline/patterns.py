@@ -220,6 +220,29 @@ _TEST = (
 )
 _BOUND = r"(?:[<>≤≥]\s?)"
 _NEARBY = r"[^\d,。;<>≤≥]{0,4}"
+# What notes give without a unit: 白细胞2.3, CRP 35, CA125 88. Alternatives that begin with a single
+# character are looked for by a table of these: 白细胞|红细胞 takes a fraction of [白红]细胞.
+_ANALYTE = (
+    "白细胞|红细胞|网织红|中性粒细胞|嗜酸性?粒细胞|血小板|血红蛋白|血色素|降钙素原|c反应蛋白|血沉"
+    "|白蛋白|球蛋白|总蛋白|铁蛋白|肌钙蛋白[it]?|肌红蛋白|肌酸激酶|乳酸(?:脱氢酶)?|淀粉酶|脂肪酶|转氨酶"
+    "|胆红素|肌酐|尿素氮?|尿酸|胱抑素c|滤过率|二聚体|纤维蛋白原|血糖|血钾|血钠|血氯|血钙|血磷|血镁|血氨"
+    "|甘油三酯|胆固醇|促甲状腺激?素|甲胎蛋白|癌胚抗原"
+)
+_ANALYTE_CODE = (
+    r"(?<![a-z/])(?:wbc|rbc|hgb?|hb(?:a1c)?|plt|neut?|crp|hs-?crp|pct|esr|alb|alt|ast|ggt|alp|ldh"
+    r"|[td]bil|ck(?:-?mb)?|c?tn[it]|(?:nt-?pro)?bnp|myo|s?cr|bun|ua|e?gfr|glu|f[bp]g|t[cg]|[lh]dl(?:-c)?"
+    r"|tsh|f?t[34]|cea|afp|t?psa|ca\s?-?(?:125|19-?9|15-?3|24-?2|72-?4)|nse|d-?d(?:imer)?|lac|fib"
+    r"|pa(?:c?o2)|hco3-?|ige|cd4|β?-?hcg|amy|lip)"
+)
+_REACHED = (
+    r"(?:计数|总数)?(?:\([a-z\d-]{1,8}\))?"
+    r"(?:[:=为是约达有到至升降高低于从由↑↓\s]|控制在|波动[在于]|最[高低]){0,4}"
+)
+_NO_UNIT = (
+    r"(?![\d%‰℃°a-zμµ×*^/~:+]|\.[\d一-鿿]|[-–—]\d|</|\s?(?:[×x*]\s?10|[%‰℃]|\([+-]|[到至]\s?\d"
+    r"|(?:[mμµ]?g|ml|i?u|[mc]m)(?![a-z])|小时|[次天日月年岁周倍个项支片粒袋瓶例名号级期度分秒点万亿克毫微单]))"
+)
+_BARE = rf"(?P<value>{_BOUND}?{NUMBERS}){_NO_UNIT}"
 
 LAB_VALUE = (
     _rule(
@@ -268,6 +291,14 @@ LAB_VALUE = (
     _rule("比重", rf"比重{_NEARBY}(?P<value>{_BOUND}?1\.0\d{{1,2}}(?:{TO}1\.0\d{{1,2}})?)(?!\d)"),
     _rule("定量", rf"定量{_NEARBY}(?P<value>{_BOUND}?{NUMBERS}\s?m?g/(?:d|24h|天|日))(?![a-z])"),
     _rule("ml", rf"(?:清除率|gfr|ccr){_NEARBY}(?P<value>{_BOUND}?{NUMBERS}\s?ml/min(?![\w/]))"),
+    _rule(DIGIT, rf"(?:{_ANALYTE}){_REACHED}{_BARE}"),
+    _rule("[a-z]", rf"{_ANALYTE_CODE}{_REACHED}{_BARE}"),
+    # K+ 3.5, Na 138
+    _rule(
+        "[kal]",
+        rf"""(?<![a-z/素])(?:(?:k\+?|ca(?:2?\+)?)\s?[:=]?\s?(?=\d\.)|(?:na|cl)[+-]?\s?[:=]?\s?(?=\d\d))
+        {_BARE}""",
+    ),
     # of a dipstick: 尿蛋白2+, 隐血（++）
     _rule(
         r"\+",
