@@ -43,7 +43,7 @@ TRADITIONAL = (
 )
 
 # Ends a sentence as 。 does: 无发热. 5.6 and 2. do not.
-PERIOD = re.compile(r"(?<!\d)\.(?=\s|$)")
+PERIOD = re.compile(r"(?<!\d)\.(?=\s|$)|(?<=[一-鿿)])\.(?=[一-鿿])")
 # Whom someone else asks about in a consultation: 我妈65岁，糖尿病8年.
 PATIENT = re.compile(
     r"(?:\w{1,4}:)?\s*(我?(?:[妈爸]{1,2}|[母父]亲|老[公婆]|爷爷|奶奶|外[公婆]|姥[姥爷]|岳[父母]|公公|婆婆))"
@@ -107,6 +107,8 @@ FINDING = (
     ),
 )
 HISTORY = re.compile("史$"), re.compile(rf"(?<={ENTITY})病?史")
+# What is no word for the past of a relative: 既往高血压。其母有哮喘史.
+OF_FAMILY = re.compile("(?:史|既往)$")
 # What parts the names that a heading joins: 既往史及过敏史, 既往史同前.
 JOINED = re.compile("及|和|与|同前|如下")
 # Which places at the end of a clause these scopes ask for.
@@ -275,8 +277,7 @@ class ContextRules:
                     self._note(context, assertions, trigger, section.place, reached)
         for assertion in assertions:
             past = assertion.get("past")
-            # 母亲有肿瘤史: what is called a history is that of the family.
-            if past and "family" in assertion and HISTORY[0].search(context.text, *past):
+            if past and "family" in assertion and OF_FAMILY.search(context.text, *past):
                 del assertion["past"]
         return assertions
 
@@ -425,6 +426,8 @@ class _Context:
         end = _first(self.commas, position, last)
         if ENTITY not in self.masked[position:end]:  # what a list begins with is not known
             return end
+        if scope == "condition":
+            return _first(self.commas, end + 1, last) if end < last else last
         while scope == "list" and end < last:
             following = _first(self.commas, end + 1, last)
             if not self._is_list(end + 1, following):

@@ -19,10 +19,11 @@ _NOUN = (
     r"(?i:史|[检复]查|查体|体检|诊断|主诉|情况|经过|计划|意见|建议|处[理置]|治疗|措施|医嘱|评估|印象"
     r"|结果|体征|问题|药物|[心脑]电图|常规|生化|超声|[彩b]超|ct|mri|胸片|平片|[肠胃]镜|既往|p[ms]h|fh|pe|dx|rx)"
 )
-# Where a line or a sentence begins: 既往史:, 【既往史】, 既 往 史:; behind the first word of a line
+_REMARK = r"(?:\([^()\n]{1,8}\))?"
+# Where a line or a sentence begins: 既往史:, 既往史(母代诉):, 【既往史】, 既 往 史:; behind the first word of a line
 # a blank will do.
 _HEADING = re.compile(
-    rf"(?:^|(?<=[\s。!?;])|(?=【)){_BEFORE}[【\[]?(?P<name>{_NAME})[ \t]*[】\]:]+"
+    rf"(?:^|(?<=[\s。!?;])|(?=【)){_BEFORE}[【\[]?(?P<name>{_NAME})[ \t]*{_REMARK}[】\]:]+"
     rf"|^[ \t]*{_BEFORE}(?P<first>{_NAME})(?=\s)"
     rf"|(?<=[\s。!?;]){_BEFORE}(?P<noun>\w{{0,8}}{_NOUN})(?=\s)",
     re.MULTILINE,

@@ -20,6 +20,7 @@ SCOPES = (
     "answer",
     "clause",
     "closed",
+    "condition",
     "inside",
     "last",
     "list",
@@ -44,14 +45,15 @@ class Trigger(NamedTuple):
         means all. Sections end only at those whose scope is section, and leave out what is in
         the scope of those whose scope is list: 既往史：高血压，目前口服氨氯地平，否认糖尿病。
     scope (str): sentence ends at 。！？； and line breaks, clause at commas too; list is a clause
-        with the clauses after it (before it) that hold nothing but entities; adjacent leaves at
-        most two characters between the word and the entity; answer is a clause whose last word
-        this is, behind a colon or in brackets: 高血压：否认; last is the same directly behind an
-        entity or its 史: 头痛无; closed is last with punctuation behind it (发烧没有， answers),
-        open is last where the line ends (发烧没有 asks); section is what stands under the word as
-        a heading (``find_sections``); inside is the entity that the word is part of, with
-        something behind the word (forward), at its end (backward), or either. What a word says at
-        the start of an entity goes on in the list that follows, if its other triggers would.
+        with the clauses after it (before it) that hold nothing but entities; condition is a clause
+        and the next one: 若发热，予布洛芬; adjacent leaves at most two characters between the word
+        and the entity; answer is a clause whose last word this is, behind a colon or in brackets:
+        高血压：否认; last is the same directly behind an entity or its 史: 头痛无; closed is last
+        with punctuation behind it (发烧没有， answers), open is last where the line ends (发烧没有
+        asks); section is what stands under the word as a heading (``find_sections``); inside is
+        the entity that the word is part of, with something behind the word (forward), at its end
+        (backward), or either. What a word says at the start of an entity goes on in the list that
+        follows, if its other triggers would.
     ending (str): endings with blanks between them, of which an entity must have one; empty means
         any entity. 肺癌待查 is doubtful, 发热待查 is not: only its cause is.
     after (str): words with blanks between them, of which one must stand before it in its sentence;
