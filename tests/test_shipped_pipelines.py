@@ -36,9 +36,12 @@ def test_finds_the_obvious(wheel, tmp_path):
 def test_has_a_card(wheel, tmp_path):
     name = re.match(r"zh_cmner_(\w+)-", wheel.name).group(1)
     card = json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
-    meta = load(wheel, tmp_path).meta
+    nlp = load(wheel, tmp_path)
+    meta = nlp.meta
     assert meta["description"] == card["description"]
     assert meta["license"] == card["license"]
+    assert meta["sources"] == card["sources"]
+    assert not any(nlp.config["paths"].values())  # nothing of the machine that trained it
     for score in ("ents_all_f", "ents_f"):
         assert meta["performance"][score] == pytest.approx(card["performance"][score])
     assert wheel.stem.partition("-py3")[0] in (FOLDER / "README.md").read_text(encoding="utf-8")
