@@ -95,7 +95,7 @@ def _in_characters(span: RawSpan, text: Any, report: Report, number: int) -> Raw
     for read in (str, _with_single_blanks):
         for each in (span, mended):
             found = text[each.start : each.end]
-            if read(found) != read(span.surface):
+            if each.end > len(text) or read(found) != read(span.surface):
                 continue
             if each != span:
                 report.add(

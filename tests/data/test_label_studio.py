@@ -74,6 +74,12 @@ def test_the_ground_truth_is_read(tmp_path):
     assert [f.code for f in report.findings] == ["CM137"]
 
 
+def test_utf16_offsets_that_leave_the_text_are_put_right(tmp_path):
+    [record], report = read(tmp_path, task("见咬𬌗", [value(1, 4, "咬𬌗", "bod")]))
+    assert record.entities == (Entity(1, 3, "bod"),)
+    assert [finding.code for finding in report.findings] == ["CM138"]
+
+
 def test_first_annotation_not_cancelled_is_read(tmp_path):
     cancelled = {"result": [value(0, 1, "肺", "bod")], "was_cancelled": True}
     second, third = [value(1, 2, "炎", "dis")], []
