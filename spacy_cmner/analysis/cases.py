@@ -47,7 +47,7 @@ class Case:
             )
             for start, end in self.spans
         ]
-        name = "" if self.text.id is None else f"{self.text.id}: "
+        name = "" if self.text.id is None else f"{_one_line(self.text.id)}: "
         title = f"{name}{_one_line(self.text.text)}"
         return Table(title, ("span", "gold", *self.predicted, "surface"), rows)
 
@@ -81,5 +81,6 @@ def _labels(
 
 
 def _one_line(text: str) -> str:
-    """Text without line ends and other control characters, which would break a table."""
+    """Text without line ends and other characters that cannot be shown, which would break a table
+    or its file."""
     return "".join(char if char.isprintable() else " " for char in text)

@@ -21,6 +21,7 @@ from spacy_cmner.data.files import UNREADABLE_JSON, read_lines, replacing
 from spacy_cmner.data.records import Record
 from spacy_cmner.data.report import Item, Outcome, Report
 from spacy_cmner.errors import Messages
+from spacy_cmner.tokenizer import replace_surrogates
 
 _TEXT_KEYS = ("text", "originalText")
 _ENTITY_KEYS = ("entities", "label", "labels")
@@ -108,7 +109,8 @@ def _why_missing(item: dict[str, Any]) -> str:
 
 
 def write_jsonl(records: Iterable[Record], path: Path) -> None:
-    """Write records so that `read_jsonl` gives them back; it has no place for what is missing."""
+    """Write records so that `read_jsonl` gives them back, but for lone surrogates in ids and meta,
+    which become U+FFFD; it has no place for what is missing."""
     with replacing(path) as draft, draft.open("w", encoding="utf-8", newline="\n") as file:
         for record in records:
             item = {
@@ -117,7 +119,7 @@ def write_jsonl(records: Iterable[Record], path: Path) -> None:
                 "entities": [[e.start, e.end, e.label] for e in record.entities],
                 "meta": record.meta,
             }
-            file.write(json.dumps(item, ensure_ascii=False) + "\n")
+            file.write(replace_surrogates(json.dumps(item, ensure_ascii=False)) + "\n")
 
 
 def _span(entity: Any) -> RawSpan:

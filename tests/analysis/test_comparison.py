@@ -3,6 +3,7 @@ from span_strategies import entities, gold_text
 from spacy_cmner.analysis.cases import find_cases
 from spacy_cmner.analysis.comparison import compare
 from spacy_cmner.analysis.errors import Verdict
+from spacy_cmner.analysis.gold import GoldText
 from spacy_cmner.analysis.scores import Counts
 
 TEXTS = [
@@ -72,6 +73,12 @@ def test_cases_show_where_systems_differ():
     ]
     assert second.to_table().title == "咳嗽 发热"
     assert second.to_table().rows[1] == ("3–5", "sym", "–", "sym", "发热")
+
+
+def test_the_title_of_a_case_is_a_line_that_can_be_written():
+    text = GoldText("咳嗽\n", gold_text("咳嗽", (0, 2, "sym")).gold, id="a\n\udcb2")
+    [case] = find_cases([text], {"a": [entities()]})
+    assert case.to_table().title == "a  : 咳嗽 "
 
 
 def test_cases_of_one_system_are_its_errors():

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from record_strategies import records
 
 from spacy_cmner.data.jsonl import read_jsonl, write_jsonl
-from spacy_cmner.data.records import Entity
+from spacy_cmner.data.records import Entity, Record
 from spacy_cmner.data.report import Report
 
 
@@ -24,6 +24,13 @@ def test_round_trip(tmp_path_factory, originals):
     report = Report()
     assert list(read_jsonl(path, report)) == originals
     assert not report.findings
+
+
+def test_lone_surrogates_in_ids_and_meta_are_replaced(tmp_path):
+    path = tmp_path / "data.jsonl"
+    write_jsonl([Record("肺", id="\udcb2", meta={"note": "\ud83d"})], path)
+    [record] = read_jsonl(path, Report())
+    assert (record.id, record.meta) == ("\ufffd", {"note": "\ufffd"})
 
 
 @pytest.mark.parametrize(
