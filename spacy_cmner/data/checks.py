@@ -147,13 +147,16 @@ def checked_record(
 
 
 def _possible_characters(span: RawSpan, text: str) -> set[int]:
-    """Where an entity may lie that cannot be taken: at its offsets, or wherever the text holds its
-    own text; nowhere if it has neither."""
+    """Where an entity may lie that cannot be taken: at its offsets, and, unless they give its own
+    text, wherever the text holds that; nowhere if it has neither."""
     places = []
+    surface = replace_surrogates(span.surface) if isinstance(span.surface, str) else ""
     if type(span.start) is type(span.end) is int:
-        places.append(range(max(span.start, 0), min(span.end, len(text))))
-    if isinstance(span.surface, str) and span.surface:
-        surface = replace_surrogates(span.surface)
+        place = range(max(span.start, 0), min(span.end, len(text)))
+        if surface and surface == text[place.start : place.stop]:
+            return set(place)
+        places.append(place)
+    if surface:
         starts = (match.start() for match in re.finditer(f"(?={re.escape(surface)})", text))
         places.extend(range(start, start + len(surface)) for start in starts)
     return {i for place in places for i in place}

@@ -85,6 +85,7 @@ def test_bad_record_is_reported_and_the_others_kept(tmp_path, bad, code):
         (entity(3, 4, "dis", "炎见"), {2, 3, 4}),
         (entity(4, 9, "dis", "肺炎"), {1, 2, 4, 5}),
         (entity(1, 2, " ", "肺炎"), {1, 2}),
+        (entity(0, 0, " ", "见"), {0}),
         ({"start_idx": 1, "end_idx": 2, "label": "dis"}, {1, 2}),
         (entity(2, 1, "dis", ""), set()),
         (entity("1", 2, "dis", None), set()),
