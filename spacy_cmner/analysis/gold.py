@@ -13,7 +13,7 @@ from spacy.language import Language
 from spacy.tokens import Doc, Span
 from spacy.vocab import Vocab
 
-from spacy_cmner.data.corpus import load_docs
+from spacy_cmner.data.corpus import load_docs, trim_entities
 from spacy_cmner.data.docs import (
     SPANS_KEY,
     doc_to_record,
@@ -106,7 +106,7 @@ def read(nlp: Language, texts: Iterable[str]) -> Iterator[Doc]:
 
 def load_gold(path: Path) -> list[GoldText]:
     """Read the annotated texts of a .spacy or .jsonl file, or a folder of .spacy files; texts
-    without annotation are left out.
+    without annotation are left out. Blanks at the ends of entities are taken off, as by `convert`.
 
     RAISES: CM101, CM102, CM112 if the file is missing or damaged, CM116 if the folder is empty,
         CM501 if the file is of another kind, CM504 if a record of it is faulty, CM506 if it holds
@@ -114,7 +114,8 @@ def load_gold(path: Path) -> list[GoldText]:
     """
     vocab = Vocab()
     if path.suffix == ".jsonl":
-        docs = [record_to_doc(record, vocab) for record in _read_records(path)]
+        records = trim_entities(_read_records(path), Report(path))
+        docs = [record_to_doc(record, vocab) for record in records]
     elif path.suffix == ".spacy" or path.is_dir():
         docs = list(load_docs(path, vocab))
     else:

@@ -28,6 +28,13 @@ def test_both_kinds_of_file_read_the_same(tmp_path, name):
     assert (none.id, none.text, none.gold.flat) == (None, "复查😀\n", frozenset())
 
 
+def test_blanks_at_the_ends_of_entities_are_no_gold(tmp_path):
+    path = tmp_path / "gold.jsonl"
+    write_jsonl([Record(" 肺 ", (Entity(0, 3, "bod"), Entity(2, 3, "sym")))], path)
+    [text] = load_gold(path)
+    assert text.gold.entities == text.gold.flat == entities((1, 2, "bod"))
+
+
 def test_a_document_without_annotation_is_no_gold():
     assert Gold.from_doc(char_doc(Vocab(), "咳嗽")) is None
 
