@@ -146,9 +146,11 @@ def read_experiment(
     """An experiment of the file.
 
     labels (Optional[Dict[str, str]]): what rows are called in this experiment.
-    RAISES: CM521 if a row, the report or the reference is unknown.
+    RAISES: CM521 if a row, the report, the reference or the row of a label is unknown.
     """
     labels = labels or {}
+    for each in labels:
+        pick(dict.fromkeys(rows), each, f"row of {name} for a label")
     chosen = []
     for each in rows:
         row = pick(known, each, f"row for {name}")

@@ -95,6 +95,7 @@ TRIAL = "experiments: {t: {title: T, rows: [a]}}"
         (ROW + "experiments: {t: {rows: [a]}}", "CM520"),
         (ROW + "experiments: {t: {title: T, rows: [b]}}", "CM521"),
         (ROW + "experiments: {t: {title: T, rows: [a], reference: b}}", "CM521"),
+        (ROW + "experiments: {t: {title: T, rows: [a], labels: {b: B}}}", "CM521.*'b'"),
         (ROW + "experiments: {t: {title: T, rows: [a], report: song}}", "CM521"),
         (ROW + "experiments: {t: {title: T, rows: [a], report: curve}}", "CM520.*'A'"),
         (ROW + "experiments: {t: {title: 3, rows: [a]}}", "CM520.*3 .*quotes"),
