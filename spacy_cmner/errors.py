@@ -360,6 +360,7 @@ class Messages:
         "{word!r} has the count {count}, but words are weighted by counts of 1 or more. Leave "
         "the word out, or build the lexicon with `python -m spacy cmner resources lexicon`."
     )
+    CM238 = Message("A value of {value:g} is too large for 16-bit floats. Leave out --half.")
 
     # CM3xx: models
     CM301 = Message("The labels {labels} hold a duplicate: give every entity label once.")

@@ -74,7 +74,11 @@ class Training:
 
     @cached_property
     def fingerprints(self) -> dict[str, str]:
-        """What the runs are trained and scored on, in a word each."""
+        """What the runs of the call are trained and scored on, in a word each."""
+        return self.read_fingerprints()
+
+    def read_fingerprints(self) -> dict[str, str]:
+        """The same as the files are now: a call may last for days."""
         return {"train": fingerprint(self.train), "dev": fingerprint(self.dev)}
 
     @property
@@ -96,12 +100,15 @@ def fingerprint(path: Path) -> str:
 def check_comparable(finished: Sequence[Run], dev: Path) -> None:
     """Look whether runs differ only in what an experiment compares.
 
-    RAISES: CM529 if one was scored on other texts than those of `dev`, CM531 if two were trained on
-        different ones.
+    RAISES: CM523 if one was trained with other settings than its row has, CM529 if one was scored
+        on other texts than those of `dev`, CM531 if two were trained on different ones.
     """
     scored = fingerprint(dev)
     texts = [run.read_metrics()["fingerprints"] for run in finished]
     for run, each in zip(finished, texts, strict=True):
+        config = load_config(run.config, interpolate=False)
+        if load_config(run.config, dict(run.row.overrides), interpolate=False) != config:
+            raise Messages.CM523.error(folder=run.folder)
         if each["dev"] != scored:
             raise Messages.CM529.error(folder=run.folder)
         if each["train"] != texts[0]["train"]:
@@ -186,7 +193,7 @@ def execute(run: Run, training: Training) -> None:
 
 def train_and_score(run: Run, training: Training, config: Config) -> None:
     """RAISES: CM524 as ``execute``."""
-    fingerprints = training.fingerprints  # as they are now: the training lasts
+    fingerprints = training.read_fingerprints()
     shutil.rmtree(run.folder, ignore_errors=True)
     run.folder.mkdir(parents=True)
     config.to_disk(run.config, interpolate=False)

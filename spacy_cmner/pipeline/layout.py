@@ -20,8 +20,8 @@ _NOUN = (
     r"|结果|体征|问题|药物|[心脑]电图|常规|生化|超声|[彩b]超|ct|mri|胸片|平片|[肠胃]镜|既往|p[ms]h|fh|pe|dx|rx)"
 )
 _REMARK = r"(?:\([^()\n]{1,8}\))?"
-# Where a line or a sentence begins: 既往史:, 既往史(母代诉):, 【既往史】, 既 往 史:; behind the first word of a line
-# a blank will do.
+# Where a line or a sentence begins: 既往史:, 既往史(母代诉):, 【既往史】, 既 往 史:; behind the
+# first word of a line a blank will do.
 _HEADING = re.compile(
     rf"(?:^|(?<=[\s。!?;])|(?=【)){_BEFORE}[【\[]?(?P<name>{_NAME})[ \t]*{_REMARK}[】\]:]+"
     rf"|^[ \t]*{_BEFORE}(?P<first>{_NAME})(?=\s)"

@@ -62,7 +62,10 @@ class Vectors:
         kind (str): What the file is to be: vectors, or a lexicon.
         half (bool): Store 16-bit floats: half the size, about three digits.
         metadata (Mapping[str, Any] | None): Where the vectors come from.
+        RAISES (CmnerError): CM238 if a value is too large for 16 bits.
         """
+        if half and np.abs(self.vectors).max(initial=0) > np.finfo(np.float16).max:
+            raise Messages.CM238.error(value=np.abs(self.vectors).max())
         arrays = {
             "words": np.array(self.words),
             "vectors": self.vectors.astype(np.float16) if half else self.vectors,

@@ -111,6 +111,18 @@ def test_what_rests_on_other_texts_is_not_collated(result, folder, tmp_path):
     assert "CM529" in collated.output and "seed-3" in collated.output
 
 
+def test_a_row_that_was_changed_since_is_not_collated(result, folder):
+    row = "config: bilstm_crf.cfg, overrides: {training.dropout: 0.1}"
+    design = DESIGN.replace(
+        "good: {label: Good, config: bilstm_crf.cfg", f"good: {{label: Good, {row}"
+    )
+    (folder / "changed.yml").write_text(design, "utf-8")
+    changed = str(folder / "changed.yml")
+    collated = call(folder, "collate", "trial", "--data", "tiny", "--design", changed)
+    assert collated.exit_code == 1
+    assert "CM523" in collated.output and "seed-3" in collated.output
+
+
 @pytest.mark.parametrize(
     "command, args, names",
     [

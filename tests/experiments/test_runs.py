@@ -98,6 +98,16 @@ def test_texts_of_which_less_is_known_are_others(tmp_path):
     assert found[0] == found[2] != found[1]
 
 
+def test_each_run_notes_the_texts_as_it_finds_them(run, calls, docbin, tmp_path):
+    texts = tmp_path / "train.spacy"
+    write_docbin([Record("见肺炎")], texts)
+    training = Training(texts, docbin, epochs=3)
+    before = training.fingerprints
+    write_docbin([Record("咳嗽")], texts)
+    execute(run, training)
+    assert run.read_metrics()["fingerprints"] == {**before, "train": fingerprint(texts)} != before
+
+
 def test_a_finished_run_is_left_alone(run, training, calls):
     execute(run, training)
     execute(run, training)

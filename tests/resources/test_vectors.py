@@ -41,6 +41,13 @@ def test_half_precision_keeps_three_digits_in_half_the_bytes(vectors: Vectors, t
     np.testing.assert_allclose(loaded.vectors, vectors.vectors, rtol=1e-3)
 
 
+def test_half_precision_loses_no_large_value(vectors: Vectors, tmp_path: Path):
+    large = Vectors(vectors.words, vectors.vectors * -1e5)
+    with pytest.raises(CmnerError, match=r"CM238.*700000"):
+        large.save(tmp_path / "v.npz", half=True)
+    assert not (tmp_path / "v.npz").exists()
+
+
 def test_vectors_without_counts_round_trip(vectors: Vectors, tmp_path: Path):
     Vectors(vectors.words, vectors.vectors).save(tmp_path / "v.npz")
     assert Vectors.load(tmp_path / "v.npz").counts is None
