@@ -1,8 +1,10 @@
 """What the commands share."""
 
 import os
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from io import TextIOWrapper
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any
@@ -52,6 +54,7 @@ _UNLOADABLE: tuple[type[Exception], ...] = (*DAMAGE, ImportError)
 @contextmanager
 def errors_shown() -> Iterator[None]:
     """Turn an error that the user can mend into its message and exit code 1; decorates commands."""
+    _print_in_any_encoding()
     try:
         yield
     except CmnerError as error:
@@ -61,6 +64,15 @@ def errors_shown() -> Iterator[None]:
             raise
         reason = error.strerror or type(error).__name__
         msg.fail(str(Messages.CM510.error(path=error.filename, reason=reason)), exits=1)
+
+
+def _print_in_any_encoding() -> None:
+    """Where the output is not UTF-8, as in a file or a pipe on Chinese Windows, put ? for the
+    characters that it lacks, instead of ending the command."""
+    out = sys.stdout
+    if isinstance(out, TextIOWrapper) and out.encoding.lower() not in ("utf-8", "utf8"):
+        out.reconfigure(errors="replace")
+        msg.pretty = False  # or wasabi would read what it prints as UTF-8, and fail
 
 
 def use_gpu(gpu_id: int) -> None:

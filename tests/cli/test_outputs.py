@@ -16,7 +16,7 @@ from commands import run
 from spacy_cmner.cli._util import check_pipeline_place, save_pipeline
 from spacy_cmner.data.files import check_writable
 from spacy_cmner.data.jsonl import write_jsonl
-from spacy_cmner.data.records import Record
+from spacy_cmner.data.records import Entity, Record
 from spacy_cmner.errors import CmnerError
 
 # Commands whose other files are not there, or hold nothing of the kind; the last word is written.
@@ -206,3 +206,16 @@ def test_a_command_that_is_killed_leaves_the_old_output_or_none(model, line):
     assert code == -signal.SIGKILL
     assert out.exists() == bool(before)
     assert {path: path.read_bytes() for path in before} == before
+
+
+@pytest.mark.parametrize("line", ["terms 金标.jsonl 术语.jsonl", "cases 金标.jsonl 预测.jsonl"])
+def test_output_that_is_not_utf_8_takes_any_text(here, line):
+    text = "予0.1µg·kg⁻¹，发热"
+    write_jsonl([Record(text, (Entity(12, 14, "sym"),))], Path("金标.jsonl"))
+    write_jsonl([Record(text)], Path("预测.jsonl"))
+    command = [sys.executable, "-m", "spacy", "cmner", *line.split()]
+    settings = {**os.environ, "PYTHONIOENCODING": "gbk", "PYTHONUTF8": "0"}
+    done = subprocess.run(command, env=settings, capture_output=True)
+    assert (done.returncode, done.stderr) == (0, b"")
+    printed = done.stdout.decode("gbk")
+    assert ("术语.jsonl: 1 terms" if "术语" in line else "予0.1?g·kg?") in printed
