@@ -1,5 +1,6 @@
 """Parquet, by pyarrow: imported where it is used, because it is an extra."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -15,7 +16,8 @@ def read_rows(path: Path) -> tuple[list[str], Iterator[tuple[float, dict[str, An
     """The names of the columns, and an iterator over the rows, each after the part of the file
     that has been read, 0 to 1.
 
-    RAISES (CmnerError): pyarrow is missing, or this is no Parquet file.
+    RAISES (CmnerError): pyarrow is missing, this is no Parquet file, or two columns of it have one
+        name.
     """
     parquet = import_parquet()
     try:
@@ -24,7 +26,12 @@ def read_rows(path: Path) -> tuple[list[str], Iterator[tuple[float, dict[str, An
         raise Messages.CM143.error(path=path, reason=error) from None
     except ValueError as error:  # ArrowInvalid
         raise Messages.CM143.error(path=path, reason=error) from None
-    return file.schema_arrow.names, _rows(path, file)
+    names = file.schema_arrow.names
+    for name, times in Counter(names).items():
+        if times > 1:
+            reason = f"{times} columns are named {name!r}"
+            raise Messages.CM143.error(path=path, reason=reason)
+    return names, _rows(path, file)
 
 
 def _rows(path: Path, file: Any) -> Iterator[tuple[float, dict[str, Any]]]:
@@ -35,7 +42,7 @@ def _rows(path: Path, file: Any) -> Iterator[tuple[float, dict[str, Any]]]:
                 for row in batch.to_pylist():
                     done += 1
                     yield done / file.metadata.num_rows, row
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, OverflowError) as error:  # such as a date beyond the year 9999
             raise Messages.CM143.error(path=path, reason=error) from None
 
 

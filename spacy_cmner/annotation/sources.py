@@ -357,7 +357,8 @@ def _finite(value: Any) -> Any:
         return value if math.isfinite(value) else None
     if isinstance(value, dict):
         return {key: _finite(each) for key, each in value.items()}
-    return [_finite(each) for each in value] if isinstance(value, list) else value
+    # Parquet gives tuples for the entries of a map
+    return [_finite(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 def _bad(path: Path, number: int, message: Message, **values: object) -> BadRecord:

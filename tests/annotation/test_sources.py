@@ -136,6 +136,29 @@ def test_a_damaged_parquet_file_is_named(tmp_path):
         read(path)
 
 
+def test_a_map_of_parquet_has_no_nan(tmp_path):
+    pyarrow = pytest.importorskip("pyarrow")
+    maps = pyarrow.array([[("na", float("nan")), ("k", 4.5)]], pyarrow.map_("string", "double"))
+    path = tmp_path / "a.parquet"
+    table = pyarrow.table({"text": ["头痛"], "values": maps})
+    pytest.importorskip("pyarrow.parquet").write_table(table, path)
+    [record] = read(path)
+    assert record.meta == {"values": [["na", None], ["k", 4.5]]}
+
+
+def test_parquet_that_rows_cannot_be_made_of_is_named(tmp_path):
+    pyarrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    texts, days = pyarrow.array(["头痛", "发热"]), pyarrow.array([0, 4_000_000], pyarrow.date32())
+    two = pyarrow.Table.from_arrays([texts, texts], names=["text", "text"])
+    parquet.write_table(two, tmp_path / "two.parquet")
+    with pytest.raises(CmnerError, match=r"CM143.*two\.parquet.*2 columns are named 'text'"):
+        Source(tmp_path / "two.parquet")
+    parquet.write_table(pyarrow.table({"text": texts, "day": days}), tmp_path / "late.parquet")
+    with pytest.raises(CmnerError, match=r"CM143.*late\.parquet.*date value out of range"):
+        read(tmp_path / "late.parquet")
+
+
 def test_parquet_without_pyarrow_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     (tmp_path / "a.parquet").touch()
