@@ -87,16 +87,28 @@ def annotate_corpus(
             for segment in segments(progress(items), segment_characters):
                 good = [item for item in segment if isinstance(item, SourceRecord)]
                 bad = [item for item in segment if isinstance(item, BadRecord)]
-                if good:
-                    sink.write(good)
-                if bad:
-                    bad_records.write(bad)
-                checkpoint.count(good, bad)
-                checkpoint.output, checkpoint.errors = sink.position, bad_records.position
-                checkpoint.save(state)
+                with _named(out):
+                    if good:
+                        sink.write(good)
+                    if bad:
+                        bad_records.write(bad)
+                    checkpoint.count(good, bad)
+                    checkpoint.output, checkpoint.errors = sink.position, bad_records.position
+                    checkpoint.save(state)
         checkpoint.finished = True
         checkpoint.save(state)
         return checkpoint
+
+
+@contextmanager
+def _named(out: Path) -> Iterator[None]:
+    """Name the output in an error of the system that names no file, as when a disk is full."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None:
+            raise OSError(error.errno, error.strerror, str(out)) from error
+        raise
 
 
 def annotate_items(

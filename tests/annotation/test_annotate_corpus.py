@@ -2,8 +2,10 @@
 
 import csv
 import datetime
+import errno
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -887,6 +889,21 @@ def test_output_that_was_cut_short_is_noticed(nlp, tmp_path, format):
     with pytest.raises(CmnerError, match="CM147"):
         annotate_corpus(nlp, source, out, format=format)
     assert out.read_bytes() == written[:-1]
+
+
+@pytest.mark.parametrize("name", ["out.jsonl", "out.spacy"])
+def test_a_full_disk_is_said_with_the_output_and_the_run_goes_on(nlp, tmp_path, monkeypatch, name):
+    def fail(path):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    source, out = Source(write_texts(tmp_path / "in.jsonl")), tmp_path / name
+    with monkeypatch.context() as patch:
+        patch.setattr("spacy_cmner.annotation.sinks.sync", fail)
+        with pytest.raises(OSError, match=re.escape(str(out))):
+            annotate_corpus(nlp, source, out)
+    annotate_corpus(nlp, source, out)
+    annotate_corpus(nlp, source, tmp_path / "again" / name)
+    assert contents(out) == contents(tmp_path / "again" / name)
 
 
 @pytest.mark.parametrize("format", ["jsonl", "csv", "brat", "docbin"])
