@@ -210,7 +210,8 @@ def _annotate_batch(nlp: Language, batch_size: int, items: list[Item]) -> list[I
 
 def beside(out: Path, ending: str) -> Path:
     """The path of a file that belongs to an output."""
-    return out.with_name(f"{out.name}.{ending}")
+    named = out if out.name else out.absolute()  # as of "."
+    return named.with_name(f"{named.name}.{ending}")
 
 
 def check_place(texts: Source, out: Path) -> None:

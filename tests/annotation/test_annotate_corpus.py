@@ -857,6 +857,17 @@ def test_files_of_others_stay(nlp, tmp_path, name):
     assert b"mine" not in b"".join(contents(out).values())
 
 
+def test_the_folder_that_one_is_in(nlp, tmp_path, monkeypatch):
+    source, here = Source(write_texts(tmp_path / "in.jsonl")), tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    with pytest.raises(CmnerError, match="CM146"):
+        annotate_corpus(nlp, source, Path(), format="brat")
+    annotate_corpus(nlp, source, Path(), format="brat", overwrite=True)
+    assert [path.name for path in here.iterdir()] == ["part-000000"]
+    assert (tmp_path / "here.state.json").is_file()
+
+
 @pytest.mark.parametrize("overwrite", [False, True])
 def test_a_file_of_others_beside_the_parts_stays(nlp, tmp_path, overwrite):
     source, out = Source(write_texts(tmp_path / "in.jsonl")), tmp_path / "out.parquet"
