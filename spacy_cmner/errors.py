@@ -446,7 +446,8 @@ class Messages:
     )
     CM324 = Message(
         "{model} cannot be joined: the model of its component '{name}' listens to another "
-        "component. Call nlp.replace_listeners() on it and save it first."
+        "component. Call nlp.replace_listeners() on it and save it first, in a pipeline with the "
+        "character tokenizer; one of words would lose its entities."
     )
     CM325 = Message(
         "spacy-transformers is needed to use a transformer. "
