@@ -306,7 +306,7 @@ def _lines(path: Path, layout: Layout, meter: Meter) -> Iterator[tuple[int, str]
             meter.position = stream.buffer.tell()
             if number == 1:
                 line = line.removeprefix("\ufeff")
-            if not line.isspace():
+            if line and not line.isspace():  # nothing is left where there is only a mark
                 yield number, line.removesuffix("\n").removesuffix("\r")
 
 

@@ -46,6 +46,12 @@ def test_lines_of_txt_are_texts(folder, values):
     assert [(item.number, item.text) for item in read(path)] == expected
 
 
+@pytest.mark.parametrize("name", ["a.txt", "a.jsonl"])
+def test_a_file_of_nothing_but_a_mark_has_no_record(tmp_path, name):
+    (tmp_path / name).write_bytes("\ufeff".encode())
+    assert read(tmp_path / name) == []
+
+
 def test_txt_with_a_mark_and_windows_ends(tmp_path):
     path = tmp_path / "a.txt"
     path.write_bytes("\ufeff一\r\n\r\n二".encode())
