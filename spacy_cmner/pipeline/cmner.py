@@ -337,6 +337,9 @@ class ChineseMedicalNER(TrainablePipe):
             raise Messages.CM424.error(value=self.decoding, allowed=", ".join(DECODINGS))
         if self.scores not in (True, False):
             raise Messages.CM435.error(name="scores", value=self.scores, expected="true or false")
+        if not isinstance(self.target, str) or not self.target:
+            expected = f"{ENTS!r} or the key of a span group"
+            raise Messages.CM435.error(name="target", value=self.target, expected=expected)
         if self.read_evidence is None and learns_evidence(self.model):
             raise Messages.CM419.error(name=self.name)
         if self.decoding == MARGINAL and self.threshold < LOWEST_THRESHOLD:

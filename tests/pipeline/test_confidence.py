@@ -294,6 +294,8 @@ def test_too_low_a_threshold_is_the_lowest(fresh):
         ("max_length", 12.5, r"CM402.*12.5"),
         ("batch_characters", "many", r"CM409.*'many'"),
         ("scores", "yes", r"CM435.*scores = 'yes'.*true or false"),
+        ("target", None, r"CM435.*target = None.*'ents'"),
+        ("target", "", r"CM435.*target = ''"),
         ("evidence_key", 7, r"CM435.*evidence_key = 7.*span group"),
         ("alignment_mode", "wide", r"CM401.*'wide'"),
     ],
