@@ -107,7 +107,7 @@ _PART = r"\d{1,4}(?:\.\d{1,2})?"
 DOSE = (
     # 0.5g/次, 10 mg/(kg·d), 40万u, 8-8-6u, 0.4g/250ml; no body weights, volumes lost or drinks
     _rule(
-        r"\d|[克升钱]",
+        "[glucq㎎㎍㎖克升钱]|单位",
         rf"""(?: 体重(?<![公千][斤克]..) | 重(?<![体加严减病].) | 体质量 | [尿水血奶入出痰]量 | 量约
           | 尿(?<![利遗速].)液? | 小便 | 痰液 | 潮气量 | vt(?<![a-z]..) | 超滤量? | 血流[量速]
           | 析液流[量速] | 容[积量] | 内容物 | 恶露 | [出失献]血 | 失水 | 饮[水酒] | 限水 | 清水
@@ -130,7 +130,7 @@ DOSE = (
           |(?:iv\.?(?:gtt|drip|vp|d)?|im|ih|po|q[dn]|q\s?\d{{1,2}}h|[bt]\.?i\.?d)(?![a-z]|\s?期)))""",
     ),
     _rule(
-        DIGIT,
+        "[片粒袋丸滴喷揿包瓶枚支吸贴]",
         rf"""(?<!戒)烟(?!酸|酰)[^。;予给服药注]{{0,12}}?{NUMBERS}\s?[支包]
       | {_PIECE}[^\d,。;予给服]{{0,4}}{_PORTION}\s?枚
       | (?P<value> {START}(?<![*×x])(?<![素钙维vt][bdek])(?<![素维v]b1)
@@ -221,19 +221,22 @@ _TEST = (
 _BOUND = r"(?:[<>≤≥]\s?)"
 _NEARBY = r"[^\d,。;<>≤≥]{0,4}"
 # What notes give without a unit: 白细胞2.3, CRP 35, CA125 88. Alternatives that begin with a single
-# character are looked for by a table of these: 白细胞|红细胞 takes a fraction of [白红]细胞.
+# character are looked for by a table of these, in a fraction of the time: 白细胞|红细胞, and not
+# [白红]细胞; what must not be before a code stands behind it.
 _ANALYTE = (
     "白细胞|红细胞|网织红|中性粒细胞|嗜酸性?粒细胞|血小板|血红蛋白|血色素|降钙素原|c反应蛋白|血沉"
     "|白蛋白|球蛋白|总蛋白|铁蛋白|肌钙蛋白[it]?|肌红蛋白|肌酸激酶|乳酸(?:脱氢酶)?|淀粉酶|脂肪酶|转氨酶"
     "|胆红素|肌酐|尿素氮?|尿酸|胱抑素c|滤过率|二聚体|纤维蛋白原|血糖|血钾|血钠|血氯|血钙|血磷|血镁|血氨"
     "|甘油三酯|胆固醇|促甲状腺激?素|甲胎蛋白|癌胚抗原"
 )
-_ANALYTE_CODE = (
-    r"(?<![a-z/])(?:wbc|rbc|hgb?|hb(?:a1c)?|plt|neut?|crp|hs-?crp|pct|esr|alb|alt|ast|ggt|alp|ldh"
-    r"|[td]bil|ck(?:-?mb)?|c?tn[it]|(?:nt-?pro)?bnp|myo|s?cr|bun|ua|e?gfr|glu|f[bp]g|t[cg]|[lh]dl(?:-c)?"
-    r"|tsh|f?t[34]|cea|afp|t?psa|ca\s?-?(?:125|19-?9|15-?3|24-?2|72-?4)|nse|d-?d(?:imer)?|lac|fib"
-    r"|pa(?:c?o2)|hco3-?|ige|cd4|β?-?hcg|amy|lip)"
+_CODES = (
+    "wbc rbc hgb hg hba1c hb plt neut neu hscrp hs-crp crp pct esr alb alt ast ggt alp ldh tbil"
+    " dbil ckmb ck-mb ck ctni ctnt tni tnt ntprobnp nt-probnp probnp bnp myo scr cr bun ua egfr gfr"
+    " glu fbg fpg tc tg ldl-c ldl hdl-c hdl tsh ft3 ft4 t3 t4 cea afp tpsa psa ca125 ca199 ca19-9"
+    " ca153 ca15-3 ca242 ca24-2 ca724 ca72-4 nse ddimer d-dimer dd d-d lac fib pao2 paco2 hco3-"
+    " hco3 ige cd4 β-hcg βhcg hcg amy lip"
 )
+_ANALYTE_CODE = "|".join(f"{code}(?<![a-z/]{code})" for code in _CODES.split())
 _REACHED = (
     r"(?:计数|总数)?(?:\([a-z\d-]{1,8}\))?"
     r"(?:[:=为是约达有到至升降高低于从由↑↓\s]|控制在|波动[在于]|最[高低]){0,4}"
@@ -292,7 +295,7 @@ LAB_VALUE = (
     _rule("定量", rf"定量{_NEARBY}(?P<value>{_BOUND}?{NUMBERS}\s?m?g/(?:d|24h|天|日))(?![a-z])"),
     _rule("ml", rf"(?:清除率|gfr|ccr){_NEARBY}(?P<value>{_BOUND}?{NUMBERS}\s?ml/min(?![\w/]))"),
     _rule(DIGIT, rf"(?:{_ANALYTE}){_REACHED}{_BARE}"),
-    _rule("[a-z]", rf"{_ANALYTE_CODE}{_REACHED}{_BARE}"),
+    _rule("[a-z]", rf"(?:{_ANALYTE_CODE}){_REACHED}{_BARE}"),
     # K+ 3.5, Na 138
     _rule(
         "[kal]",
