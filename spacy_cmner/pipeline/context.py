@@ -44,11 +44,14 @@ TRADITIONAL = (
 
 # Ends a sentence as 。 does: 无发热. 5.6 and 2. do not.
 PERIOD = re.compile(r"(?<!\d)\.(?=\s|$)|(?<=[一-鿿)])\.(?=[一-鿿])")
-# Whom someone else asks about in a consultation: 我妈65岁，糖尿病8年.
+# Whom someone else asks about in a consultation: 我妈65岁，糖尿病8年; 您好，替我妈妈问的，她49岁.
+_RELATIVE = r"(我?(?:[妈爸]{1,2}|[母父]亲|老[公婆]|爷爷|奶奶|外[公婆]|姥[姥爷]|岳[父母]|公公|婆婆))"
 PATIENT = re.compile(
-    r"(?:\w{1,4}:)?\s*(我?(?:[妈爸]{1,2}|[母父]亲|老[公婆]|爷爷|奶奶|外[公婆]|姥[姥爷]|岳[父母]|公公|婆婆))"
-    r"[,\s]*(?:今年)?\d{2}(?!天|周|年)"
+    r"(?:\w{1,4}:)?\s*(?:(?:\w{0,3}(?:医生|大夫)|[你您]?好|请问)[,!。\s]*){0,3}"
+    rf"(?:{_RELATIVE}[,\s]*(?:今年)?\d{{2}}(?!天|周|年)|[替帮给]{_RELATIVE}[问咨看])"
 )
+# A-not-A, of which the first A is an entity or its end: 肚子疼不疼.
+A_NOT_A = re.compile(r"([一-鿿])[不没]\1")
 # What a minus is typed as: 移动性浊音（—）.
 DASHES = "‐‑‒–—―−"
 # All folded to half width and the simplified script.
@@ -259,14 +262,19 @@ class ContextRules:
             [place] = {*assertion.values()}
             if place.start == context.entities[number].start:
                 places.append(place)
-        patient = PATIENT.match(context.text)
+        match = PATIENT.match(context.text)
+        patient = match and (match[1] or match[2])
         for place in places:
             word = context.text[place.start : place.end]
             for trigger in self._choose(self._reaching.get(word, ()), context, place):
-                if patient and trigger.attribute == "family" and patient[1].endswith(word):
+                if patient and trigger.attribute == "family" and word in patient:
                     continue
                 reached = context.reached(place, trigger, stops[trigger.attribute])
                 self._note(context, assertions, trigger, place, reached)
+        for entity, assertion in zip(context.entities, assertions, strict=True):
+            asked = A_NOT_A.match(context.text, max(entity.end - 1, entity.start))
+            if asked:
+                assertion["uncertain"] = TextRange(entity.end, asked.end())
         if self._heading_hint.search(context.text):
             for section in find_sections(context.text, context.masked):
                 names = dict.fromkeys((section.name, *JOINED.split(section.name)))
@@ -424,10 +432,10 @@ class _Context:
         if not NUMBERED.match(self.masked, position):
             last = _first(self.items, position + 1, last)
         end = _first(self.commas, position, last)
+        if scope == "condition":
+            return _first(self.commas, end + 1, last)
         if ENTITY not in self.masked[position:end]:  # what a list begins with is not known
             return end
-        if scope == "condition":
-            return _first(self.commas, end + 1, last) if end < last else last
         while scope == "list" and end < last:
             following = _first(self.commas, end + 1, last)
             if not self._is_list(end + 1, following):

@@ -39,6 +39,10 @@ _JOINS = re.compile(rf"(?:^|{_NOUN}|[{READ}:]) | {NUMBER}")
 # Who tells and who asks in a dialogue.
 TOLD_BY = re.compile(r"(?:患者|病人|家属|家长|患儿家长|问) ?:")
 _SPOKEN = re.compile(rf"^(?:{TOLD_BY.pattern}|(?:医生|大夫|医师|答) ?:)[^\n]*", re.MULTILINE)
+_ANY_LINE = re.compile(r"^[^\n]+", re.MULTILINE)
+_ASKS = re.compile(r"(?:[?吗呢么]|(?<=\S)没)\s*$")
+# How many lines a chat has at least.
+CHAT = 6
 _BETWEEN_WORDS = re.compile(rf"(?<=[一-鿿{ENTITY}]) (?=[一-鿿{ENTITY}])")
 _UNPUNCTUATED = re.compile(r"^[^,。!?;\n]+$", re.MULTILINE)
 
@@ -77,14 +81,21 @@ def find_sections(text: str, masked: str) -> Iterator[Section]:
 
 
 def part_fields(masked: str) -> str:
-    """Put commas for blanks that part clauses: in what is said in a dialogue (患者: 不咳 有点喘),
-    and between fields with entities in lines of many such fields and no punctuation (焦虑明显
+    """Put commas for blanks that part clauses: in what is said in a dialogue (患者: 不咳 有点喘) or
+    written in a chat, and between fields with entities in lines of many such fields and no punctuation (焦虑明显
     未引出幻听 情绪低落 病理征阴性).
 
     masked (str): folded to half width, with ``ENTITY`` in the place of entities.
     """
-    masked = _SPOKEN.sub(lambda line: _BETWEEN_WORDS.sub(",", line[0]), masked)
+    spoken = _ANY_LINE if _is_chat(masked) else _SPOKEN
+    masked = spoken.sub(lambda line: _BETWEEN_WORDS.sub(",", line[0]), masked)
     return _UNPUNCTUATED.sub(_part_line, masked)
+
+
+def _is_chat(masked: str) -> bool:
+    """Whether lines without a name before them are messages: one in five asks."""
+    lines = masked.split("\n")
+    return len(lines) >= CHAT and 5 * sum(map(bool, map(_ASKS.search, lines))) >= len(lines)
 
 
 def _part_line(line: re.Match[str]) -> str:
