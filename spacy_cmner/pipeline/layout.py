@@ -82,8 +82,8 @@ def find_sections(text: str, masked: str) -> Iterator[Section]:
 
 def part_fields(masked: str) -> str:
     """Put commas for blanks that part clauses: in what is said in a dialogue (患者: 不咳 有点喘) or
-    written in a chat, and between fields with entities in lines of many such fields and no punctuation (焦虑明显
-    未引出幻听 情绪低落 病理征阴性).
+    written in a chat, and between fields with entities in lines of many such fields and no
+    punctuation (焦虑明显 未引出幻听 情绪低落 病理征阴性).
 
     masked (str): folded to half width, with ``ENTITY`` in the place of entities.
     """
