@@ -173,7 +173,7 @@ class Messages:
     CM148 = Message("{path} is no checkpoint. Choose another output, or overwrite this one.")
     CM149 = Message(
         "{path} was begun with another {what} ({old!r}, now {new!r}). Go on with the same, choose "
-        "another output, or overwrite this one."
+        "another output, or begin this one anew (--overwrite)."
     )
     CM150 = Message("Record {number} could not be annotated ({problem}). Leave it out or mend it.")
     CM151 = Message("Ray is needed to use a cluster. Run `pip install 'spacy-cmner[ray]'`.")

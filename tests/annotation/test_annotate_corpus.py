@@ -651,6 +651,14 @@ def test_a_finished_run_is_not_run_again(nlp, tmp_path):
         annotate_corpus(nlp, source, out, progress=stop_after(0), overwrite=True)
 
 
+def test_a_source_that_was_corrected_is_not_taken_for_the_same(nlp, tmp_path):
+    source, out = write_texts(tmp_path / "in.jsonl", ["体温39.2"]), tmp_path / "out.jsonl"
+    annotate_corpus(nlp, Source(source), out)
+    write_texts(source, ["体温36.2"])  # as many bytes
+    with pytest.raises(CmnerError, match=r"CM149.*another contents of the source.*--overwrite"):
+        annotate_corpus(nlp, Source(source), out)
+
+
 def test_another_run_does_not_go_on_in_this_output(nlp, tmp_path):
     source, out = write_texts(tmp_path / "in.jsonl"), tmp_path / "out.jsonl"
     annotate_corpus(nlp, Source(source), out)
