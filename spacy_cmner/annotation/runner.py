@@ -230,7 +230,7 @@ def describe_job(nlp: Language, texts: Source, sink: Sink) -> dict[str, Any]:
         "source": str(texts.path.resolve()),
         "files": len(texts.files),
         "bytes": texts.total,
-        "contents of the source": fingerprint_files(texts.files),
+        "content of the source": fingerprint_files(texts.files),
         "text": layout.text,
         "id": layout.id,
         "encoding": layout.encoding,

@@ -655,7 +655,7 @@ def test_a_source_that_was_corrected_is_not_taken_for_the_same(nlp, tmp_path):
     source, out = write_texts(tmp_path / "in.jsonl", ["体温39.2"]), tmp_path / "out.jsonl"
     annotate_corpus(nlp, Source(source), out)
     write_texts(source, ["体温36.2"])  # as many bytes
-    with pytest.raises(CmnerError, match=r"CM149.*another contents of the source.*--overwrite"):
+    with pytest.raises(CmnerError, match=r"CM149.*another content of the source.*--overwrite"):
         annotate_corpus(nlp, Source(source), out)
 
 
