@@ -22,6 +22,7 @@ from typing import NamedTuple
 
 from spacy_cmner.data.files import UNREADABLE_JSON, read_lines, write_text
 from spacy_cmner.errors import CmnerWarning, Messages
+from spacy_cmner.pipeline.garbage import no_collection
 
 # Regular expressions, the best first: an id beside a code is often the number of the row, and
 # 分类名称 or 类别编码 are no term's.
@@ -63,11 +64,12 @@ def read_terms(path: str | Path, label: str | None = None, encoding: str = "utf-
     except KeyError:
         raise Messages.CM410.error(path=path, endings=", ".join(READERS)) from None
     terms: list[Term] = []
-    for number, term in read(path, read_lines(path, encoding), label):
-        term = Term(*map(str.strip, term))
-        if not (term.text and term.label):
-            raise Messages.CM411.error(path=path, line=number, expected="a term and a type")
-        terms.append(term)
+    with no_collection():
+        for number, term in read(path, read_lines(path, encoding), label):
+            term = Term(*map(str.strip, term))
+            if not (term.text and term.label):
+                raise Messages.CM411.error(path=path, line=number, expected="a term and a type")
+            terms.append(term)
     return terms
 
 

@@ -13,6 +13,7 @@ from spacy_cmner.automaton import Automaton, Ints, Matches
 from spacy_cmner.errors import CmnerWarning, Messages
 from spacy_cmner.pipeline.boundaries import FindBoundaries
 from spacy_cmner.pipeline.folding import Folding
+from spacy_cmner.pipeline.garbage import no_collection
 from spacy_cmner.tokenizer import replace_surrogates
 from spacy_cmner.types import CharSpan
 
@@ -101,13 +102,14 @@ class TermMatcher:
         RAISES: CM414 for a term that is not text or empty, CM403 for such a label, CM420 for a code
             that is not text and for what is no such entry; no term is added then.
         """
-        checked = [
-            (self._check(term), _check_label(label), _check_code(*code))
-            for term, label, *code in _entries(terms)
-        ]
+        with no_collection():
+            checked = [
+                (self._check(term), _check_label(label), _check_code(*code))
+                for term, label, *code in _entries(terms)
+            ]
         added = 0
         refused: list[str] = []
-        with self._lock:
+        with self._lock, no_collection():
             self._index = None
             for term, label, code in checked:
                 key = self.fold(term)
@@ -217,7 +219,7 @@ class TermMatcher:
         self.__dict__.update(state, _lock=RLock())
 
     def _build(self) -> Index:
-        with self._lock:
+        with self._lock, no_collection():
             if self._index is None:
                 terms = [term for term in self._terms if term not in self._stop_terms]
                 labels = [tuple(self._terms[term][1]) for term in terms]
