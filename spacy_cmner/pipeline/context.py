@@ -2,9 +2,9 @@
 
 A trigger reaches from its place to the end of its scope, in the direction it has, and gives its
 attribute to the entities there. Scopes end at punctuation, at a terminator, such as 但, where
-brackets around them end, or after ``REACH`` characters; those of headings, such as 既往史：, with
-their section. A longer trigger hides the shorter ones in it; a pseudo-trigger (无明显诱因) does
-nothing but that. Of the words in an entity (双下肢无水肿) only those count that have the scope
+brackets around them end, or after ``scopes.REACH`` characters; those of headings, such as 既往史：,
+with their section. A longer trigger hides the shorter ones in it; a pseudo-trigger (无明显诱因)
+does nothing but that. Of the words in an entity (双下肢无水肿) only those count that have the scope
 inside.
 
 Harkema et al. (2009), "ConText: An algorithm for determining negation, experiencer, and temporal
@@ -12,15 +12,13 @@ status from clinical reports", section 3.
 """
 
 import re
-from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from itertools import takewhile
-from typing import NamedTuple
 
 from spacy_cmner.pipeline.folding import Folding
-from spacy_cmner.pipeline.layout import NUMBER, TOLD_BY, Section, find_sections, part_fields
-from spacy_cmner.pipeline.masking import ENTITY, mask, unmask
+from spacy_cmner.pipeline.layout import find_sections, part_fields
+from spacy_cmner.pipeline.masking import mask, unmask
+from spacy_cmner.pipeline.scopes import Scopes, Stops, distance
 from spacy_cmner.pipeline.term_matcher import TermMatcher
 from spacy_cmner.pipeline.tick_boxes import read_boxes
 from spacy_cmner.pipeline.triggers import ATTRIBUTES, Trigger
@@ -54,81 +52,13 @@ PATIENT = re.compile(
 A_NOT_A = re.compile(r"([一-鿿])[不没]\1")
 # What a minus is typed as: 移动性浊音（—）.
 DASHES = "‐‑‒–—―−"
-# All folded to half width and the simplified script.
-# The fields of a form or of a table made text stand apart; 查  体 is one word. A heading in 【】
-# needs nothing before it, but 否认【高血压】 is none. A list goes on behind 、 on the next line.
-SENTENCE_END = re.compile(
-    rf"[。!?;\t|…→]|(?<!、)\n|-{{2}}|(?<=\S\S) {{2,}}|【(?!{ENTITY})|(?<={ENTITY})【"
-)
-COMMA = re.compile(",")
-# Scopes do not leave them, if they hold an entity: 肺炎(真菌感染待排).
-BRACKETS = re.compile(r"\([^()\n]*\)|“[^“”()\n]*”")
-# A clause that only goes on with a list of entities.
-LIST = re.compile(rf"(?:等(?:不适|异常|表现)|[{ENTITY}\s、和及与或等史]|病史|以及|症状|情况)*")
-LISTED = re.compile(rf"(?:{LIST.pattern},)*{LIST.pattern}")
-# 38.5°c, <3.5mmol/l, 120/80mmhg; 2片, 3级; iii期; 体温38.5°c
-QUANTITY = (
-    r"^[<>≤≥]?\d(?:[^一-鿿]*|[\d.~-]*(?:[级期度片粒袋支滴]|[毫微]?克|毫升|万?单位))$"
-    r"|^(?:[ⅰ-ⅻ]|i{1,3}|iv)[^一-鿿]*[级期度]$"
-    r"|\d\s?(?:℃|°c|%|mm\s?hg|kpa|[a-zμ]+/[a-zμ]+)$"
-)
-# Entities that say how something is, or how much: no list goes on with them, though one may begin
-# with them.
-STATEMENT = re.compile(
-    r"^(?:[左右](?!心)|双(?!相)|[两常偶]|可有|并有|局部|周围|软组织|全身|四肢|[上下]肢)"
-    r"|[不无未没](?![全张良育孕耐力闭]|稳定)"
-    r"|(?:[差可佳好清弱快慢高低多少窄]|(?<!肿)大|(?<!肌)无力|明显|[加减]重|减轻"
-    r"|(?<!功能)(?:[增减升下][强弱退厚粗宽降]|亢进)|活跃|异常|正常|缓解|萎靡|迟钝)了?$"
-    rf"|{QUANTITY}"
-)
-# What begins with items, such as 否认: 1. or 不除外以下疾病: (1) or 考虑诊断1.
-NUMBERED = re.compile(rf"(?:[^{ENTITY},。!?;\s]{{0,12}}: *|(?:诊断为?|以下|如下)? *){NUMBER}")
-# What begins an item behind others: a number, or a word with a colon.
-ITEM = re.compile(rf" (?:{NUMBER}|\w{{1,6}}:)|\(\d{{1,2}}\)(?=[^\s,。;、)])|[①-⑳]")
-# What the entities of an item stand behind.
-HEAD = re.compile(rf"(?:\d[.、)]|:)(?=\s*{ENTITY})")
-# What a word stands between that answers what is before it, or is the last about an entity.
-ASKED = (":", "(")
-ANSWERED = re.compile(r"\s*(?:[,。!?;、)”\n【①-⑳]|\(\d{1,2}\)|$)")
-LAST = re.compile(r"[,。;、)”\n【①-⑳]|$")
-# What stands between an entity and the last word about it: 药物过敏史否认.
-TOLD = re.compile(rf"(?<={ENTITY})(?:(?:病|过敏|手术|外伤|接触|家族)?史)?$")
-# What is behind a word that denies what is before it.
-ENDED = re.compile(rf"{LAST.pattern}|[\s了过到!?:/(|…→-]|后,")
-# The same of a word that may also be about what follows: 肺癌可能 2.高血压.
-CLOSED = re.compile(rf"{LAST.pattern}|\s|{NUMBER}")
-# What parts a word that fills a cell from an entity that it answers, and what is behind the word.
-CELL = re.compile(rf"(?<={ENTITY})(?: {{0,3}}[|\t][|\t ]{{0,3}}| {{2,6}})$")
-CELL_END = re.compile(r"[()-]{0,3} {0,3}(?:[|\n\t]|$| {2})")
-# What words of a kind say of the entities before them ends with what is said there of others:
-# HBsAg(+) HCV(-), 哮喘史及肿瘤家族史.
-FINDING = (
-    re.compile(r"[阴阳]性|\(-\)"),
-    re.compile(
-        rf"(?<={ENTITY})[: ]{{0,2}}(?:[阴阳]性|\([^()\n{ENTITY}]{{0,4}}[+±-]\)|\d?[+±]{{1,4}}"
-        r"|\(约?[1-9]\d{0,2}%[+]?\))"
-    ),
-)
-HISTORY = re.compile("史$"), re.compile(rf"(?<={ENTITY})病?史")
 # What is no word for the past of a relative: 既往高血压。其母有哮喘史.
 OF_FAMILY = re.compile("(?:史|既往)$")
 # What parts the names that a heading joins: 既往史及过敏史, 既往史同前.
 JOINED = re.compile("及|和|与|同前|如下")
-# Which places at the end of a clause these scopes ask for.
-PLACES = {
-    "answer": ("answer",),
-    "last": ("closed", "open"),
-    "closed": ("closed",),
-    "open": ("open",),
-}
 # Stands in an entity that says several things, anywhere or before the word that counts.
 SEVERAL = re.compile(r"[,。!?;\n]|(?<=.)[不未]伴")
 ENUMERATED = re.compile("[、/]")
-# How many characters an adjacent trigger may leave free.
-GAP = 2
-# How many a scope has at most, so that the time is linear in texts without punctuation, too.
-REACH = 500
-
 
 # attribute → the trigger's place
 Assertion = dict[str, TextRange]
@@ -199,7 +129,7 @@ class ContextRules:
         inside = self._find_inside(folded, entities)
         found = zip(folded, masked, entities, self._outside.find(masked), strict=True)
         return [
-            self._assert(_Context(text, hidden, places), words, inside.get(owner, {}))
+            self._assert(Scopes(text, hidden, places), words, inside.get(owner, {}))
             if words or owner in inside or self._heading_hint.search(text)
             else [{} for _ in places]
             for owner, (text, hidden, places, words) in enumerate(found)
@@ -248,60 +178,60 @@ class ContextRules:
         return {}
 
     def _assert(
-        self, context: "_Context", outside: Sequence[CharSpan], inside: dict[int, Assertion]
+        self, scopes: Scopes, outside: Sequence[CharSpan], inside: dict[int, Assertion]
     ) -> list[Assertion]:
         """outside, inside: where words stand outside of entities, what they say within which."""
-        assertions: list[Assertion] = [{} for _ in context.entities]
+        assertions: list[Assertion] = [{} for _ in scopes.entities]
         places = [TextRange(start, end) for start, end, _ in outside]
-        stops: dict[str | None, _Stops] = defaultdict(lambda: _Stops([], [], [], []))
+        stops: dict[str | None, Stops] = defaultdict(lambda: Stops([], [], [], []))
         for place in places:
-            for attribute, scope in self._stopping.get(context.text[slice(*place)], ()):
+            for attribute, scope in self._stopping.get(scopes.text[slice(*place)], ()):
                 stops[attribute].add(place, scope)
         for number, assertion in inside.items():
             assertions[number] |= assertion
             [place] = {*assertion.values()}
-            if place.start == context.entities[number].start:
+            if place.start == scopes.entities[number].start:
                 places.append(place)
-        match = PATIENT.match(context.text)
+        match = PATIENT.match(scopes.text)
         patient = match and (match[1] or match[2])
         for place in places:
-            word = context.text[place.start : place.end]
-            for trigger in self._choose(self._reaching.get(word, ()), context, place):
+            word = scopes.text[place.start : place.end]
+            for trigger in self._choose(self._reaching.get(word, ()), scopes, place):
                 if patient and trigger.attribute == "family" and word in patient:
                     continue
-                reached = context.reached(place, trigger, stops[trigger.attribute])
-                self._note(context, assertions, trigger, place, reached)
-        for entity, assertion in zip(context.entities, assertions, strict=True):
-            asked = A_NOT_A.match(context.text, max(entity.end - 1, entity.start))
+                reached = scopes.reached(place, trigger, stops[trigger.attribute])
+                self._note(scopes, assertions, trigger, place, reached)
+        for entity, assertion in zip(scopes.entities, assertions, strict=True):
+            asked = A_NOT_A.match(scopes.text, max(entity.end - 1, entity.start))
             if asked:
                 assertion["uncertain"] = TextRange(entity.end, asked.end())
-        if self._heading_hint.search(context.text):
-            for section in find_sections(context.text, context.masked):
+        if self._heading_hint.search(scopes.text):
+            for section in find_sections(scopes.text, scopes.masked):
                 names = dict.fromkeys((section.name, *JOINED.split(section.name)))
                 for trigger in (each for name in names for each in self._heading.get(name, ())):
-                    reached = context.under(section, stops[trigger.attribute])
+                    reached = scopes.under(section, stops[trigger.attribute])
                     if trigger.attribute == "uncertain":
                         reached = [i for i in reached if "negated" not in assertions[i]]
-                    self._note(context, assertions, trigger, section.place, reached)
+                    self._note(scopes, assertions, trigger, section.place, reached)
         for assertion in assertions:
             past = assertion.get("past")
-            if past and "family" in assertion and OF_FAMILY.search(context.text, *past):
+            if past and "family" in assertion and OF_FAMILY.search(scopes.text, *past):
                 del assertion["past"]
         return assertions
 
     def _choose(
-        self, triggers: Sequence[Trigger], context: "_Context", place: TextRange
+        self, triggers: Sequence[Trigger], scopes: Scopes, place: TextRange
     ) -> Sequence[Trigger]:
         """Of what a word may say, what it says after the words that stand before it."""
         if not any(trigger.after for trigger in triggers):
             return triggers
-        before = context.before(place)
+        before = scopes.before(place)
         after = [t for t in triggers if t.after and self._preceding[t.after].search(before)]
         return after or [trigger for trigger in triggers if not trigger.after]
 
     def _note(
         self,
-        context: "_Context",
+        scopes: Scopes,
         assertions: list[Assertion],
         trigger: Trigger,
         place: TextRange,
@@ -311,11 +241,11 @@ class ContextRules:
         attribute = str(trigger.attribute)
         endings = tuple(self._fold(trigger.ending).split())
         for number in reached:
-            entity, assertion = context.entities[number], assertions[number]
-            if endings and not context.text.endswith(endings, *entity):
+            entity, assertion = scopes.entities[number], assertions[number]
+            if endings and not scopes.text.endswith(endings, *entity):
                 continue
             other = assertion.get(attribute)
-            if other is None or _distance(place, entity) < _distance(other, entity):
+            if other is None or distance(place, entity) < distance(other, entity):
                 assertion[attribute] = place
 
 
@@ -327,197 +257,3 @@ def _initials(words: Iterable[str]) -> str:
     """A pattern of the characters that words begin with."""
     initials = "".join(re.escape(word[0]) for word in words)
     return f"[{initials}]" if initials else "(?!)"
-
-
-class _Stops(NamedTuple):
-    """Where terminators of an attribute start and end, in the order of the text; where those end
-    that say otherwise of a list in a section, and where those start that end it."""
-
-    starts: list[int]
-    ends: list[int]
-    in_section: list[int]
-    of_section: list[int]
-
-    def add(self, place: TextRange, scope: str) -> None:
-        self.starts.append(place.start)
-        self.ends.append(place.end)
-        if scope == "list":
-            self.in_section.append(place.end)
-        elif scope == "section":
-            self.of_section.append(place.start)
-
-
-class _Context:
-    """A folded text, the same without its entities, these, and the places where scopes end."""
-
-    def __init__(self, text: str, masked: str, entities: Sequence[TextRange]) -> None:
-        self.text = text
-        self.masked = masked
-        self.entities = entities
-        self.order = sorted(range(len(entities)), key=lambda number: entities[number].start)
-        self.starts = [entities[number].start for number in self.order]
-        self.sentence_ends = [match.start() for match in SENTENCE_END.finditer(masked)]
-        self.commas = [match.start() for match in COMMA.finditer(masked)]
-        brackets = [match.span() for match in BRACKETS.finditer(masked) if ENTITY in match[0]]
-        self.opened = [start for start, _ in brackets]
-        self.closed = [end - 1 for _, end in brackets]
-        self.items = [match.start() for match in ITEM.finditer(masked)]
-        self.heads = [match.end() - 1 for match in HEAD.finditer(masked)]
-        self.said = [
-            (kind, [match.end() for match in said.finditer(masked)])
-            for kind, said in (FINDING, HISTORY)
-        ]
-
-    def reached(self, place: TextRange, trigger: Trigger, stops: _Stops) -> list[int]:
-        """The numbers of the entities in a trigger's scope."""
-        reached: list[int] = []
-        if self.masked[place.start] == ENTITY:
-            return self._reached_from_inside(place, trigger, stops)
-        role = self._role(place, trigger.direction)
-        if trigger.scope in PLACES and role not in PLACES[trigger.scope]:
-            return reached
-        if trigger.direction in ("forward", "either") and role is None:
-            end = self._end(place.end, trigger.scope)
-            reached = self._between(place.end, _first(stops.starts, place.end, end))
-        if trigger.direction == "backward" or (
-            trigger.direction == "either" and not reached and self._looks_back(place, trigger)
-        ):
-            cell = self._cell(place)
-            start = self._start(place.start if cell is None else cell, trigger.scope)
-            if cell is not None:
-                start = max(start, self.masked.rfind("  ", start, cell))
-            for kind, ends in self.said:
-                if kind.search(self.text, *place):
-                    start = _last(ends, place.start + 1, start)
-            # With a terminator directly before it, the word is about what is before that.
-            reached = self._between(_last(stops.ends, place.start, start), place.start)
-        if trigger.scope == "adjacent":
-            reached = [i for i in reached if _distance(place, self.entities[i]) <= GAP]
-        return reached
-
-    def _reached_from_inside(self, place: TextRange, trigger: Trigger, stops: _Stops) -> list[int]:
-        """Beyond the entity that begins with a trigger, nothing but a list is sure to be meant."""
-        if trigger.direction not in ("forward", "either"):
-            return []
-        end = self._end(place.end, trigger.scope)
-        listed = LISTED.match(self.masked, place.end, _first(stops.starts, place.end, end))
-        reached = self._between(place.end, listed.end() if listed else place.end)
-        return list(takewhile(lambda number: not self._is_statement(number), reached))
-
-    def before(self, place: TextRange) -> str:
-        """The sentence up to a place."""
-        return self.masked[self._start(place.start, "sentence") : place.start]
-
-    def under(self, section: Section, stops: _Stops) -> list[int]:
-        """The entities of a section, but those behind a word that says otherwise of them."""
-        start = section.place.end
-        reached = self._between(start, _first(stops.of_section, start, section.end))
-        return [number for number in reached if not self._is_excepted(number, start, stops)]
-
-    def _is_excepted(self, number: int, first: int, stops: _Stops) -> bool:
-        start = self.entities[number].start
-        stop = _last(stops.in_section, start + 1, first)
-        return first < stop and start < self._end(stop, "list")
-
-    def _between(self, start: int, end: int) -> list[int]:
-        first, last = bisect_left(self.starts, start), bisect_left(self.starts, end)
-        return [number for number in self.order[first:last] if self.entities[number].end <= end]
-
-    def _end(self, position: int, scope: str) -> int:
-        """Where a scope ends that begins at a position."""
-        last = _first(self.sentence_ends, position, min(len(self.text), position + REACH))
-        last = min(self._brackets(position)[1], last)
-        if scope == "sentence":
-            return last
-        if not NUMBERED.match(self.masked, position):
-            last = _first(self.items, position + 1, last)
-        end = _first(self.commas, position, last)
-        if scope == "condition":
-            return _first(self.commas, end + 1, last)
-        if ENTITY not in self.masked[position:end]:  # what a list begins with is not known
-            return end
-        while scope == "list" and end < last:
-            following = _first(self.commas, end + 1, last)
-            if not self._is_list(end + 1, following):
-                break
-            end = following
-        return end
-
-    def _start(self, position: int, scope: str) -> int:
-        """Where a scope begins that ends at a position."""
-        first = _last(self.sentence_ends, position, max(-1, position - REACH - 1))
-        first = max(self._brackets(position)[0], first)
-        if scope == "sentence":
-            return first + 1
-        first = max(_last(self.heads, position, first), _last(self.items, position, first))
-        start = _last(self.commas, position, first)
-        is_list = scope == "list" and self._is_list(start + 1, position)
-        while is_list and start > first:
-            preceding = _last(self.commas, start, first)
-            if not self._is_list(preceding + 1, start):
-                break
-            start = preceding
-        return start + 1
-
-    def _brackets(self, position: int) -> tuple[int, int]:
-        """Where the brackets around a position stand that hold an entity; without any the ends of
-        the text."""
-        index = bisect_left(self.opened, position) - 1
-        if index >= 0 and position <= self.closed[index]:
-            return self.opened[index], self.closed[index]
-        return -1, len(self.text)
-
-    def _looks_back(self, place: TextRange, trigger: Trigger) -> bool:
-        """Whether a word with no entity behind is about what is before."""
-        return trigger.attribute != "negated" or ENDED.match(self.masked, place.end) is not None
-
-    def _cell(self, place: TextRange) -> int | None:
-        """Where the cell ends that a word answers which fills the next one: 咳嗽 | 无 |."""
-        if not CELL_END.match(self.masked, place.end):
-            return None
-        parting = CELL.search(self.masked, max(place.start - 8, 0), place.start)
-        return parting and parting.start()
-
-    def _role(self, place: TextRange, direction: str) -> str | None:
-        """Whether a word is an answer, or the last of a clause, closed or open, and looks back as
-        such."""
-        before = self.masked[max(place.start - 2, 0) : place.start]
-        if TOLD.search(self.masked, max(place.start - 5, 0), place.start):
-            end = (CLOSED if direction == "either" else LAST).match(self.masked, place.end)
-            return end and ("closed" if end[0].strip("\n") or self._is_told(place) else "open")
-        if self._cell(place) is not None:
-            return "answer"
-        is_answer = before.rstrip().endswith(ASKED) and (
-            ANSWERED.match(self.masked, place.end)
-            or (before == f"{ENTITY}:" and self.masked[place.end].isspace())
-        )
-        return "answer" if is_answer else None
-
-    def _is_told(self, place: TextRange) -> bool:
-        """Whether a patient says it, who answers rather than asks."""
-        return TOLD_BY.match(self.masked, self.masked.rfind("\n", 0, place.start) + 1) is not None
-
-    def _is_list(self, start: int, end: int) -> bool:
-        return LIST.fullmatch(self.masked, start, end) is not None and not any(
-            map(self._is_statement, self._between(start, end))
-        )
-
-    def _is_statement(self, number: int) -> bool:
-        start, end = self.entities[number]
-        return STATEMENT.search(self.text[start:end]) is not None
-
-
-def _first(places: Sequence[int], position: int, default: int) -> int:
-    """The first of sorted places from a position on."""
-    index = bisect_left(places, position)
-    return min(places[index], default) if index < len(places) else default
-
-
-def _last(places: Sequence[int], position: int, default: int) -> int:
-    """The last of sorted places before a position."""
-    index = bisect_left(places, position)
-    return max(places[index - 1], default) if index else default
-
-
-def _distance(place: TextRange, entity: TextRange) -> int:
-    return max(entity.start - place.end, place.start - entity.end)
