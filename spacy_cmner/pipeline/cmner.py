@@ -340,7 +340,16 @@ class ChineseMedicalNER(TrainablePipe):
         if not isinstance(self.target, str) or not self.target:
             expected = f"{ENTS!r} or the key of a span group"
             raise Messages.CM435.error(name="target", value=self.target, expected=expected)
-        if self.read_evidence is None and learns_evidence(self.model):
+        if not isinstance(self.source, str) or not self.source:
+            expected = "the name of a component"
+            raise Messages.CM435.error(name="source", value=self.source, expected=expected)
+        # also the weights that wait for a key
+        EvidenceReader(
+            "" if self.evidence_key is None else self.evidence_key,
+            self.evidence_weight,
+            self.evidence_weights,
+        )
+        if self.evidence_key is None and learns_evidence(self.model):
             raise Messages.CM419.error(name=self.name)
         if self.decoding == MARGINAL and self.threshold < LOWEST_THRESHOLD:
             message = Messages.CM426.format(value=self.threshold, lowest=LOWEST_THRESHOLD)

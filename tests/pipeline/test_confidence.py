@@ -174,6 +174,16 @@ def test_scores_survive_bytes_and_json(scoring):
     assert {ent._.cmner_source for ent in copy.ents} == {"model"}
 
 
+@pytest.mark.parametrize("text", [TEXTS[1], "。", ""])
+def test_json_of_what_a_document_has(scoring, text):
+    """The names as docs/hybrid.md takes them; spaCy refuses those that a document has not."""
+    doc = scoring(text)
+    names = sorted({key[1] for key in doc.user_data if key[0] == "._."})
+    assert names == (["cmner_score", "cmner_source"] if doc.ents else [])
+    copy = Doc(scoring.vocab).from_json(json.loads(json.dumps(doc.to_json(underscore=names))))
+    assert [ent._.cmner_score for ent in copy.ents] == scores(doc)
+
+
 @pytest.mark.parametrize(
     "name, value", [("cmner_score", "0.5"), ("cmner_score", 1.5), ("cmner_source", None)]
 )
@@ -296,7 +306,11 @@ def test_too_low_a_threshold_is_the_lowest(fresh):
         ("scores", "yes", r"CM435.*scores = 'yes'.*true or false"),
         ("target", None, r"CM435.*target = None.*'ents'"),
         ("target", "", r"CM435.*target = ''"),
+        ("source", None, r"CM435.*source = None.*component"),
+        ("source", "", r"CM435.*source = ''"),
         ("evidence_key", 7, r"CM435.*evidence_key = 7.*span group"),
+        ("evidence_weight", float("inf"), r"CM417.*inf"),  # without a key, too
+        ("evidence_weights", {"icd": "much"}, r"CM417.*'much'"),
         ("alignment_mode", "wide", r"CM401.*'wide'"),
     ],
 )
