@@ -56,14 +56,20 @@ Item = SourceRecord | BadRecord
 def item_to_dict(item: Item) -> dict[str, Any]:
     """An item as the fields that are written of it."""
     if isinstance(item, BadRecord):
-        return {"file": str(item.file), "number": item.number, "reason": item.reason}
+        return {**place_of(item), "reason": item.reason}
     return {
         "id": item.id,
-        "number": item.number,
+        **place_of(item),
         "text": item.text,
         "entities": [dict(vars(entity)) for entity in item.entities],
         "meta": item.meta,
     }
+
+
+def place_of(item: Item) -> dict[str, Any]:
+    """Where an item stands in the source."""
+    # Python has surrogates in the name of a file that is not UTF-8
+    return {"file": replace_surrogates(str(item.file)), "number": item.number}
 
 
 def to_json(value: Any) -> str:

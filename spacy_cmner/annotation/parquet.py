@@ -56,8 +56,8 @@ def import_parquet() -> ModuleType:
 
 
 def write_parquet(records: Sequence[SourceRecord], path: Path) -> None:
-    """Write annotated records, a row each: `id`, `number`, `text`, `entities` (a list of structs
-    start, end, label, score, source, assertion, kb_id) and `meta` (JSON).
+    """Write annotated records, a row each: `id`, `file`, `number`, `text`, `entities` (a list of
+    structs start, end, label, score, source, assertion, kb_id) and `meta` (JSON).
 
     RAISES (CmnerError): pyarrow is missing.
     """
@@ -78,6 +78,7 @@ def write_parquet(records: Sequence[SourceRecord], path: Path) -> None:
     schema = pyarrow.schema(
         {
             "id": pyarrow.string(),
+            "file": pyarrow.string(),
             "number": pyarrow.int64(),
             "text": pyarrow.string(),
             "entities": pyarrow.list_(entity),

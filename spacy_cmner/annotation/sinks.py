@@ -18,7 +18,14 @@ from typing import Any, Literal, Protocol, get_args
 from spacy.tokens import DocBin
 from spacy.vocab import Vocab
 
-from spacy_cmner.annotation.items import FoundEntity, Item, SourceRecord, item_to_dict, to_json
+from spacy_cmner.annotation.items import (
+    FoundEntity,
+    Item,
+    SourceRecord,
+    item_to_dict,
+    place_of,
+    to_json,
+)
 from spacy_cmner.annotation.parquet import import_parquet, write_parquet
 from spacy_cmner.data.brat import write_brat
 from spacy_cmner.data.docs import record_to_doc
@@ -107,6 +114,7 @@ class CsvFile(LineFile):
     kind = "CSV"
     columns = (
         "id",
+        "file",
         "number",
         "start",
         "end",
@@ -251,7 +259,7 @@ def _entity_row(record: SourceRecord, entity: Entity) -> dict[str, Any]:
     return {
         **vars(entity),
         "id": record.id,
-        "number": record.number,
+        **place_of(record),
         "text": record.text[entity.start : entity.end],
         "assertion": ";".join(getattr(entity, "assertion", None) or ()),
     }

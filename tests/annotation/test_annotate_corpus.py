@@ -95,7 +95,8 @@ def test_jsonl_has_the_entities_with_offsets_source_and_place(nlp, tmp_path):
     assert [row["text"] for row in rows] == TEXTS
     assert [row["id"] for row in rows] == [f"文{i}" for i in range(5)]
     assert [row["meta"] for row in rows] == [{"ward": i} for i in range(5)]
-    assert rows[0]["number"] == 1
+    assert [row["file"] for row in rows] == [str(source)] * 5
+    assert [row["number"] for row in rows] == [1, 2, 3, 4, 5]
     [found] = rows[0]["entities"]
     assert found == {
         "start": 3,
@@ -119,6 +120,27 @@ def test_jsonl_is_read_back_by_the_converter(nlp, tmp_path):
     assert records == expected(nlp) and not report.problems
 
 
+@pytest.mark.parametrize("ending", [".jsonl", ".csv", ".parquet"])
+def test_records_of_several_files_are_told_apart(nlp, tmp_path, ending):
+    """Also in a file whose name is no UTF-8, as of an old archive."""
+    name = os.fsdecode("门诊.jsonl".encode("gbk")) if os.name == "posix" else "门诊.jsonl"
+    for folder in ("a", "b"):
+        (tmp_path / "in" / folder).mkdir(parents=True)
+        write_rows(tmp_path / "in" / folder / name, [{"text": TEXTS[0]}] * 2)
+    source, out = Source(tmp_path / "in"), tmp_path / f"out{ending}"
+    annotate_corpus(nlp, source, out)
+    if ending == ".jsonl":
+        rows = read_rows(out)
+    elif ending == ".csv":
+        with out.open(encoding="utf-8-sig", newline="") as file:
+            rows = list(csv.DictReader(file))
+    else:
+        rows = pytest.importorskip("pyarrow.parquet").read_table(out).to_pylist()
+    files = [replace_surrogates(str(file)) for file in source.files]
+    found = [(row["file"], int(row["number"])) for row in rows]
+    assert found == [(file, number) for file in files for number in (1, 2)]
+
+
 def test_halves_of_characters_beside_the_text_are_replaced(nlp, tmp_path):
     write_rows(tmp_path / "in.jsonl", [{"text": "头痛", "ward": "\ud83d"}])
     annotate_corpus(nlp, Source(tmp_path / "in.jsonl"), tmp_path / "out.jsonl")
@@ -140,8 +162,7 @@ def test_csv_has_a_row_an_entity(fresh, tmp_path):
     expected = [
         {
             **entity,
-            "id": row["id"],
-            "number": row["number"],
+            **{name: row[name] for name in ("id", "file", "number")},
             "text": row["text"][entity["start"] : entity["end"]],
             "assertion": ";".join(entity["assertion"]),
         }
@@ -155,7 +176,7 @@ def test_csv_has_a_row_an_entity(fresh, tmp_path):
     assert {"negated", ""} <= {row["assertion"] for row in found}
     assert "=2+3" in {row["text"] for row in found}
     assert any(row["score"] for row in found)
-    header = "id,number,start,end,label,text,score,source,assertion,kb_id\r\n"
+    header = "id,file,number,start,end,label,text,score,source,assertion,kb_id\r\n"
     assert out.read_bytes().startswith(f"\ufeff{header}".encode())
 
 
@@ -187,9 +208,10 @@ def test_csv_of_no_texts_has_a_header_each_part_of_csv_too(nlp, tmp_path):
     annotate_corpus(nlp, Source(tmp_path / "in.txt"), out)
     parts.rewind(0)
     for text in ("头痛", "发热"):
-        parts.write([with_entities(SourceRecord(text, number=1), nlp(text))])
+        record = SourceRecord(text, number=1, file=Path("a.txt"))
+        parts.write([with_entities(record, nlp(text))])
     first, second = (part.read_bytes() for part in sorted(parts.path.iterdir()))
-    assert first == out.read_bytes() + ",1,0,2,sym,头痛,,dictionary,,\r\n".encode()
+    assert first == out.read_bytes() + ",a.txt,1,0,2,sym,头痛,,dictionary,,\r\n".encode()
     assert second == out.read_bytes()
 
 
