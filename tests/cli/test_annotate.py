@@ -93,11 +93,13 @@ def test_a_refused_run_leaves_nothing_and_what_was_there(pipeline, tmp_path, nam
 
 
 def test_csv_for_excel(pipeline, tmp_path):
-    (tmp_path / "in.txt").write_text("头痛\n", encoding="utf-8")
+    source = tmp_path / "in.txt"
+    source.write_text("头痛\n", encoding="utf-8")
     for n in (1, 2):
         out = tmp_path / f"{n}.csv"
-        assert run(pipeline, tmp_path / "in.txt", out, "-n", n).exit_code == 0
-        assert ",1,0,2,sym,头痛,,dictionary,," in out.read_text(encoding="utf-8-sig").splitlines()
+        assert run(pipeline, source, out, "-n", n).exit_code == 0
+        row = f",{source},1,0,2,sym,头痛,,dictionary,,"
+        assert row in out.read_text(encoding="utf-8-sig").splitlines()
 
 
 def test_where_nothing_can_be_written_is_said(pipeline, tmp_path):
