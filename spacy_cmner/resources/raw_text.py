@@ -7,6 +7,7 @@ character is dropped. Single marks are left alone, so prose keeps its commas and
 """
 
 import re
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,7 +38,7 @@ def text_files(paths: Iterable[Path]) -> list[Path]:
 
 
 def stream_lines(paths: Iterable[Path], progress: str | None = None) -> Iterator[str]:
-    """Read UTF-8 lines of files and folders.
+    """Read UTF-8 lines of files and folders; a byte order mark at the start of a file is no text.
 
     progress (str | None): The label of a progress bar over bytes; None shows none.
     RAISES (CmnerError): CM223 if no file is found, CM224 for a line that is not UTF-8.
@@ -50,8 +51,9 @@ def stream_lines(paths: Iterable[Path], progress: str | None = None) -> Iterator
         for path in files:
             with path.open("rb") as file:
                 for number, line in enumerate(file, start=1):
+                    text = line.removeprefix(BOM_UTF8) if number == 1 else line
                     try:
-                        yield line.decode("utf8")
+                        yield text.decode("utf8")
                     except UnicodeDecodeError as error:
                         raise Messages.CM224.error(path=path, line=number, problem=error) from error
                     bar.update(len(line))

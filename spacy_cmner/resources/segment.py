@@ -151,7 +151,7 @@ def segment_files(
     target (Path): The file to write.
     progress (bool): Show a progress bar on stderr.
     """
-    with replacing(target) as draft, draft.open("w", encoding="utf8") as file:
+    with replacing(target) as draft, draft.open("w", encoding="utf8", newline="\n") as file:
         for line in stream_lines(paths, progress=segmenter.name if progress else None):
             for run in split_runs(line):
                 file.write(" ".join(segmenter(run)) + "\n")

@@ -52,6 +52,13 @@ def test_sentences_are_read_anew_on_each_pass(tmp_path: Path):
     assert list(sentences) == list(sentences) == [["头", "昏"], [], ["手", "麻"]]
 
 
+def test_a_byte_order_mark_is_no_part_of_the_first_word(tmp_path: Path):
+    """Editors on Windows write one; the terms of a list have it before the first."""
+    path = tmp_path / "a.txt"
+    path.write_bytes("\ufeff手 麻\n\ufeff脚\n".encode())
+    assert list(Sentences([path], raw_text.words)) == [["手", "麻"], ["\ufeff脚"]]
+
+
 def test_no_text_file_is_an_error(tmp_path: Path):
     with pytest.raises(CmnerError, match="CM223"):
         text_files([tmp_path])
