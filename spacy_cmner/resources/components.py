@@ -114,7 +114,7 @@ class ComponentTable:
         RETURNS (ComponentTable): the table.
         RAISES (CmnerError): CM201 to CM204, see `store.load`.
         """
-        arrays, metadata = store.load(path, KIND)
+        arrays, metadata = store.load(path, KIND, ("chars", "parts", "ids"))
         return cls(
             chars=tuple(map(chr, arrays["chars"].tolist())),
             parts=tuple(arrays["parts"].tolist()),

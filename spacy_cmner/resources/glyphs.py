@@ -94,7 +94,7 @@ class GlyphTable:
         RETURNS (GlyphTable): the table.
         RAISES (CmnerError): CM201 to CM204, see `store.load`.
         """
-        arrays, metadata = store.load(path, KIND)
+        arrays, metadata = store.load(path, KIND, ("chars", "fonts", "images", "shape"))
         return cls(
             chars=tuple(map(chr, arrays["chars"].tolist())),
             fonts=tuple(arrays["fonts"].tolist()),

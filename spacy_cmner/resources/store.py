@@ -7,7 +7,7 @@ member, `metadata.json`; nothing in it is pickled.
 
 import json
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,14 +47,17 @@ def save(
                 np.lib.format.write_array(member, np.asarray(arrays[name]), allow_pickle=False)
 
 
-def load(path: Path | str, kind: str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+def load(
+    path: Path | str, kind: str, names: Sequence[str] = ()
+) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Read a resource file that `save` wrote.
 
     path (Path | str): the file.
     kind (str): the kind it must hold.
+    names (Sequence[str]): arrays that it must have.
     RETURNS (tuple[dict[str, ndarray], dict[str, Any]]): the arrays by name, and the metadata.
-    RAISES (CmnerError): CM201 for no file, CM202 for a truncated or foreign one, CM203 for
-        another kind, CM204 for a format of a later release.
+    RAISES (CmnerError): CM201 for no file, CM202 for a truncated or foreign one, or one without
+        these arrays, CM203 for another kind, CM204 for a format of a later release.
     """
     path = Path(path)
     if not path.is_file():
@@ -70,6 +73,9 @@ def load(path: Path | str, kind: str) -> tuple[dict[str, np.ndarray], dict[str, 
         raise Messages.CM203.error(path=path, kind=kind, found=found)
     if version != FORMAT_VERSION:
         raise Messages.CM204.error(path=path, version=version, supported=FORMAT_VERSION)
+    missing = [name for name in names if name not in arrays]
+    if missing:
+        raise Messages.CM202.error(path=path, kind=kind, reason=f"it has no {', '.join(missing)}")
     return arrays, metadata
 
 

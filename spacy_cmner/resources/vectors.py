@@ -80,12 +80,12 @@ class Vectors:
 
         RAISES (CmnerError): as `store.load`, and CM220 if the arrays do not fit together.
         """
-        arrays, _ = store.load(path, kind)
-        try:
-            words, vectors = arrays["words"], arrays["vectors"]
-        except KeyError as error:
-            raise Messages.CM202.error(path=path, kind=kind, reason=error) from error
-        return cls(tuple(words.tolist()), vectors.astype(np.float32), arrays.get("counts"))
+        arrays, _ = store.load(path, kind, ("words", "vectors"))
+        return cls(
+            tuple(arrays["words"].tolist()),
+            arrays["vectors"].astype(np.float32),
+            arrays.get("counts"),
+        )
 
     def take(self, rows: Sequence[int] | np.ndarray) -> "Vectors":
         """Keep the given rows, in the given order."""

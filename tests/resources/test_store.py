@@ -7,6 +7,10 @@ from hypothesis import strategies as st
 
 from spacy_cmner.errors import CmnerError
 from spacy_cmner.resources import store
+from spacy_cmner.resources.components import ComponentTable
+from spacy_cmner.resources.glyphs import GlyphTable
+from spacy_cmner.resources.lexicon import Lexicon
+from spacy_cmner.resources.vectors import Vectors
 
 ARRAYS = {"ids": np.arange(6, dtype=np.int32).reshape(2, 3), "names": np.array(["肝", "𠮷"])}
 
@@ -53,6 +57,21 @@ def test_later_format_is_refused(path, monkeypatch):
     monkeypatch.setattr(store, "FORMAT_VERSION", 0)
     with pytest.raises(CmnerError, match=r"CM204.*version 1"):
         store.load(path, "things")
+
+
+@pytest.mark.parametrize(
+    ("kind", "read"),
+    [
+        ("glyphs", GlyphTable.load),
+        ("components", ComponentTable.load),
+        ("vectors", Vectors.load),
+        ("lexicon", Lexicon.load),
+    ],
+)
+def test_a_file_without_its_arrays_is_refused(tmp_path, kind, read):
+    store.save(tmp_path / "bad.npz", kind, {"other": np.zeros(1)})
+    with pytest.raises(CmnerError, match=rf"CM202.*bad\.npz.*it has no \w+.*resources {kind}"):
+        read(tmp_path / "bad.npz")
 
 
 def test_objects_are_never_written_or_read(tmp_path):
