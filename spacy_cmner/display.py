@@ -86,7 +86,9 @@ def to_page(docs: Iterable[Doc], title: str) -> str:
                     "end": ent.end_char,
                     "label": escape(ent.label_),
                     "params": {
-                        "said": "".join(f" · {said}" for said in read_attributes(ent) or ()),
+                        "said": escape(
+                            "".join(f" · {said}" for said in read_attributes(ent) or ())
+                        ),
                         "source": escape(describe_sources(ent)),
                     },
                 }
@@ -115,15 +117,15 @@ def to_terminal(doc: Doc) -> str:
         entities, with their sources, attributes and codes where they have any. `typer.echo` leaves
         the colours out where there is no terminal.
     """
-    text, position = "", 0
+    if not doc.ents:
+        return doc.text
+    whole, text, position = doc.text, "", 0
     for ent in doc.ents:
-        text += doc.text[position : ent.start_char]
+        text += whole[position : ent.start_char]
         marked = f"[{' '.join((ent.text, ent.label_, *(read_attributes(ent) or ())))}]"
         text += wasabi.color(marked, fg=BLACK, bg=_ansi(_color(ent.label_)))
         position = ent.end_char
-    text += doc.text[position:]
-    if not doc.ents:
-        return text
+    text += whole[position:]
     rows = [_describe(ent) for ent in doc.ents]
     header = [name for name in rows[0] if any(row[name] != "" for row in rows)]
     cells = [[row[name] for name in header] for row in rows]
