@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import Messages
+from spacy_cmner.errors import Messages
 
 if TYPE_CHECKING:
     import torch
@@ -324,7 +324,7 @@ def crf_kbest(
         their scores (m,) float64, with m <= k.
     RAISES: CM308 for another k.
     """
-    from . import crf_numba
+    from spacy_cmner.layers import crf_numba
 
     check_number_of_readings(k)
     sizes = check_shapes(emissions, lengths, allowed, transitions, start, end, masks)
@@ -355,10 +355,10 @@ def _probabilities(
 
 def _backend(emissions: Array) -> ModuleType:
     if isinstance(emissions, np.ndarray):
-        from . import crf_numba
+        from spacy_cmner.layers import crf_numba
 
         return crf_numba
-    from . import crf_torch
+    from spacy_cmner.layers import crf_torch
 
     return crf_torch
 

@@ -16,8 +16,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ..jit import jit
-from .crf import BEGIN, INSIDE, LAST, SINGLE, Bools, SpanPaths, TagMasks
+from spacy_cmner.jit import jit
+from spacy_cmner.layers.crf import BEGIN, INSIDE, LAST, SINGLE, Bools, SpanPaths, TagMasks
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

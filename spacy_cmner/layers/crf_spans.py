@@ -15,7 +15,7 @@ each are less probable than not.
 import numpy as np
 import numpy.typing as npt
 
-from .crf import Span, TagScheme, check_shapes, require_finite
+from spacy_cmner.layers.crf import Span, TagScheme, check_shapes, require_finite
 
 CERTAIN = 1 - 1e-6
 
@@ -39,7 +39,7 @@ def crf_decode_spans(
     RETURNS (Tuple[List[Span], NDArray]): the entities in packed positions and in the order of the
         text, and their probabilities, exact but for the rounding of the emissions' type.
     """
-    from .crf_spans_numba import likely_spans
+    from spacy_cmner.layers.crf_spans_numba import likely_spans
 
     sizes = check_shapes(emissions, lengths, allowed, transitions, start, end, scheme.masks)
     (starts, ends, labels, probabilities), log_z = likely_spans(
@@ -63,6 +63,6 @@ def choose_apart(
     RETURNS (NDArray): the numbers of those chosen, in the order of the text; of two equal sums that
         with more spans is taken.
     """
-    from . import crf_spans_numba
+    from spacy_cmner.layers import crf_spans_numba
 
     return crf_spans_numba.choose_apart(starts, ends, gains)

@@ -11,9 +11,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ..jit import jit
-from .crf import BEGIN, INSIDE, LAST, SINGLE, Bools, TagMasks
-from .crf_numba import (
+from spacy_cmner.jit import jit
+from spacy_cmner.layers.crf import BEGIN, INSIDE, LAST, SINGLE, Bools, TagMasks
+from spacy_cmner.layers.crf_numba import (
     Floats,
     Ints,
     add_marginals,

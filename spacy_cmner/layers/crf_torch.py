@@ -17,7 +17,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from .crf import SpanPaths, TagMasks
+from spacy_cmner.layers.crf import SpanPaths, TagMasks
 
 # Elements of the largest temporary of the transition gradient (float64, 128 MiB).
 _CHUNK = 1 << 24
