@@ -35,7 +35,10 @@ TextsArgument = Annotated[
         ".txt file is one text."
     ),
 ]
-
+TextColumnOption = Annotated[str, typer.Option(help="Column or field of the text.")]
+IdColumnOption = Annotated[str, typer.Option(help="Column or field of the name.")]
+EncodingOption = Annotated[str, typer.Option(help="Encoding of the source.")]
+GpuOption = Annotated[int, typer.Option("--gpu-id", "-g", help="GPU, or -1 for the CPU.")]
 LabelsOption = Annotated[
     str,
     typer.Option("--labels", help="Types to score, separated by commas. All if not given."),

@@ -22,7 +22,10 @@ from spacy_cmner.annotation.workers import check_number
 from spacy_cmner.cli import cmner_cli
 from spacy_cmner.cli._util import (
     TAKES_SETTINGS,
+    EncodingOption,
+    IdColumnOption,
     PipelineArgument,
+    TextColumnOption,
     TextsArgument,
     errors_shown,
     load_pipeline,
@@ -46,9 +49,9 @@ def annotate_command(
         OutputFormat | None,
         typer.Option("--format", "-f", help="If the ending of OUT does not say it."),
     ] = None,
-    text_column: Annotated[str, typer.Option(help="Column or field of the text.")] = "text",
-    id_column: Annotated[str, typer.Option(help="Column or field of the name.")] = "id",
-    encoding: Annotated[str, typer.Option(help="Encoding of the source.")] = "utf-8",
+    text_column: TextColumnOption = "text",
+    id_column: IdColumnOption = "id",
+    encoding: EncodingOption = "utf-8",
     max_length: Annotated[
         int, typer.Option(min=1, help="Longer texts, in characters, are bad records.")
     ] = 1_000_000,

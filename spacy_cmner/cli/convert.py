@@ -7,7 +7,7 @@ import typer
 from wasabi import msg
 
 from spacy_cmner.cli import cmner_cli
-from spacy_cmner.cli._util import errors_shown, split
+from spacy_cmner.cli._util import EncodingOption, errors_shown, split
 from spacy_cmner.data.checksums import verify_checksums
 from spacy_cmner.data.corpus import FORMATS, convert
 from spacy_cmner.data.docs import Flatten
@@ -31,7 +31,7 @@ def convert_command(
             "疾病=dis,药物=dru. All if not given."
         ),
     ] = "",
-    encoding: Annotated[str, typer.Option(help="Encoding of the source.")] = "utf-8",
+    encoding: EncodingOption = "utf-8",
     fraction: Annotated[
         float, typer.Option(help="Part of the records to keep, chosen by --seed.")
     ] = 1.0,

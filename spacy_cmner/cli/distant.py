@@ -8,7 +8,14 @@ from spacy.vocab import Vocab
 
 from spacy_cmner.annotation.sources import Layout, Source
 from spacy_cmner.cli import cmner_cli
-from spacy_cmner.cli._util import TextsArgument, errors_shown, read_source, write_annotated
+from spacy_cmner.cli._util import (
+    EncodingOption,
+    TextColumnOption,
+    TextsArgument,
+    errors_shown,
+    read_source,
+    write_annotated,
+)
 from spacy_cmner.data.files import check_ending, check_outputs, check_writable
 from spacy_cmner.errors import Messages
 from spacy_cmner.pipeline.term_lists import read_terms
@@ -35,8 +42,8 @@ def distant_command(
             help="In sentences with terms, characters further away from them are outside.",
         ),
     ] = None,
-    text_column: Annotated[str, typer.Option(help="Column or field of the text.")] = "text",
-    encoding: Annotated[str, typer.Option(help="Encoding of the source.")] = "utf-8",
+    text_column: TextColumnOption = "text",
+    encoding: EncodingOption = "utf-8",
     terms_encoding: Annotated[str, typer.Option(help="Encoding of all lists.")] = "utf-8",
 ) -> None:
     """Annotate texts by term lists: terms are entities, punctuation is outside, the rest missing.

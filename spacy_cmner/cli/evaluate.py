@@ -14,6 +14,7 @@ from spacy_cmner.analysis.tables import evaluation_tables
 from spacy_cmner.cli import cmner_cli
 from spacy_cmner.cli._util import (
     TAKES_SETTINGS,
+    GpuOption,
     LabelsOption,
     PipelineArgument,
     errors_shown,
@@ -54,7 +55,7 @@ def evaluate_command(
         Path | None,
         typer.Option("--predictions", help="Write what was found here (.jsonl), for `compare`."),
     ] = None,
-    gpu_id: Annotated[int, typer.Option("--gpu-id", "-g", help="GPU, or -1 for the CPU.")] = -1,
+    gpu_id: GpuOption = -1,
 ) -> None:
     """Score a pipeline on gold data: in all, per type, by kind of error, and its speed.
 

@@ -10,7 +10,7 @@ from wasabi import msg
 from spacy_cmner.analysis.gold import load_gold
 from spacy_cmner.analysis.plots import check_picture
 from spacy_cmner.cli import cmner_cli
-from spacy_cmner.cli._util import TAKES_SETTINGS, errors_shown, read_settings, split
+from spacy_cmner.cli._util import TAKES_SETTINGS, GpuOption, errors_shown, read_settings, split
 from spacy_cmner.data.files import check_writable
 from spacy_cmner.errors import CmnerError, Messages
 from spacy_cmner.experiments.design import load_design
@@ -69,7 +69,7 @@ def run_command(
     threads: Annotated[
         int | None, typer.Option("--threads", help="Of a training (OMP_NUM_THREADS).", min=1)
     ] = None,
-    gpu_id: Annotated[int, typer.Option("--gpu-id", "-g", help="GPU, or -1 for the CPU.")] = -1,
+    gpu_id: GpuOption = -1,
     corpus: Corpus = Path("corpus"),
     output: Output = Path("experiments"),
     design: DesignFile = Path("configs/experiments.yml"),

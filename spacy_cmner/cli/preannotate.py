@@ -10,7 +10,11 @@ from wasabi import msg
 from spacy_cmner.annotation.sources import Layout, Source
 from spacy_cmner.cli import cmner_cli
 from spacy_cmner.cli._util import (
+    EncodingOption,
+    GpuOption,
+    IdColumnOption,
     PipelineArgument,
+    TextColumnOption,
     TextsArgument,
     errors_shown,
     load_pipeline,
@@ -41,10 +45,10 @@ def preannotate_command(
     limit: Annotated[
         int | None, typer.Option(min=1, help="Write only so many, the least certain.")
     ] = None,
-    text_column: Annotated[str, typer.Option(help="Column or field of the text.")] = "text",
-    id_column: Annotated[str, typer.Option(help="Column or field of the name.")] = "id",
-    encoding: Annotated[str, typer.Option(help="Encoding of the source.")] = "utf-8",
-    gpu_id: Annotated[int, typer.Option("--gpu-id", "-g", help="GPU, or -1 for the CPU.")] = -1,
+    text_column: TextColumnOption = "text",
+    id_column: IdColumnOption = "id",
+    encoding: EncodingOption = "utf-8",
+    gpu_id: GpuOption = -1,
 ) -> None:
     """Annotate texts and sort them for an annotation tool, the least certain first.
 

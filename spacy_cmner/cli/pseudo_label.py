@@ -8,7 +8,10 @@ import typer
 from spacy_cmner.annotation.sources import Layout, Source
 from spacy_cmner.cli import cmner_cli
 from spacy_cmner.cli._util import (
+    EncodingOption,
+    GpuOption,
     PipelineArgument,
+    TextColumnOption,
     TextsArgument,
     errors_shown,
     load_pipeline,
@@ -36,9 +39,9 @@ def pseudo_label_command(
         str | None,
         typer.Option(help="Span group of a dictionary: what only it found is missing, too."),
     ] = None,
-    text_column: Annotated[str, typer.Option(help="Column or field of the text.")] = "text",
-    encoding: Annotated[str, typer.Option(help="Encoding of the source.")] = "utf-8",
-    gpu_id: Annotated[int, typer.Option("--gpu-id", "-g", help="GPU, or -1 for the CPU.")] = -1,
+    text_column: TextColumnOption = "text",
+    encoding: EncodingOption = "utf-8",
+    gpu_id: GpuOption = -1,
 ) -> None:
     """Annotate texts by a pipeline, for another one to learn from: what it is in doubt about is
     missing.
