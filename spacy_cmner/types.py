@@ -1,7 +1,7 @@
 """What flows between the stages, named once.
 
-The names spell out nesting and shapes: N is the characters of a batch packed end to end, U the
-distinct characters among them, B the sequences, T the tags.
+In the shapes of the package N is the characters of a batch packed end to end, U the distinct
+characters among them, B the sequences, T the tags.
 """
 
 from typing import NamedTuple, TypeAlias

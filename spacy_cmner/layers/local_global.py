@@ -75,10 +75,9 @@ class SequentialEncoder(nn.Module):
 class LocalFusion(nn.Module):
     """Fuse the spatial, sequential and Char2Vec vectors into the local representation (Table 5).
 
-    autoencoder: the hidden vector of an autoencoder over the concatenation, whose reconstruction
-    error is a loss beside the tagger's; concat: the concatenation itself; sum: each vector
-    projected to ``width``, added; projection: the concatenation projected to ``width``.
-
+    method: autoencoder is the hidden vector of an autoencoder over the concatenation, whose
+        reconstruction error is a loss beside the tagger's; concat the concatenation itself; sum
+        each vector projected to ``width``, added; projection the concatenation projected to it.
     widths (List[int]): of the vectors to fuse.
     width (int): of the local representation; concat has the sum of ``widths`` instead.
     """
@@ -119,6 +118,9 @@ class GatedIntegration(nn.Module):
     Each has a sigmoid gate computed from both; gated_concat, the paper's way, concatenates the
     gated vectors and gated_add adds them; concat and add do without gates. Adding needs equal
     widths, so the global vector is projected to the local width first.
+
+    method: gated_concat, gated_add, concat or add.
+    local_width, global_width (int): L and G, of the two vectors.
     """
 
     def __init__(self, method: Integration, local_width: int, global_width: int) -> None:

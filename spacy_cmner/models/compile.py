@@ -52,7 +52,8 @@ def compile_pipeline(
         with int8 computes in bytes and is faster for it.
     RETURNS (Language): the new pipeline; if it is rounded, without scores in its meta until it is
         evaluated.
-    RAISES: CM318 if no component holds a layer to compile; CM320 if ONNX Runtime is missing.
+    RAISES: CM318 if no component holds a layer to compile; CM320 if ONNX Runtime is missing; CM332
+        for weights that have no finite form in the precision.
     """
     architectures = {**TABLES, **(GRAPHS if runtime == "onnx" else {})}
     names = [name for name, pipe in nlp.components if find_compilable(pipe, runtime)]

@@ -168,7 +168,10 @@ class TorchShim(PyTorchShim):
             self._model.to(self._device)
 
     def round_to(self, precision: Precision) -> None:
-        """Round the weights to what takes less room, and save them so from now on."""
+        """Round the weights to what takes less room, and save them so from now on.
+
+        RAISES: CM332 as ``storage.pack``.
+        """
         self.precision = precision
         rounded, _ = unpack(pack(self.module.state_dict(), precision))
         self.module.load_state_dict(rounded)

@@ -483,6 +483,8 @@ class ChineseMedicalNER(TrainablePipe):
         losses (Optional[Dict[str, float]]): the negative log-likelihood is added under the
             component's name, a mean over the sentences of a batch; auxiliary losses of layers
             under ``{name}_{loss}``.
+        RAISES: CM302 for an entity of a type that it does not know, CM407 for an example whose
+            texts differ, CM418 without the evidence that is asked for; others as ``crf_loss``.
         """
         self._check_settings()
         losses = {} if losses is None else losses
@@ -510,7 +512,10 @@ class ChineseMedicalNER(TrainablePipe):
         return losses
 
     def get_loss(self, examples: Iterable[Example], scores: Ragged) -> tuple[float, Ragged]:
-        """The loss of emissions and its gradient; ``scores`` are over the reference's windows."""
+        """The loss of emissions and its gradient; ``scores`` are over the reference's windows.
+
+        RAISES: as ``update``.
+        """
         examples = list(examples)
         windows, allowed = self._read_targets(examples)
         evidence = self._pack_evidence([example.predicted for example in examples], windows)

@@ -192,7 +192,10 @@ class TermMatcher:
         return self.find([text])[0]
 
     def find(self, texts: Sequence[str]) -> list[list[CharSpan]]:
-        """The terms in each of several texts: far faster than one by one."""
+        """The terms in each of several texts: far faster than one by one.
+
+        RAISES: CM413 if ``match`` has been changed to what is no way to match.
+        """
         _check_match(self.match)  # anyone may have changed it
         automaton, labels = self._index or self._build()
         folded = [self.fold(text) for text in texts]

@@ -1,4 +1,4 @@
-"""The character resources that a model is built from, as one bundle.
+"""The resources of characters and words that a model is built from, as one bundle.
 
 Resources are needed once, at initialisation; a trained pipeline holds what it took from them.
 """
@@ -15,7 +15,7 @@ from spacy_cmner.resources.vectors import Vectors
 
 
 class Resources:
-    """Everything known about single characters, each part read from its file when first used.
+    """Everything known about characters and words, each part read from its file when first used.
 
     glyphs, components, vectors, lexicon, bigrams (Optional[Path]): files written by
         `python -m spacy cmner resources`; None takes the file that ships.

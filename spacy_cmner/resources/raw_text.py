@@ -27,8 +27,11 @@ _STRUCTURE = re.compile(
 _CHINESE = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U000323af]")
 
 
-def text_files(paths: Iterable[Path]) -> list[Path]:
-    """List the given files and, in sorted order, every .txt file below the given folders."""
+def text_files(paths: Sequence[Path]) -> list[Path]:
+    """List the given files and, in sorted order, every .txt file below the given folders.
+
+    RAISES (CmnerError): CM223 if there is none.
+    """
     found: list[Path] = []
     for path in paths:
         found += sorted(path.rglob("*.txt")) if path.is_dir() else [path]
@@ -37,7 +40,7 @@ def text_files(paths: Iterable[Path]) -> list[Path]:
     return found
 
 
-def stream_lines(paths: Iterable[Path], progress: str | None = None) -> Iterator[str]:
+def stream_lines(paths: Sequence[Path], progress: str | None = None) -> Iterator[str]:
     """Read UTF-8 lines of files and folders; a byte order mark at the start of a file is no text.
 
     progress (str | None): The label of a progress bar over bytes; None shows none.
