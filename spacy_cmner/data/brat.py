@@ -13,7 +13,8 @@ from spacy_cmner.data.records import Record
 from spacy_cmner.data.report import Item, Outcome, Report
 from spacy_cmner.errors import Messages
 
-_ENTITY = re.compile(r"T\S*\t(?P<label>\S+) (?P<spans>\d+ \d+(?:;\d+ \d+)*)(?:\t(?P<surface>.*))?")
+_SPAN = r"\d{1,18} \d{1,18}"
+_ENTITY = re.compile(rf"T\S*\t(?P<label>\S+) (?P<spans>{_SPAN}(?:;{_SPAN})*)(?:\t(?P<surface>.*))?")
 _OTHER = re.compile(r"(?:[REAMN]\d\S*|\*)\t.+")
 # brat keeps an entity's text on one line of the .ann file
 _ONE_LINE = str.maketrans("\r\n", "  ")

@@ -18,7 +18,7 @@ from spacy_cmner.errors import Messages
 from spacy_cmner.resources.vectors import Vectors
 
 _FLOAT = np.dtype("<f4")
-_HEADER = re.compile(rb"\s*(\d+)[ \t]+(\d+)\s*")
+_HEADER = re.compile(rb"\s*(\d{1,18})[ \t]+(\d{1,18})\s*")
 _NUMBERS = re.compile(rb"[-+.eEnaif\d\s]+")
 _MAX_WORD_BYTES = 1024
 

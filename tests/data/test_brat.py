@@ -87,6 +87,13 @@ def test_what_brat_does_not_know_is_a_fault(tmp_path, line):
     assert repr(line) in finding.text
 
 
+@pytest.mark.parametrize("spans", [f"0 {'9' * 5000}", f"{'9' * 5000} 1", f"0 1;1 {'9' * 5000}"])
+def test_an_offset_of_too_many_digits_is_a_fault(tmp_path, spans):
+    """Python reads 4,300 of them at most."""
+    _, report = read(tmp_path, "肺炎", f"T1\tdis {spans}\t肺炎\n")
+    assert [f.code for f in report.problems] == ["CM122"]
+
+
 def test_offsets_against_the_text(tmp_path):
     _, report = read(tmp_path, "肺炎", "T1\tdis 0 2\t肺叶\nT2\tdis 1 3\t炎。\n")
     assert [f.code for f in report.findings] == ["CM125", "CM124"]

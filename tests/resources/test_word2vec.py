@@ -106,6 +106,7 @@ def test_max_words_reads_no_further(tmp_path: Path):
         ("", "CM230"),
         ("\n", "CM230"),
         ("0 5\n", "CM230"),
+        (f"9 {'9' * 5000}\n", "CM234"),  # more digits than Python reads
         ("的\n热\n", "CM230"),
         ("\n".join([HEADER, *ROWS[:3], ""]), r"CM231.*row 3 of 6"),
         ("\n".join([*ROWS[:3], ROWS[3][:9]]), r"CM231.*line 4"),
