@@ -188,9 +188,15 @@ def _trigger(attribute: str, span: Span) -> Span | None:
     return span.doc.char_span(start, end, alignment_mode="expand")
 
 
-if not Span.has_extension(NAME):
-    Span.set_extension(NAME, getter=read_attributes, setter=_set)
-for _attribute in ATTRIBUTES:
-    if not Span.has_extension(_attribute):
-        Span.set_extension(_attribute, getter=partial(_has, _attribute))
-        Span.set_extension(f"{_attribute}_trigger", getter=partial(_trigger, _attribute))
+def register_extensions() -> None:
+    """Register all that are not there; one of another library with such a name stays, and
+    ``read_attributes`` tells the same."""
+    if not Span.has_extension(NAME):
+        Span.set_extension(NAME, getter=read_attributes, setter=_set)
+    for attribute in ATTRIBUTES:
+        for name, read in ((attribute, _has), (f"{attribute}_trigger", _trigger)):
+            if not Span.has_extension(name):
+                Span.set_extension(name, getter=partial(read, attribute))
+
+
+register_extensions()

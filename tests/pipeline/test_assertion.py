@@ -3,10 +3,11 @@ import pickle
 
 import pytest
 import spacy
-from spacy.tokens import Doc, DocBin
+from spacy.tokens import Doc, DocBin, Span
 from tiny import CHARACTERS
 
 from spacy_cmner.errors import CmnerWarning
+from spacy_cmner.pipeline.assertion import register_extensions
 
 TEXT = "无发热，其父有哮喘。"
 TERMS = [("发热", "sym"), ("哮喘", "dis")]
@@ -52,6 +53,20 @@ def test_a_negation_inside_of_an_entity():
 def test_entities_without_the_component_have_none():
     doc = pipeline().make_doc(TEXT)
     assert attributes([doc[1:3]]) == [{}]
+
+
+def test_an_extension_of_another_library_stays_and_hides_no_other():
+    removed = {name: Span.remove_extension(name) for name in ("past", "past_trigger")}
+    Span.set_extension("past", default="theirs")
+    try:
+        register_extensions()
+        entity = pipeline()("3年前发热。").ents[0]
+        assert entity._.past == "theirs"
+        assert entity._.past_trigger.text == "年前"
+        assert entity._.cmner_assertion == ("past",)
+    finally:
+        for name, (_, _, getter, _) in removed.items():
+            Span.set_extension(name, getter=getter, force=True)
 
 
 def test_span_groups():
