@@ -195,10 +195,16 @@ def save_pipeline(nlp: Language, out: Path) -> None:
     stays: see ``check_pipeline_place``."""
     target = out.resolve()
     target.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=target.parent) as old, replacing(target) as draft:
-        nlp.to_disk(draft)
-        if target.is_dir():  # which nothing takes the place of while it holds something
-            target.rename(Path(old, target.name))
+    with TemporaryDirectory(dir=target.parent) as aside:
+        old = Path(aside, target.name)
+        try:
+            with replacing(target) as draft:
+                nlp.to_disk(draft)
+                if target.is_dir():  # which nothing takes the place of while it holds something
+                    target.rename(old)
+        finally:
+            if old.exists() and not target.exists():  # nothing has taken its place
+                old.rename(target)
 
 
 def _parts(folder: Path) -> set[str]:

@@ -1,5 +1,6 @@
 """Where commands write: looked at before the work, and whole or not at all after it."""
 
+import errno
 import os
 import re
 import shutil
@@ -163,6 +164,28 @@ def test_nothing_stays_of_a_pipeline_that_is_replaced(trained, hybrid, tmp_path,
     assert names(out) == names(tmp_path / "new")
     assert out.is_symlink() == is_link
     assert {path.name for path in tmp_path.iterdir()} == {"out", "new", *["place"] * is_link}
+    text, entities = tiny.SENTENCES[0]
+    assert tiny.entities(spacy.load(out)(text)) == entities
+
+
+def test_a_pipeline_stays_that_nothing_can_take_the_place_of(trained, tmp_path, monkeypatch):
+    """Windows renames no folder in which another program, such as a virus scanner, has a file
+    open."""
+
+    out = tmp_path / "out"
+    save_pipeline(trained, out)
+    before = names(tmp_path)
+    replace = Path.replace
+
+    def refuse(self: Path, target: Path) -> Path:
+        if self.is_dir():
+            raise PermissionError(errno.EACCES, "in use", str(self))
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", refuse)
+    with pytest.raises(PermissionError, match=re.escape(str(out))):
+        save_pipeline(trained, out)
+    assert names(tmp_path) == before
     text, entities = tiny.SENTENCES[0]
     assert tiny.entities(spacy.load(out)(text)) == entities
 
