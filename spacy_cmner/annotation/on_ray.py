@@ -21,16 +21,9 @@ from thinc.api import require_gpu
 
 from spacy_cmner.annotation.checkpoint import Checkpoint
 from spacy_cmner.annotation.items import BadRecord, Item, SourceRecord
+from spacy_cmner.annotation.job import beside, check_place, describe_job, resume
 from spacy_cmner.annotation.lock import locked
-from spacy_cmner.annotation.runner import (
-    annotate_items,
-    beside,
-    check_place,
-    choose_batch_size,
-    describe_job,
-    resume,
-    segments,
-)
+from spacy_cmner.annotation.runner import annotate_items, choose_batch_size, segments
 from spacy_cmner.annotation.sinks import LineFile, OutputFormat, PartFolder, create_part_folder
 from spacy_cmner.annotation.sources import Source
 from spacy_cmner.annotation.workers import check_number

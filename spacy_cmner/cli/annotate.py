@@ -14,8 +14,9 @@ from tqdm import tqdm
 from wasabi import msg
 
 from spacy_cmner.annotation.items import Item
+from spacy_cmner.annotation.job import beside
 from spacy_cmner.annotation.on_ray import annotate_on_ray
-from spacy_cmner.annotation.runner import annotate_corpus, beside
+from spacy_cmner.annotation.runner import annotate_corpus
 from spacy_cmner.annotation.sinks import OutputFormat
 from spacy_cmner.annotation.sources import Layout, Source
 from spacy_cmner.annotation.workers import check_number

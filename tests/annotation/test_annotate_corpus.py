@@ -24,11 +24,10 @@ from spacy.vocab import Vocab
 from thinc.api import CupyOps
 
 from spacy_cmner.annotation.items import BadRecord, FoundEntity, SourceRecord
+from spacy_cmner.annotation.job import beside, fingerprint_pipeline
 from spacy_cmner.annotation.runner import (
     annotate_corpus,
     annotate_items,
-    beside,
-    fingerprint_pipeline,
     segments,
     with_entities,
 )
@@ -762,7 +761,7 @@ def test_another_pipeline_of_the_same_name_does_not_go_on_in_this_output(nlp, tm
 FINGERPRINT = """
 import sys
 import spacy
-from spacy_cmner.annotation.runner import fingerprint_pipeline
+from spacy_cmner.annotation.job import fingerprint_pipeline
 
 nlp = spacy.blank("zh")
 nlp.add_pipe("sentencizer").punct_chars = set(sys.argv[1])

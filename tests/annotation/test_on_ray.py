@@ -12,6 +12,7 @@ import tiny
 
 from spacy_cmner.annotation import on_ray
 from spacy_cmner.annotation.items import SourceRecord
+from spacy_cmner.annotation.job import beside
 from spacy_cmner.annotation.on_ray import (
     _Annotator,
     _array,
@@ -20,7 +21,7 @@ from spacy_cmner.annotation.on_ray import (
     annotate_on_ray,
     errors_of_actors,
 )
-from spacy_cmner.annotation.runner import annotate_corpus, beside
+from spacy_cmner.annotation.runner import annotate_corpus
 from spacy_cmner.annotation.sinks import CsvFile, create_part_folder
 from spacy_cmner.annotation.sources import Source
 from spacy_cmner.errors import CmnerError
