@@ -6,7 +6,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from thinc.api import Config
 
-from spacy_cmner.pipeline.patterns import PatternMatcher
+from spacy_cmner.pipeline.pattern_matcher import PatternMatcher
 from spacy_cmner.pipeline.ruler import Ruler
 from spacy_cmner.tokenizer import read_texts
 from spacy_cmner.types import CharSpan

@@ -9,7 +9,8 @@ from spacy_cmner.analysis.gold import load_gold
 from spacy_cmner.data.records import Entity
 from spacy_cmner.errors import CmnerError
 from spacy_cmner.pipeline.folding import Folding
-from spacy_cmner.pipeline.patterns import PATTERNS, PatternMatcher
+from spacy_cmner.pipeline.pattern_matcher import PatternMatcher
+from spacy_cmner.pipeline.patterns import PATTERNS
 
 # label → (text, what is marked in it)
 FOUND = {
