@@ -480,6 +480,7 @@ class Messages:
         "The weights {name} of a layer are not finite in {precision}. Keep them in float32, or "
         "train the layer again with a lower learning rate."
     )
+    CM333 = Message("{name} = {value!r} is no size that a model can have. Give {expected}.")
 
     # CM4xx: pipeline
     CM401 = Message("alignment_mode = {value!r} is not possible. Choose one of: {allowed}.")

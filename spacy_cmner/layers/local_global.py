@@ -21,6 +21,9 @@ from spacy_cmner.layers.lookup import find_rows
 Fusion = Literal["autoencoder", "concat", "sum", "projection"]
 Integration = Literal["gated_concat", "gated_add", "concat", "add"]
 
+# Side of the spatial encoder's first convolution, and so of the smallest image that it can read.
+SPATIAL_KERNEL = 5
+
 
 class SpatialEncoder(nn.Module):
     """What a character looks like: images in several fonts to one vector.
@@ -37,7 +40,7 @@ class SpatialEncoder(nn.Module):
         super().__init__()
         self.width = channels
         squeezed = channels // 4
-        self.strokes = nn.Conv2d(fonts, channels, kernel_size=5, stride=stride)
+        self.strokes = nn.Conv2d(fonts, channels, kernel_size=SPATIAL_KERNEL, stride=stride)
         self.squeeze = nn.Conv2d(channels, squeezed, kernel_size=1, groups=8)
         self.quarters = nn.Conv2d(squeezed, channels, kernel_size=2, groups=16)
 

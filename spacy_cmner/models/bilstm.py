@@ -2,6 +2,7 @@
 
 from spacy_cmner.layers.bilstm import BiLSTM
 from spacy_cmner.models.encoder_layer import encoder_layer
+from spacy_cmner.models.sizes import check_sizes
 from spacy_cmner.types import EncodeModel
 
 
@@ -12,8 +13,10 @@ def build_bilstm_encoder(hidden_width: int, depth: int = 1) -> EncodeModel:
 
     hidden_width (int): units in each direction; a row of the output has twice as many.
     depth (int): stacked layers.
+    RAISES: CM333 for sizes that are not possible.
     Source: the paper, Methodology (Bi-LSTM); Huang, Xu and Yu (2015).
     """
+    check_sizes(hidden_width=hidden_width, depth=depth)
     return encoder_layer(
         "bilstm_encoder", BiLSTM, 2 * hidden_width, hidden_width=hidden_width, depth=depth
     )

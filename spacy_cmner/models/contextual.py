@@ -6,6 +6,7 @@ from spacy.tokens import Doc
 
 from spacy_cmner.layers.contextual import WordContext
 from spacy_cmner.models.lexicon_layer import lexicon_layer
+from spacy_cmner.models.sizes import check_sizes
 from spacy_cmner.models.words import WordMatcher, places
 from spacy_cmner.types import EmbedModel
 
@@ -17,8 +18,10 @@ def build_contextual_embed(characters: EmbedModel, set_width: int | None = None)
         ``spacy-cmner.LocalGlobalEmbed.v1``.
     set_width (Optional[int]): project the vector of each of the four sets of words to this width,
         which makes what reads it faster.
+    RAISES: CM333 for sizes that are not possible.
     Source: the paper's global representation with the word sets of SoftLexicon (Ma et al., 2020).
     """
+    check_sizes(or_none=True, set_width=set_width)
     return lexicon_layer(
         "contextual_embed", characters, WordContext, read_word_sets, set_width=set_width
     )

@@ -2,6 +2,7 @@
 
 from spacy_cmner.layers.flat import Flat
 from spacy_cmner.models.lexicon_layer import lexicon_layer
+from spacy_cmner.models.sizes import check_sizes
 from spacy_cmner.models.words import read_words
 from spacy_cmner.types import EmbedModel
 
@@ -26,8 +27,10 @@ def build_flat(
     n_heads, head_width (int): of the attention; a row of the output is n_heads · head_width wide.
     factor (int): how many times wider the feed-forward layer is in between.
     depth (int): stacked layers; the paper has one.
+    RAISES: CM333 for sizes that are not possible.
     Source: Li et al. (2020), FLAT: Chinese NER Using Flat-Lattice Transformer.
     """
+    check_sizes(n_heads=n_heads, head_width=head_width, factor=factor, depth=depth)
     return lexicon_layer(
         "flat",
         characters,

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from spacy_cmner.layers.idcnn import Idcnn
 from spacy_cmner.models.encoder_layer import encoder_layer
+from spacy_cmner.models.sizes import check_sizes
 from spacy_cmner.types import EncodeModel
 
 
@@ -24,9 +25,12 @@ def build_idcnn_encoder(
     filters (int): of each convolution, and the width of a row of the output.
     dilations (Sequence[int]): of the convolutions of the block.
     repeats (int): how often the block is applied.
+    RAISES: CM333 for sizes that are not possible.
     Source: Strubell et al. (2017), Fast and Accurate Entity Recognition with Iterated Dilated
         Convolutions.
     """
+    check_sizes(filters=filters, dilations=dilations)
+    check_sizes(0, repeats=repeats)
     return encoder_layer(
         "idcnn_encoder",
         Idcnn,

@@ -2,6 +2,7 @@
 
 from spacy_cmner.layers.lattice_lstm import LatticeLstm
 from spacy_cmner.models.lexicon_layer import lexicon_layer
+from spacy_cmner.models.sizes import check_sizes
 from spacy_cmner.models.words import read_words
 from spacy_cmner.types import EmbedModel
 
@@ -20,8 +21,10 @@ def build_lattice_lstm(characters: EmbedModel, hidden_width: int = 200) -> Embed
 
     characters (Model[List[Doc], List[Floats2d]]): represents the characters themselves.
     hidden_width (int): units in each direction; a row of the output has twice as many.
+    RAISES: CM333 for sizes that are not possible.
     Source: Zhang and Yang (2018), Chinese NER Using Lattice LSTM; Meng et al. (2019), Glyce.
     """
+    check_sizes(hidden_width=hidden_width)
     return lexicon_layer(
         "lattice_lstm",
         characters,

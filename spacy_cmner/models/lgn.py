@@ -2,6 +2,7 @@
 
 from spacy_cmner.layers.lgn import Lgn
 from spacy_cmner.models.lexicon_layer import lexicon_layer
+from spacy_cmner.models.sizes import check_sizes
 from spacy_cmner.models.words import read_words
 from spacy_cmner.types import EmbedModel
 
@@ -27,8 +28,11 @@ def build_lgn(
     hidden_width (int): of the states in each direction; a row of the output has twice as many.
     n_heads, head_width (int): of the attention.
     iterations (int): how often all states are updated.
+    RAISES: CM333 for sizes that are not possible.
     Source: Gui et al. (2019), A Lexicon-Based Graph Neural Network for Chinese NER.
     """
+    check_sizes(hidden_width=hidden_width, n_heads=n_heads, head_width=head_width)
+    check_sizes(0, iterations=iterations)
     return lexicon_layer(
         "lgn",
         characters,

@@ -11,9 +11,10 @@ from torch import nn
 from torch.nn.functional import interpolate
 
 from spacy_cmner.errors import Messages
-from spacy_cmner.layers.local_global import Fusion, Integration, LocalGlobal
+from spacy_cmner.layers.local_global import SPATIAL_KERNEL, Fusion, Integration, LocalGlobal
 from spacy_cmner.models.scaling import deviation
 from spacy_cmner.models.shim import shim_of, to_rows, to_torch, torch_model
+from spacy_cmner.models.sizes import check_sizes
 from spacy_cmner.resources.bundle import Resources
 from spacy_cmner.resources.vectors import Vectors
 from spacy_cmner.tokenizer import code_points
@@ -58,13 +59,22 @@ def build_local_global_embed(
     component_width (int): width of a component's embedding and of the sequential vector.
     width (Optional[int]): project the whole to this width, which makes what reads it faster; a
         compiled table holds the projected vectors.
-    RAISES: CM314 if all parts are off, CM315 for channels that the spatial encoder cannot group.
+    RAISES: CM314 if all parts are off, CM315 for channels that the spatial encoder cannot group,
+        CM333 for sizes that are not possible; those of a part that is off do not matter.
     Source: the paper, Methodology.
     """
     if not (char2vec or spatial or sequential or use_global):
         raise Messages.CM314.error()
-    if spatial and channels % 64:
-        raise Messages.CM315.error(channels=channels)
+    check_sizes(or_none=True, width=width)
+    if spatial:
+        check_sizes(SPATIAL_KERNEL, image_size=image_size)
+        check_sizes(channels=channels, stride=stride)
+        if channels % 64:
+            raise Messages.CM315.error(channels=channels)
+    if sequential:
+        check_sizes(n_components=n_components, component_width=component_width)
+    if fusion != "concat" and (char2vec or spatial or sequential):
+        check_sizes(local_width=local_width)
     return torch_model(
         "local_global_embed",
         forward,

@@ -2,6 +2,7 @@
 
 from spacy_cmner.layers.lr_cnn import LrCnn
 from spacy_cmner.models.lexicon_layer import lexicon_layer
+from spacy_cmner.models.sizes import check_sizes
 from spacy_cmner.models.words import read_words
 from spacy_cmner.types import EmbedModel
 
@@ -24,8 +25,11 @@ def build_lr_cnn(
         twice as many.
     depth (int): layers; words of up to depth + 1 characters are used.
     rethink (int): how many times the top layer is fed back.
+    RAISES: CM333 for sizes that are not possible.
     Source: Gui et al. (2019), CNN-Based Chinese NER with Lexicon Rethinking.
     """
+    check_sizes(hidden_width=hidden_width, depth=depth)
+    check_sizes(0, rethink=rethink)
     return lexicon_layer(
         "lr_cnn",
         characters,

@@ -5,6 +5,7 @@ from thinc.api import concatenate
 from spacy_cmner.layers.mect import Mect
 from spacy_cmner.models.lexicon_layer import lexicon_layer
 from spacy_cmner.models.local_global import build_local_global_embed
+from spacy_cmner.models.sizes import check_sizes
 from spacy_cmner.models.words import read_words
 from spacy_cmner.types import EmbedModel
 
@@ -32,9 +33,11 @@ def build_mect(
     factor (int): how many times wider the feed-forward layers are in between.
     n_components (int): components read of a character, radical first.
     component_width (int): width of a component's embedding and of the convolution.
+    RAISES: CM333 for sizes that are not possible.
     Source: Wu et al. (2021), MECT: Multi-Metadata Embedding based Cross-Transformer for Chinese
         Named Entity Recognition.
     """
+    check_sizes(n_heads=n_heads, head_width=head_width, factor=factor)
     components = build_local_global_embed(
         char2vec=False,
         spatial=False,

@@ -2,6 +2,7 @@
 
 from spacy_cmner.layers.wc_lstm import Strategy, WcLstm
 from spacy_cmner.models.lexicon_layer import lexicon_layer
+from spacy_cmner.models.sizes import check_sizes
 from spacy_cmner.models.words import read_words
 from spacy_cmner.types import EmbedModel
 
@@ -24,8 +25,10 @@ def build_wc_lstm(
     characters (Model[List[Doc], List[Floats2d]]): represents the characters themselves.
     hidden_width (int): units in each direction; a row of the output has twice as many.
     strategy (str): shortest, longest, average, cnn or attention.
+    RAISES: CM333 for sizes that are not possible.
     Source: Liu et al. (2019), An Encoding Strategy Based Word-Character LSTM for Chinese NER.
     """
+    check_sizes(hidden_width=hidden_width)
     return lexicon_layer(
         "wc_lstm",
         characters,
