@@ -242,7 +242,7 @@ def load_docbin(path: Path, *, user_data: bool = True) -> DocBin:
         raise Messages.CM101.error(path=path)
     try:
         docbin = DocBin().from_disk(path)
-    except ValueError:
+    except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError):
         raise Messages.CM112.error(path=path) from None
     docbin.store_user_data = docbin.store_user_data and user_data
     return docbin

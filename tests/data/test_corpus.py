@@ -1,6 +1,8 @@
 import json
+import zlib
 
 import pytest
+import srsly
 from hypothesis import given
 from hypothesis import strategies as st
 from record_strategies import records
@@ -172,7 +174,20 @@ def test_every_format_names_a_missing_source(format, tmp_path):
         convert(tmp_path / "none", format, tmp_path / "gold.spacy")
 
 
-@pytest.mark.parametrize("content", [b"", b"not a DocBin"])
+EMPTY_BYTES = dict.fromkeys(("lengths", "spaces", "tokens"), b"")
+OTHER_MSGPACK = [{}, [1, 2], 7, None, {"attrs": 1, "strings": 2}]
+OTHER_MSGPACK.append({"attrs": [], "strings": [], **EMPTY_BYTES})
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"not a DocBin",
+        zlib.compress(b"not msgpack"),
+        *(zlib.compress(srsly.msgpack_dumps(other)) for other in OTHER_MSGPACK),
+    ],
+)
 def test_not_a_docbin(tmp_path, content):
     path = tmp_path / "bad.spacy"
     path.write_bytes(content)
