@@ -255,6 +255,9 @@ class Messages:
     CM174 = Message(
         "--labels cannot hold {label!r}. Name a type as it is (dis), or with a new name (疾病=dis)."
     )
+    CM175 = Message(
+        "limit = {limit!r} is not possible. Give the number of documents to read, or 0 for all."
+    )
 
     # CM2xx: resources
     CM201 = Message(

@@ -23,9 +23,12 @@ class CorpusReader:
     path (str | Path): A DocBin made by `python -m spacy cmner convert`, or a folder of them, which
         are read in the order of their names, those of inner folders too.
     limit (int): Read this many documents at most; 0 reads all.
+    RAISES (CmnerError): CM175 for a negative limit.
     """
 
     def __init__(self, path: str | Path, limit: int = 0) -> None:
+        if limit < 0:
+            raise Messages.CM175.error(limit=limit)
         self.path = Path(path)
         self.limit = limit
         self._docs: list[Doc] = []
@@ -49,7 +52,7 @@ def create_corpus_reader(
 ) -> Callable[[Language], Iterator[Example]]:
     """Registered as the reader `spacy-cmner.corpus.v1`; see `CorpusReader`.
 
-    RAISES (CmnerError): No path was given.
+    RAISES (CmnerError): No path was given, or a negative limit.
     """
     if path is None:
         raise Messages.CM115.error()

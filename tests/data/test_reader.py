@@ -65,6 +65,11 @@ def test_limit(nlp, path, limit, count):
     assert len(list(create_corpus_reader(path, limit)(nlp))) == count
 
 
+def test_a_negative_limit(path):
+    with pytest.raises(CmnerError, match=r"CM175.*limit = -1 .*0 for all"):
+        create_corpus_reader(path, -1)
+
+
 def test_the_pipeline_may_have_another_tokenizer(path):
     [example, *_] = create_corpus_reader(path)(spacy.blank("zh"))
     assert [token.text_with_ws for token in example.predicted] == ["右", "肺 ", "疼", "痛"]
