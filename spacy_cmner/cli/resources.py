@@ -114,7 +114,7 @@ def components_command(
         Path, typer.Option("--unicode-data", help="The folder of Unihan_IRGSources.txt[.bz2].")
     ] = Path("/usr/share/unicode"),
     cjk_decomp: Annotated[
-        Path, typer.Option("--cjk-decomp", help="The file cjk-decomp.txt.")
+        Path, typer.Option("--cjk-decomp", help="The file cjk-decomp.txt[.bz2].")
     ] = Path("cjk-decomp.txt"),
     k: Annotated[
         int | None, typer.Option("--k", help="Most parts of a character; default all.")

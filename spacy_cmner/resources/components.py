@@ -26,6 +26,7 @@ from spacy_cmner.resources.charset import is_hanzi
 
 KIND = "components"
 PADDING = ""
+PACKED = ".bz2"
 SOURCES = {
     "radicals": "Unicode Character Database, Unihan kRSUnicode; licences/Unicode-data.txt",
     "other parts": "cjk-decomp; licences/MIT-cjk-decomp.txt",
@@ -134,7 +135,7 @@ def build_components(
     chars (Iterable[str]): the characters; repeated ones count once.
     unicode_data (Path | str): the folder of the Unicode Character Database with Unihan_IRGSources,
         EquivalentUnifiedIdeograph and CJKRadicals, as .txt or .txt.bz2.
-    cjk_decomp (Path | str): the file cjk-decomp.txt.
+    cjk_decomp (Path | str): the file cjk-decomp.txt or cjk-decomp.txt.bz2.
     RETURNS (ComponentTable): with as many columns as the longest sequence needs.
     RAISES (CmnerError): CM214 for a missing file, CM215 for one of another form.
     """
@@ -164,16 +165,16 @@ class _Radicals:
         self._number_of_form: dict[str, int] = {}
         # 130.3 is radical 130 and three strokes; 149'.2 has a simplified radical
         for char, number, strokes in _read(
-            folder, "Unihan_IRGSources", r"U\+(\w+)\tkRSUnicode\t(\d+)'*\.(-?\d+)"
+            folder / "Unihan_IRGSources.txt", r"U\+(\w+)\tkRSUnicode\t(\d+)'*\.(-?\d+)"
         ):
             self.number_of[_char(char)] = int(number)
             if int(strokes) <= 0:  # nothing but the radical; 王 has one stroke less than 玉
                 self._add_form(int(number), _char(char))
-        for number, char in _read(folder, "CJKRadicals", r"(\d+)'?;[^;]*; *(\w+)"):
+        for number, char in _read(folder / "CJKRadicals.txt", r"(\d+)'?;[^;]*; *(\w+)"):
             self._signs[int(number)] = _char(char)  # a simplified sign comes after the full one
             self._add_form(int(number), _char(char))
         for first, last, char in _read(
-            folder, "EquivalentUnifiedIdeograph", r"(\w+)(?:\.\.(\w+))? *; *(\w+)"
+            folder / "EquivalentUnifiedIdeograph.txt", r"(\w+)(?:\.\.(\w+))? *; *(\w+)"
         ):
             for code in range(int(first, 16), int(last or first, 16) + 1):
                 self._add_form(self.number_of[_char(char)], chr(code))
@@ -198,7 +199,7 @@ class _Decomposition:
 
     def __init__(self, path: Path) -> None:
         self._parts: dict[str, list[str]] = {}
-        for whole, how, parts in _read(path.parent, path.stem, r"(.+?):([\w/]+)\((.*)\)"):
+        for whole, how, parts in _read(path, r"(.+?):([\w/]+)\((.*)\)"):
             repeats = re.match(r"r(?!ef|ot)(\d?)", how)  # repeated, not only reflected or rotated
             times = int(repeats[1] or 2) if repeats else 1
             self._parts[whole] = [part for part in parts.split(",") if part] * times
@@ -280,17 +281,17 @@ def _char(code: str) -> str:
     return chr(int(code, 16))
 
 
-def _read(folder: Path, name: str, pattern: str) -> list[tuple[str, ...]]:
-    """The groups of a pattern in the lines of a data file, as text or compressed."""
-    path = folder / f"{name}.txt"
-    packed = folder / f"{name}.txt.bz2"
-    if path.is_file():
-        text = path.read_text(encoding="utf8")
-    elif packed.is_file():
-        text = bz2.decompress(packed.read_bytes()).decode("utf8")
-    else:
-        raise Messages.CM214.error(path=path)
-    matches = re.findall(f"^{pattern}", text, flags=re.MULTILINE)
+def _read(path: Path, pattern: str) -> list[tuple[str, ...]]:
+    """The groups of a pattern in the lines of a data file, as text or compressed, whichever of the
+    two is named."""
+    plain = path.with_suffix("") if path.suffix == PACKED else path
+    packed = plain.with_name(f"{plain.name}{PACKED}")
+    found = next((file for file in (path, plain, packed) if file.is_file()), None)
+    if found is None:
+        raise Messages.CM214.error(path=plain)
+    unpack = bz2.open if found == packed else open
+    with unpack(found, "rt", encoding="utf8") as file:
+        matches = re.findall(f"^{pattern}", file.read(), flags=re.MULTILINE)
     if not matches:
-        raise Messages.CM215.error(path=path)
+        raise Messages.CM215.error(path=found)
     return matches

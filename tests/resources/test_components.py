@@ -92,6 +92,23 @@ def sources(request, tmp_path):
     return {"unicode_data": tmp_path, "cjk_decomp": tmp_path / "cjk-decomp.txt"}
 
 
+@pytest.mark.parametrize("there", ["cjk-decomp.txt", "cjk-decomp.txt.bz2"])
+@pytest.mark.parametrize("named", ["cjk-decomp.txt", "cjk-decomp.txt.bz2"])
+def test_the_decomposition_may_be_compressed_and_named_either_way(sources, tmp_path, named, there):
+    plain = sources["cjk_decomp"]
+    if there != plain.name:
+        (tmp_path / there).write_bytes(bz2.compress(plain.read_bytes()))
+        plain.unlink()
+    table = build_components(["癌"], unicode_data=tmp_path, cjk_decomp=tmp_path / named)
+    assert table.parts_of("癌") == ("疒", "口", "口", "口", "山")
+
+
+@pytest.mark.parametrize("named", ["nowhere.txt", "nowhere.txt.bz2"])
+def test_what_is_missing_is_named_once(sources, named):
+    with pytest.raises(CmnerError, match=r"no \S*nowhere\.txt, nor \S*nowhere\.txt\.bz2\. "):
+        build_components(["癌"], **{**sources, "cjk_decomp": sources["cjk_decomp"].parent / named})
+
+
 @pytest.fixture(scope="module")
 def shipped_table():
     return ComponentTable.load(shipped("components"))
