@@ -16,7 +16,7 @@ from spacy_cmner.cli._util import (
     read_source,
     write_annotated,
 )
-from spacy_cmner.data.files import check_ending, check_outputs, check_writable
+from spacy_cmner.data.files import check_apart, check_ending, check_outputs, check_writable
 from spacy_cmner.errors import Messages
 from spacy_cmner.pipeline.term_lists import read_terms
 from spacy_cmner.pipeline.term_matcher import TermMatcher
@@ -51,7 +51,8 @@ def distant_command(
     `spacy train` reads the result; the recogniser sums over what is missing.
     """
     check_ending(out, ".spacy")
-    check_outputs([out], [source, outside, *lists])
+    check_apart(source, out)
+    check_outputs([out], [outside, *lists])
     check_writable(out)
     vocab = Vocab()
     matcher = TermMatcher()

@@ -90,11 +90,25 @@ def test_figures_beside_a_diagram_are_looked_at(here):
     check_said(["calibrate", "none", "none.spacy", "--output", "out.png"], "Is a directory")
 
 
-def check_said(words, reason):
+@pytest.mark.parametrize(
+    "line",
+    [
+        "distant texts --terms none.txt texts/out.spacy",
+        "pseudo-label none texts texts/out.spacy",
+        "preannotate none texts texts/out.jsonl",
+    ],
+)
+def test_nothing_is_written_into_the_folder_of_the_texts(here, line):
+    """Of which it would be a text, or would take the place of one."""
+    Path("texts").mkdir()
+    check_said(line.split(), "texts/out", code="CM157")
+
+
+def check_said(words, reason, code="CM510"):
     before = sorted(Path().rglob("*"))
     result = run(*words)
     assert result.exit_code == 1
-    assert "CM510" in result.output and reason in " ".join(result.output.split())
+    assert code in result.output and reason in " ".join(result.output.split())
     assert sorted(Path().rglob("*")) == before
 
 
