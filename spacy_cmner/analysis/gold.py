@@ -113,10 +113,10 @@ def load_gold(path: Path) -> list[GoldText]:
         no annotated text.
     """
     vocab = Vocab()
-    if path.suffix == ".jsonl":
+    if path.suffix.lower() == ".jsonl":
         records = trim_entities(_read_records(path), Report(path))
         docs = [record_to_doc(record, vocab) for record in records]
-    elif path.suffix == ".spacy" or path.is_dir():
+    elif path.suffix.lower() == ".spacy" or path.is_dir():
         docs = list(load_docs(path, vocab))
     else:
         raise Messages.CM501.error(path=path)

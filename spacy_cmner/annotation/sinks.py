@@ -207,7 +207,7 @@ def create_sink(path: Path, format: OutputFormat | None = None) -> Sink:
 
 def create_part_folder(path: Path, format: OutputFormat | None = None) -> PartFolder:
     """As `create_sink`, but a folder of parts for each format."""
-    chosen = format or _ENDINGS.get(path.suffix)
+    chosen = format or _ENDINGS.get(path.suffix.lower())
     if chosen not in _PARTS:
         formats = ", ".join(get_args(OutputFormat))
         raise Messages.CM145.error(path=path, formats=formats)

@@ -46,7 +46,7 @@ def compare_command(
     seed: Annotated[int, typer.Option("--seed", help="Of the tests.", min=0)] = 0,
 ) -> None:
     """Compare systems: scores, kinds of errors, and significance against the best."""
-    if output is not None and output.suffix not in (".md", ".csv"):
+    if output is not None and output.suffix.lower() not in (".md", ".csv"):
         raise Messages.CM507.error(path=output, endings=".md, .csv")
     check_outputs([output], [gold, *predictions])
     check_writable(output)
@@ -57,7 +57,7 @@ def compare_command(
     kind = "flat gold" if flat else "all gold"
     msg.info(f"{len(texts)} texts, {kind}; {samples} samples, seed {seed}")
     if output is not None:
-        if output.suffix == ".csv":
+        if output.suffix.lower() == ".csv":
             content = comparison.joined().to_csv()
         else:
             content = _markdown(comparison.to_tables())
@@ -79,7 +79,7 @@ def cases_command(
     ] = 10,
 ) -> None:
     """Show the texts in which systems differ, or in which a single one errs, side by side."""
-    if output is not None and output.suffix != ".md":
+    if output is not None and output.suffix.lower() != ".md":
         raise Messages.CM507.error(path=output, endings=".md")
     check_outputs([output], [gold, *predictions])
     check_writable(output)

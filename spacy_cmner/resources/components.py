@@ -284,12 +284,12 @@ def _char(code: str) -> str:
 def _read(path: Path, pattern: str) -> list[tuple[str, ...]]:
     """The groups of a pattern in the lines of a data file, as text or compressed, whichever of the
     two is named."""
-    plain = path.with_suffix("") if path.suffix == PACKED else path
+    plain = path.with_suffix("") if path.suffix.lower() == PACKED else path
     packed = plain.with_name(f"{plain.name}{PACKED}")
     found = next((file for file in (path, plain, packed) if file.is_file()), None)
     if found is None:
         raise Messages.CM214.error(path=plain)
-    unpack = bz2.open if found == packed else open
+    unpack = bz2.open if found.suffix.lower() == PACKED else open
     with unpack(found, "rt", encoding="utf8") as file:
         matches = re.findall(f"^{pattern}", file.read(), flags=re.MULTILINE)
     if not matches:

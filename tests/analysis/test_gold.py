@@ -62,6 +62,13 @@ def test_predictions_come_back(tmp_path):
     assert load_predictions(tmp_path / "a.jsonl", texts) == [entities((2, 4, "sym")), frozenset()]
 
 
+def test_the_ending_may_be_in_capitals(tmp_path):
+    write_jsonl([NESTED, NONE], tmp_path / "GOLD.JSONL")
+    write_docbin([NESTED, NONE], tmp_path / "GOLD.SPACY")
+    read, again = (load_gold(tmp_path / f"GOLD.{ending}") for ending in ("JSONL", "SPACY"))
+    assert [text.text for text in read] == [text.text for text in again] != []
+
+
 def code(path, texts=None):
     with pytest.raises(CmnerError) as error:
         load_gold(path) if texts is None else load_predictions(path, texts)

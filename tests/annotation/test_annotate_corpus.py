@@ -191,6 +191,12 @@ def test_csv_holds_any_text(text):
     assert row["id"] == row["text"] == text
 
 
+@pytest.mark.parametrize("ending", [".jsonl", ".csv", ".spacy"])
+def test_the_ending_may_be_in_capitals(tmp_path, ending):
+    upper, lower = (create_sink(tmp_path / f"out{each}") for each in (ending.upper(), ending))
+    assert upper.kind == lower.kind
+
+
 def test_csv_names_all_that_is_said_of_an_entity(tmp_path):
     out = create_sink(tmp_path / "out.csv")
     out.rewind(0)

@@ -71,6 +71,16 @@ def test_the_ending_is_checked_before_the_work(tmp_path, command, name):
     assert "CM507" in result.output
 
 
+@pytest.mark.parametrize(
+    "command, name", [("compare", "R.MD"), ("compare", "R.CSV"), ("cases", "R.MD")]
+)
+def test_the_ending_may_be_in_capitals(files, tmp_path, command, name):
+    lower, upper = tmp_path / name.lower(), tmp_path / "capitals" / name
+    for output in (lower, upper):
+        assert run(command, *files, "-o", output).exit_code == 0
+    assert upper.read_bytes() == lower.read_bytes()
+
+
 @pytest.mark.parametrize("command", ["compare", "cases"])
 def test_predictions_for_other_texts_are_refused(files, command):
     write_jsonl([Record(TEXT)], files[2])

@@ -103,6 +103,13 @@ def test_the_decomposition_may_be_compressed_and_named_either_way(sources, tmp_p
     assert table.parts_of("癌") == ("疒", "口", "口", "口", "山")
 
 
+def test_the_ending_may_be_in_capitals(sources, tmp_path):
+    packed = tmp_path / "DECOMP.TXT.BZ2"
+    packed.write_bytes(bz2.compress(DECOMPOSITION.encode("utf8")))
+    table = build_components(["肝"], unicode_data=tmp_path, cjk_decomp=packed)
+    assert table.parts_of("肝") == ("⺼", "干")
+
+
 @pytest.mark.parametrize("named", ["nowhere.txt", "nowhere.txt.bz2"])
 def test_what_is_missing_is_named_once(sources, named):
     with pytest.raises(CmnerError, match=r"no \S*nowhere\.txt, nor \S*nowhere\.txt\.bz2\. "):
