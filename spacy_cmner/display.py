@@ -9,6 +9,7 @@ import wasabi
 from spacy import displacy
 from spacy.tokens import Doc, Span
 
+from spacy_cmner.analysis.tables import one_line
 from spacy_cmner.pipeline.assertion import read_attributes
 from spacy_cmner.pipeline.source import describe_sources, read_sources
 
@@ -128,7 +129,7 @@ def to_terminal(doc: Doc) -> str:
     text += whole[position:]
     rows = [_describe(ent) for ent in doc.ents]
     header = [name for name in rows[0] if any(row[name] != "" for row in rows)]
-    cells = [[row[name] for name in header] for row in rows]
+    cells = [[one_line(str(row[name])) for name in header] for row in rows]
     aligns = ["r", "r", *"l" * (len(header) - 2)]
     return text + "\n" + wasabi.table(cells, header=header, aligns=aligns)
 

@@ -99,6 +99,13 @@ def test_the_table_has_no_empty_columns():
     assert row.split() == ["0", "2", "dis", "肺炎"]
 
 
+def test_an_entity_with_a_line_break_stays_on_one_row():
+    shown = click.unstyle(to_terminal(make("右肺\n肺炎，咳嗽。", (0, 5, "a\nb"), (6, 8, "sym"))))
+    *_, first, second = shown.splitlines()
+    assert first.split() == ["0", "5", "a", "b", "右肺", "肺炎"]
+    assert second.split() == ["6", "8", "sym", "咳嗽"]
+
+
 def test_terminal_has_the_colours_of_the_page():
     """As numbers of 256 colours, 16 + 36 · red + 6 · green + blue, each from 0 to 5."""
     assert (COLORS["dis"], COLORS["bod"]) == ("#ffa8a8", "#a5d8ff")

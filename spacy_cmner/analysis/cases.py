@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from spacy_cmner.analysis.comparison import Systems, judged_predictions, select_gold
 from spacy_cmner.analysis.errors import Verdict, judge
 from spacy_cmner.analysis.gold import Entities, GoldText
-from spacy_cmner.analysis.tables import Table
+from spacy_cmner.analysis.tables import Table, one_line
 from spacy_cmner.data.records import Entity
 
 
@@ -43,12 +43,12 @@ class Case:
             (
                 f"{start}–{end}",
                 *("/".join(column.get((start, end), "–")) for column in columns),
-                _one_line(self.text.text[start:end]),
+                one_line(self.text.text[start:end]),
             )
             for start, end in self.spans
         ]
-        name = "" if self.text.id is None else f"{_one_line(self.text.id)}: "
-        title = f"{name}{_one_line(self.text.text)}"
+        name = "" if self.text.id is None else f"{one_line(self.text.id)}: "
+        title = f"{name}{one_line(self.text.text)}"
         return Table(title, ("span", "gold", *self.predicted, "surface"), rows)
 
 
@@ -78,9 +78,3 @@ def _labels(
         mark = "" if verdict is Verdict.CORRECT else f" ({verdict.value})"
         labels.setdefault((entity.start, entity.end), []).append(f"{entity.label}{mark}")
     return labels
-
-
-def _one_line(text: str) -> str:
-    """Text without line ends and other characters that cannot be shown, which would break a table
-    or its file."""
-    return "".join(char if char.isprintable() else " " for char in text)

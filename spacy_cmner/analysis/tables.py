@@ -27,19 +27,30 @@ class Table:
     def to_terminal(self) -> str:
         aligns: list[Literal["l", "r"]] = ["r" for _ in self.header]
         aligns[0] = "l"
-        body = wasabi.table(self.rows, header=self.header, divider=True, aligns=aligns)
-        return f"{self.title}\n{body}"
+        header, *rows = self._lines()
+        body = wasabi.table(rows, header=header, divider=True, aligns=aligns)
+        return f"{one_line(self.title)}\n{body}"
 
     def to_markdown(self) -> str:
         rule = ("---", *("---:" for _ in self.header[1:]))
-        escaped = [[cell.replace("|", "\\|") for cell in row] for row in (self.header, *self.rows)]
+        escaped = [[cell.replace("|", "\\|") for cell in row] for row in self._lines()]
         lines = [f"| {' | '.join(row)} |" for row in (escaped[0], rule, *escaped[1:])]
-        return "\n".join([f"### {self.title}", "", *lines])
+        return "\n".join([f"### {one_line(self.title)}", "", *lines])
 
     def to_csv(self) -> str:
         buffer = io.StringIO()
         csv.writer(buffer, lineterminator="\n").writerows([self.header, *self.rows])
         return buffer.getvalue()
+
+    def _lines(self) -> list[list[str]]:
+        """The header and the rows, each on one line."""
+        return [[one_line(cell) for cell in row] for row in (self.header, *self.rows)]
+
+
+def one_line(text: str) -> str:
+    """Text without line ends and other characters that cannot be shown, which would break a table
+    or its file."""
+    return "".join(char if char.isprintable() else " " for char in text)
 
 
 def evaluation_tables(evaluation: Evaluation) -> list[Table]:
