@@ -28,7 +28,7 @@ from spacy_cmner.annotation.items import (
 )
 from spacy_cmner.annotation.parquet import import_parquet, write_parquet
 from spacy_cmner.data.brat import write_brat
-from spacy_cmner.data.docs import record_to_doc
+from spacy_cmner.data.docs import DOCBIN_ATTRS, record_to_doc
 from spacy_cmner.data.records import Entity
 from spacy_cmner.errors import Messages
 from spacy_cmner.pipeline import assertion, confidence, source
@@ -231,7 +231,7 @@ def _write_docbin(records: Sequence[SourceRecord], path: Path) -> None:
     """Docs as `cmner convert` writes them, with what is known of the entities, such as
     `span._.cmner_score`."""
     vocab = Vocab()
-    docbin = DocBin(attrs=["ENT_IOB", "ENT_TYPE", "ENT_KB_ID"], store_user_data=True)
+    docbin = DocBin(attrs=[*DOCBIN_ATTRS, "ENT_KB_ID"], store_user_data=True)
     for record in records:
         doc = record_to_doc(record, vocab)
         for span, entity in zip(doc.ents, record.entities, strict=True):

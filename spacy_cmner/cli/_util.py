@@ -22,6 +22,7 @@ from spacy_cmner.analysis.gold import GoldText
 from spacy_cmner.annotation.items import BadRecord, SourceRecord
 from spacy_cmner.annotation.sources import Source
 from spacy_cmner.data.corpus import check_labels
+from spacy_cmner.data.docs import DOCBIN_ATTRS
 from spacy_cmner.data.files import check_writable, replacing
 from spacy_cmner.errors import DAMAGE, CmnerError, Messages
 
@@ -160,7 +161,7 @@ def read_settings(arguments: list[str]) -> dict[str, Any]:
 
 def write_annotated(docs: Iterable[Doc], out: Path) -> None:
     """Write documents as a DocBin to train on, and say how many entities they have."""
-    docbin = DocBin(attrs=["ENT_IOB", "ENT_TYPE"])
+    docbin = DocBin(attrs=DOCBIN_ATTRS)
     entities = 0
     for doc in docs:
         entities += len(doc.ents)

@@ -14,7 +14,7 @@ from spacy.vocab import Vocab
 from spacy_cmner.data.brat import read_brat
 from spacy_cmner.data.cmeee import read_cmeee
 from spacy_cmner.data.columns import read_columns
-from spacy_cmner.data.docs import Flatten, doc_to_record, record_to_doc
+from spacy_cmner.data.docs import DOCBIN_ATTRS, Flatten, doc_to_record, record_to_doc
 from spacy_cmner.data.files import check_other, replacing
 from spacy_cmner.data.imcs import read_imcs
 from spacy_cmner.data.jsonl import read_jsonl
@@ -220,7 +220,7 @@ def write_docbin(
 ) -> None:
     """Write gold Docs, see `record_to_doc`; `report` counts them."""
     vocab = Vocab()
-    docbin = DocBin(attrs=["ENT_IOB", "ENT_TYPE"], store_user_data=True)
+    docbin = DocBin(attrs=DOCBIN_ATTRS, store_user_data=True)
     for record in records:
         doc = record_to_doc(record, vocab, flatten=flatten, report=report)
         docbin.add(doc)

@@ -23,6 +23,7 @@ Flatten = Literal["longest", "shortest", "first"]
 SPANS_KEY = "cmner"
 SCORES = "scores"  # an attribute of the group where it holds what a recogniser found
 USER_DATA_KEY = "cmner_record"
+DOCBIN_ATTRS = ("ENT_IOB", "ENT_TYPE")  # what a DocBin of ours holds of each token
 
 # What is chosen first wins over all that overlaps it. The label decides between two types of
 # one span, alphabetically: an arbitrary rule, but the same in every file.
