@@ -595,6 +595,10 @@ class Messages:
         "a single batch. Train again with a training.eval_frequency (now {value}) below {steps}, "
         "such as the number of steps of an epoch."
     )
+    CM441 = Message(
+        "{names}: another library has registered these before, so what they say is its own. Read "
+        "{safe}, which holds what is said of an entity."
+    )
 
     # CM5xx: command line
     CM501 = Message(

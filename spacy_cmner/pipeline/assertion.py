@@ -6,6 +6,7 @@ Importing this module registers the extensions ``span._.negated``, ``.uncertain`
 ``doc.user_data`` like those of ``pipeline.source``.
 """
 
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -18,6 +19,7 @@ from spacy.training import Example
 from spacy.util import SimpleFrozenList, ensure_path
 from thinc.api import Config
 
+from spacy_cmner.errors import CmnerWarning, Messages
 from spacy_cmner.pipeline.annotate import ENTS, warn_missing
 from spacy_cmner.pipeline.context import Assertion, ContextRules
 from spacy_cmner.pipeline.entity_data import (
@@ -190,13 +192,28 @@ def _trigger(attribute: str, span: Span) -> Span | None:
 
 def register_extensions() -> None:
     """Register all that are not there; one of another library with such a name stays, and
-    ``read_attributes`` tells the same."""
+    ``read_attributes`` tells the same.
+
+    WARNS: CM441 of those that stay.
+    """
     if not Span.has_extension(NAME):
         Span.set_extension(NAME, getter=read_attributes, setter=_set)
+    others = []
     for attribute in ATTRIBUTES:
         for name, read in ((attribute, _has), (f"{attribute}_trigger", _trigger)):
             if not Span.has_extension(name):
                 Span.set_extension(name, getter=partial(read, attribute))
+            elif not _is_ours(name):
+                others.append(f"span._.{name}")
+    if others:
+        message = Messages.CM441.format(names=", ".join(others), safe=f"span._.{NAME}")
+        warnings.warn(message, CmnerWarning, stacklevel=2)
+
+
+def _is_ours(name: str) -> bool:
+    """Whether an extension is of this module, also of one that was imported before."""
+    _, _, getter, _ = Span.get_extension(name)
+    return isinstance(getter, partial) and getter.func.__module__ == __name__
 
 
 register_extensions()

@@ -1,5 +1,7 @@
 import json
 import pickle
+import subprocess
+import sys
 
 import pytest
 import spacy
@@ -59,7 +61,8 @@ def test_an_extension_of_another_library_stays_and_hides_no_other():
     removed = {name: Span.remove_extension(name) for name in ("past", "past_trigger")}
     Span.set_extension("past", default="theirs")
     try:
-        register_extensions()
+        with pytest.warns(CmnerWarning, match=r"CM441\] span\._\.past: .*span\._\.cmner_assertion"):
+            register_extensions()
         entity = pipeline()("3年前发热。").ents[0]
         assert entity._.past == "theirs"
         assert entity._.past_trigger.text == "年前"
@@ -67,6 +70,12 @@ def test_an_extension_of_another_library_stays_and_hides_no_other():
     finally:
         for name, (_, _, getter, _) in removed.items():
             Span.set_extension(name, getter=getter, force=True)
+
+
+def test_importing_again_warns_of_no_extension_of_its_own():
+    again = "import importlib, spacy_cmner.pipeline.assertion as ours; importlib.reload(ours)"
+    done = subprocess.run([sys.executable, "-W", "error::UserWarning", "-c", again])
+    assert done.returncode == 0
 
 
 def test_span_groups():
