@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from spacy.language import Language
 from wasabi import msg
 
 from spacy_cmner.annotation.sources import Layout, Source
@@ -16,6 +15,7 @@ from spacy_cmner.cli._util import (
     PipelineArgument,
     TextColumnOption,
     TextsArgument,
+    entity_types,
     errors_shown,
     load_pipeline,
     read_source,
@@ -61,14 +61,5 @@ def preannotate_command(
     records = read_source(Source(source, Layout(text_column, id_column, encoding)))
     nlp = load_pipeline(model)
     candidates = rank(nlp, records, by)[:limit]
-    write_candidates(candidates, out, tool, _entity_types(nlp))
+    write_candidates(candidates, out, tool, entity_types(nlp))
     msg.good(f"{out}: {len(candidates)} of {len(records)} texts for {tool}")
-
-
-def _entity_types(nlp: Language) -> set[str]:
-    """The types that the components of a pipeline can give to entities."""
-    types: set[str] = set()
-    for name, pipe in nlp.pipeline:
-        if "doc.ents" in nlp.get_pipe_meta(name).assigns:
-            types.update(getattr(pipe, "labels", ()))
-    return types

@@ -58,7 +58,7 @@ def write_brat(records: Iterable[Record], folder: Path) -> None:
     A record without an id is named by its place, from 1. The score of an entity becomes a note,
     what is said of it (such as negated) an attribute.
 
-    RAISES (CmnerError): An id that is no file name or comes twice, a type that holds a blank.
+    RAISES (CmnerError): An id that is no file name or comes twice, or as `check_type`.
     """
     folder.mkdir(parents=True, exist_ok=True)
     written: set[str] = set()
@@ -72,10 +72,7 @@ def write_brat(records: Iterable[Record], folder: Path) -> None:
         lines = []
         n_attributes = 0
         for i, entity in enumerate(record.entities, start=1):
-            if re.search(r"\s", entity.label):
-                raise Messages.CM113.error(
-                    what="the type", value=entity.label, problem="it holds a blank"
-                )
+            check_type(entity.label)
             surface = record.text[entity.start : entity.end].translate(_ONE_LINE)
             lines.append(f"T{i}\t{entity.label} {entity.start} {entity.end}\t{surface}\n")
             score = getattr(entity, "score", None)  # of one that a pipeline found
@@ -86,6 +83,12 @@ def write_brat(records: Iterable[Record], folder: Path) -> None:
                 lines.append(f"A{n_attributes}\t{attribute} T{i}\n")
         (folder / f"{name}.txt").write_bytes(record.text.encode())
         (folder / f"{name}.ann").write_bytes("".join(lines).encode())
+
+
+def check_type(label: str) -> None:
+    """RAISES (CmnerError): A type that holds a blank."""
+    if re.search(r"\s", label):
+        raise Messages.CM113.error(what="the type", value=label, problem="it holds a blank")
 
 
 def _spans(line: str, text: str, report: Report, number: int) -> Iterator[RawSpan]:

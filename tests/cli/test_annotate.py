@@ -50,6 +50,20 @@ def test_it_goes_on_and_begins_anew_when_asked(pipeline, tmp_path):
     assert result.exit_code == 1 and "CM149" in result.output
 
 
+def test_a_type_that_brat_cannot_hold_is_said_before_the_run(pipeline, tmp_path):
+    nlp = spacy.load(pipeline)
+    nlp.get_pipe("cmner_dictionary").add_terms([("发热", "体 征")])
+    nlp.to_disk(tmp_path / "pipeline")
+    source, out = tmp_path / "in.txt", tmp_path / "out"
+    source.write_text("头痛\n", encoding="utf-8")
+    before = sorted(path.name for path in tmp_path.iterdir())
+    result = run(tmp_path / "pipeline", source, out, "--format", "brat")
+    said = " ".join(result.output.split())
+    assert result.exit_code == 1 and "CM113" in said and "type '体 征'" in said
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
+    assert run(tmp_path / "pipeline", source, out, "--format", "csv").exit_code == 0
+
+
 def test_no_pipeline_and_no_source(pipeline, tmp_path):
     (tmp_path / "in.txt").touch()
     result = run(tmp_path / "none", tmp_path / "in.txt", tmp_path / "out.jsonl")
