@@ -11,10 +11,13 @@ from spacy.language import Language
 from spacy.pipeline import Sentencizer
 
 from spacy_cmner.annotation.checkpoint import Checkpoint, load_checkpoint
-from spacy_cmner.annotation.sinks import Sink
+from spacy_cmner.annotation.sinks import OutputFormat, Sink
 from spacy_cmner.annotation.sources import Source
+from spacy_cmner.data.brat import check_type
+from spacy_cmner.data.checksums import sha256
 from spacy_cmner.data.files import check_apart
 from spacy_cmner.errors import Messages
+from spacy_cmner.pipeline.recognisers import entity_types
 
 
 def beside(out: Path, ending: str) -> Path:
@@ -27,6 +30,13 @@ def check_place(texts: Source, out: Path) -> None:
     """RAISES: CM157 if the output, or the file of bad records, would destroy what is read."""
     for path in (out, beside(out, "errors.jsonl")):
         check_apart(texts.path, path)
+
+
+def check_types(nlp: Language, format: OutputFormat | None) -> None:
+    """RAISES: CM113 if brat cannot hold a type of the pipeline, which may come late in a run."""
+    if format == "brat":
+        for label in sorted(entity_types(nlp)):
+            check_type(label)
 
 
 def describe_job(nlp: Language, texts: Source, sink: Sink) -> dict[str, Any]:
@@ -50,12 +60,7 @@ def describe_job(nlp: Language, texts: Source, sink: Sink) -> dict[str, Any]:
 
 def fingerprint_files(files: Iterable[Path]) -> str:
     """A hash of what files hold; a corrected one can have as many bytes as before."""
-    digest = hashlib.sha256()
-    for path in files:
-        with path.open("rb") as file:
-            while block := file.read(1 << 20):
-                digest.update(block)
-    return digest.hexdigest()[:16]
+    return hashlib.sha256("".join(map(sha256, files)).encode()).hexdigest()[:16]
 
 
 def fingerprint_pipeline(nlp: Language) -> str:

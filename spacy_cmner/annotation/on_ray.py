@@ -21,7 +21,7 @@ from thinc.api import require_gpu
 
 from spacy_cmner.annotation.checkpoint import Checkpoint
 from spacy_cmner.annotation.items import BadRecord, Item, SourceRecord
-from spacy_cmner.annotation.job import beside, check_place, describe_job, resume
+from spacy_cmner.annotation.job import beside, check_place, check_types, describe_job, resume
 from spacy_cmner.annotation.lock import locked
 from spacy_cmner.annotation.runner import annotate_items, choose_batch_size, segments
 from spacy_cmner.annotation.sinks import LineFile, OutputFormat, PartFolder, create_part_folder
@@ -79,6 +79,7 @@ def annotate_on_ray(
         bad_records = LineFile(beside(out, "errors.jsonl"))
         state = beside(out, "state.json")
         nlp = load()
+        check_types(nlp, format)
         batch_size = choose_batch_size(nlp, batch_size)
         job = describe_job(nlp, texts, sink)
         checkpoint = Checkpoint(job) if overwrite else resume(out, state, job)

@@ -15,7 +15,7 @@ from thinc.api import Model
 
 from spacy_cmner.annotation.checkpoint import Checkpoint
 from spacy_cmner.annotation.items import BadRecord, FoundEntity, Item, SourceRecord
-from spacy_cmner.annotation.job import beside, check_place, describe_job, resume
+from spacy_cmner.annotation.job import beside, check_place, check_types, describe_job, resume
 from spacy_cmner.annotation.lock import locked
 from spacy_cmner.annotation.sinks import LineFile, OutputFormat, create_sink
 from spacy_cmner.annotation.sources import Source
@@ -59,13 +59,14 @@ def annotate_corpus(
     overwrite (bool): Begin anew, whatever was written before.
     progress (Callable): Wraps the annotated items, for a progress bar.
     RAISES (CmnerError): `out` is there but not from such a run, another run is writing to it, or
-        part of it is gone; its format is not clear, or pyarrow is missing; it is the source, or
-        one lies in the other; the source cannot be read at all; several processes would share a
-        GPU; or a process has died.
+        part of it is gone; its format is not clear, or cannot hold a type of the pipeline, or
+        pyarrow is missing; it is the source, or one lies in the other; the source cannot be read at
+        all; several processes would share a GPU; or a process has died.
     """
     check_number(n_process, "the GPU of the pipeline" if _is_on_gpu(nlp) else None)
     batch_size = choose_batch_size(nlp, batch_size)
     check_place(texts, out)
+    check_types(nlp, format)
     sink = create_sink(out, format)
     with locked(beside(out, "lock")):
         bad_records = LineFile(beside(out, "errors.jsonl"))

@@ -144,15 +144,6 @@ def load_pipeline(model: str | Path, settings: Mapping[str, Any] | None = None) 
         raise _unloadable(model, error) from error
 
 
-def entity_types(nlp: Language) -> set[str]:
-    """The types that the components of a pipeline can give to entities."""
-    types: set[str] = set()
-    for name, pipe in nlp.pipeline:
-        if "doc.ents" in nlp.get_pipe_meta(name).assigns:
-            types.update(getattr(pipe, "labels", ()))
-    return types
-
-
 def _unloadable(model: str | Path, error: Exception) -> CmnerError:
     return Messages.CM505.error(model=model, reason=f"{type(error).__name__}: {error}")
 

@@ -28,13 +28,11 @@ from spacy_cmner.cli._util import (
     PipelineArgument,
     TextColumnOption,
     TextsArgument,
-    entity_types,
     errors_shown,
     load_pipeline,
     read_settings,
     use_gpu,
 )
-from spacy_cmner.data.brat import check_type
 from spacy_cmner.errors import Messages
 
 
@@ -99,9 +97,6 @@ def annotate_command(
 
     def load() -> Language:
         nlp = load_pipeline(model, settings)
-        if format == "brat":
-            for label in sorted(entity_types(nlp)):
-                check_type(label)  # which may come late in a long run
         nlp.max_length = max_length
         gc.freeze()  # or every full collection goes through all that has been loaded
         return nlp

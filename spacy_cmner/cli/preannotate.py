@@ -15,13 +15,13 @@ from spacy_cmner.cli._util import (
     PipelineArgument,
     TextColumnOption,
     TextsArgument,
-    entity_types,
     errors_shown,
     load_pipeline,
     read_source,
     use_gpu,
 )
 from spacy_cmner.data.files import check_apart, check_ending, check_writable
+from spacy_cmner.pipeline.recognisers import entity_types
 from spacy_cmner.supervision.preannotation import Measure, rank
 from spacy_cmner.supervision.tools import ENDINGS, Tool, config_path, write_candidates
 

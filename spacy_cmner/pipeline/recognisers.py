@@ -1,4 +1,4 @@
-"""The recognisers of a pipeline, and settings that they have for a while."""
+"""The recognisers of a pipeline, the types it can find, and settings that they have for a while."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -19,6 +19,15 @@ def find_recognisers(nlp: Language) -> list[ChineseMedicalNER]:
     if not found:
         raise Messages.CM431.error(names=", ".join(nlp.pipe_names))
     return found
+
+
+def entity_types(nlp: Language) -> set[str]:
+    """The types that the components of a pipeline can give to entities."""
+    types: set[str] = set()
+    for name, pipe in nlp.pipeline:
+        if "doc.ents" in nlp.get_pipe_meta(name).assigns:
+            types.update(getattr(pipe, "labels", ()))
+    return types
 
 
 @contextmanager
