@@ -599,6 +599,10 @@ class Messages:
         "{names}: another library has registered these before, so what they say is its own. Read "
         "{safe}, which holds what is said of an entity."
     )
+    CM442 = Message(
+        "nested_in names {names}, which '{name}' does not know. Its types: {labels}. Name some of "
+        "these."
+    )
 
     # CM5xx: command line
     CM501 = Message(

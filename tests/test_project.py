@@ -86,15 +86,17 @@ def check_command_line(line: str, configs: Sequence[Path] = ()) -> None:
     """
     command, words = find_command(line)
     options = {option for parameter in command.params for option in parameter.opts}
+    config = Language.get_factory_meta("cmner").default_config
+    recogniser = {f"--components.cmner.{name}" for name in config}
     settings = set()
     if command.name == "train":
         trained = [load_config(path) for path in configs or [ROOT / words[0]]]
         settings = {"--" + ".".join(path) for config in trained for path, _ in walk_dict(config)}
+        settings |= recogniser  # those too that a config leaves to their defaults
     elif command.name == "run":  # of a project, or of an experiment
         settings = {f"--vars.{name}" for name in PROJECT["vars"]}
     elif command.context_settings == TAKES_SETTINGS:
-        config = Language.get_factory_meta("cmner").default_config
-        settings = {f"--components.cmner.{name}" for name in config}
+        settings = recogniser
     given = {word for word in words if word.startswith("-") and not re.match(r"-\d", word)}
     assert given <= options | settings
 

@@ -58,7 +58,7 @@ def find_cases(texts: Sequence[GoldText], systems: Systems, *, flat: bool = Fals
     flat (bool): hold the systems against flat gold instead of all gold.
     """
     gold = select_gold(texts, flat=flat)
-    judged = {name: judged_predictions(texts, found) for name, found in systems.items()}
+    judged = {name: judged_predictions(texts, found, flat=flat) for name, found in systems.items()}
     cases = []
     for i, text in enumerate(texts):
         predicted = {name: entities[i] for name, entities in judged.items()}

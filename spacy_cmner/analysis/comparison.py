@@ -91,7 +91,7 @@ def compare(
     seed (int): of the tests.
     """
     gold = select_gold(texts, flat=flat)
-    judged = {name: judged_predictions(texts, found) for name, found in systems.items()}
+    judged = {name: judged_predictions(texts, found, flat=flat) for name, found in systems.items()}
     scores = {name: TypeCounts() for name in systems}
     errors = {name: ErrorCounts() for name in systems}
     for name, predicted in judged.items():
@@ -114,10 +114,12 @@ def select_gold(texts: Sequence[GoldText], *, flat: bool) -> list[Entities]:
 
 
 def judged_predictions(
-    texts: Sequence[GoldText], predicted: Sequence[Set[Entity]]
+    texts: Sequence[GoldText], predicted: Sequence[Set[Entity]], *, flat: bool = False
 ) -> list[Entities]:
     """The predictions that are right or wrong, see ``Gold.judged``."""
-    return [text.gold.judged(found) for text, found in zip(texts, predicted, strict=True)]
+    return [
+        text.gold.judged(found, flat=flat) for text, found in zip(texts, predicted, strict=True)
+    ]
 
 
 def significance_cells(test: Significance) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from spacy.language import Language
 from spacy_cmner.analysis.errors import ErrorCounts
 from spacy_cmner.analysis.gold import Entities, GoldText, entities_of, of_types, read
 from spacy_cmner.analysis.scores import TypeCounts
+from spacy_cmner.data.docs import found_entities
 from spacy_cmner.data.records import Entity, Record
 
 # An entity as training shows it: its surface and its type.
@@ -112,7 +113,7 @@ def evaluate(
     train: Iterable[GoldText] | None = None,
     exclude: Iterable[GoldText] | None = None,
 ) -> Evaluation:
-    """Predict the texts and hold the entities in ``doc.ents`` against their gold.
+    """Predict the texts and hold what is found, see ``found_entities``, against their gold.
 
     nlp (Language): a trained pipeline, or any other that sets ``doc.ents``.
     texts (Sequence[GoldText]): the gold data, see ``load_gold``.
@@ -149,16 +150,17 @@ def predict(nlp: Language, texts: Sequence[str]) -> Predictions:
     begin = time.perf_counter()
     docs = list(read(nlp, texts))
     seconds = time.perf_counter() - begin
-    return Predictions([entities_of(doc.ents) for doc in docs], sum(map(len, texts)), seconds)
+    return Predictions(
+        [entities_of(found_entities(doc)) for doc in docs], sum(map(len, texts)), seconds
+    )
 
 
 def score(texts: Sequence[GoldText], predicted: Sequence[Set[Entity]]) -> Scores:
     """Score one set of predictions a text."""
     all_gold, flat_gold = TypeCounts(), TypeCounts()
     for text, entities in zip(texts, predicted, strict=True):
-        judged = text.gold.judged(entities)
-        all_gold.add(text.gold.entities, judged)
-        flat_gold.add(text.gold.flat, judged)
+        all_gold.add(text.gold.entities, text.gold.judged(entities))
+        flat_gold.add(text.gold.flat, text.gold.judged(entities, flat=True))
     return Scores(len(texts), all_gold, flat_gold)
 
 

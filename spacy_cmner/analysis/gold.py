@@ -60,9 +60,14 @@ class Gold:
         entities, flat = of_types(self.entities, labels), of_types(self.flat, labels)
         return replace(self, entities=entities, flat=flat)
 
-    def judged(self, predicted: Iterable[Entity]) -> Entities:
+    def judged(self, predicted: Iterable[Entity], *, flat: bool = False) -> Entities:
         """The predictions that are right or wrong. One that touches a character without
-        annotation is neither, as in spaCy's own scoring."""
+        annotation is neither, as in spaCy's own scoring.
+
+        flat (bool): to be held against flat gold: of those that overlap the longest.
+        """
+        if flat:
+            predicted, _ = flatten_entities(predicted)
         if not self.missing:
             return frozenset(predicted)
         return frozenset(

@@ -20,6 +20,7 @@ from spacy_cmner.annotation.lock import locked
 from spacy_cmner.annotation.sinks import LineFile, OutputFormat, create_sink
 from spacy_cmner.annotation.sources import Source
 from spacy_cmner.annotation.workers import check_number, map_in_processes
+from spacy_cmner.data.docs import found_entities
 from spacy_cmner.errors import CmnerError, Messages
 from spacy_cmner.pipeline.assertion import read_attributes
 from spacy_cmner.pipeline.batches import MAX_TOKENS
@@ -266,6 +267,6 @@ def with_entities(item: ItemT, doc: Doc) -> ItemT:
             read_attributes(span),
             span.kb_id_,
         )
-        for span in doc.ents
+        for span in found_entities(doc)
     )
     return replace(item, entities=entities)

@@ -28,7 +28,7 @@ from spacy_cmner.annotation.items import (
 )
 from spacy_cmner.annotation.parquet import import_parquet, write_parquet
 from spacy_cmner.data.brat import write_brat
-from spacy_cmner.data.docs import DOCBIN_ATTRS, record_to_doc
+from spacy_cmner.data.docs import DOCBIN_ATTRS, gold_group, record_to_doc
 from spacy_cmner.data.records import Entity
 from spacy_cmner.errors import Messages
 from spacy_cmner.pipeline import assertion, confidence, source
@@ -234,7 +234,7 @@ def _write_docbin(records: Sequence[SourceRecord], path: Path) -> None:
     docbin = DocBin(attrs=[*DOCBIN_ATTRS, "ENT_KB_ID"], store_user_data=True)
     for record in records:
         doc = record_to_doc(record, vocab)
-        for span, entity in zip(doc.ents, record.entities, strict=True):
+        for span, entity in zip(gold_group(doc) or doc.ents, record.entities, strict=True):
             if isinstance(entity, FoundEntity):
                 if entity.source != source.UNKNOWN:
                     span._.set(source.NAME, entity.source)
@@ -242,7 +242,7 @@ def _write_docbin(records: Sequence[SourceRecord], path: Path) -> None:
                     span._.set(confidence.NAME, entity.score)
                 if entity.assertion is not None:
                     assertion.write_attributes(span, entity.assertion)
-                for token in span:
+                for token in span if entity.kb_id else ():
                     token.ent_kb_id_ = entity.kb_id
         docbin.add(doc)
     docbin.to_disk(path)

@@ -22,6 +22,7 @@ Flatten = Literal["longest", "shortest", "first"]
 
 SPANS_KEY = "cmner"
 SCORES = "scores"  # an attribute of the group where it holds what a recogniser found
+NESTED = "nested"  # one that says that it holds entities inside others, too
 USER_DATA_KEY = "cmner_record"
 DOCBIN_ATTRS = ("ENT_IOB", "ENT_TYPE")  # what a DocBin of ours holds of each token
 
@@ -104,10 +105,28 @@ def record_to_doc(
 
 
 def gold_group(doc: Doc, spans_key: str = SPANS_KEY) -> SpanGroup | None:
-    """The group of all gold entities, if there is one; what a recogniser found and scored, whose
-    key is the same, is none."""
+    """The group of all gold entities, if there is one; what a recogniser found, whose key is the
+    same, is none."""
     group = doc.spans.get(spans_key)
-    return None if group is None or SCORES in group.attrs else group
+    return None if group is None or {SCORES, NESTED} & group.attrs.keys() else group
+
+
+def found_entities(doc: Doc) -> list[Span]:
+    """The entities of a Doc that a pipeline annotated: those of `doc.ents`, and what a recogniser
+    found inside them, each behind the one that holds it."""
+    group = doc.spans.get(SPANS_KEY)
+    inner = () if group is None or NESTED not in group.attrs else find_nested(doc, group)
+    return sorted([*doc.ents, *inner], key=lambda span: (span.start, -span.end))
+
+
+def find_nested(doc: Doc, spans: Iterable[Span]) -> list[Span]:
+    """Those of some spans that are part of an entity of `doc.ents`."""
+    holders = {token.i: ent for ent in doc.ents for token in ent}
+    return [
+        span
+        for span in spans
+        if (outer := holders.get(span.start)) and span.end <= outer.end and len(span) < len(outer)
+    ]
 
 
 def missing_characters(doc: Doc) -> frozenset[int]:
@@ -122,11 +141,11 @@ def missing_characters(doc: Doc) -> frozenset[int]:
 def doc_to_record(doc: Doc) -> Record:
     """Read a Doc back, of any tokenization; the inverse of `record_to_doc`.
 
-    doc (Doc): A Doc with entities in the group `SPANS_KEY`, else in `doc.ents`.
+    doc (Doc): A Doc with gold entities in the group `SPANS_KEY`, else with `found_entities`.
     RETURNS (Record): With id and meta where `record_to_doc` has put them.
     """
     group = gold_group(doc)
-    spans = doc.ents if group is None else group
+    spans = found_entities(doc) if group is None else group
     entities = {Entity(span.start_char, span.end_char, span.label_) for span in spans}
     source = json.loads(doc.user_data.get(USER_DATA_KEY, "{}"))
     # a Doc that has nothing but the group was annotated by it

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
@@ -36,10 +37,11 @@ from spacy_cmner.pipeline.annotate import (
     warn_missing,
 )
 from spacy_cmner.pipeline.batches import annotate_batches
-from spacy_cmner.pipeline.confidence import write_scores
-from spacy_cmner.pipeline.emissions import predict_emissions, read_emissions
+from spacy_cmner.pipeline.confidence import read_score, write_scores
+from spacy_cmner.pipeline.emissions import predict_emissions, read_emissions, take_rows
 from spacy_cmner.pipeline.evidence import EvidenceReader, pack
-from spacy_cmner.pipeline.marks import Marks, read_marks, read_target
+from spacy_cmner.pipeline.marks import Marks, Target, read_marks, read_target
+from spacy_cmner.pipeline.nesting import add_nested, find_insides, inside_targets, read_gold
 from spacy_cmner.pipeline.reading import Window, read_windows
 from spacy_cmner.pipeline.readings import Reading, combine_readings
 from spacy_cmner.pipeline.saving import check_folder, loading, seal, seal_folder, unseal
@@ -97,6 +99,7 @@ SCORER = create_ner_scorer()
         "evidence_key": None,
         "evidence_weight": 1.0,
         "evidence_weights": {},
+        "nested_in": [],
         "scorer": {"@scorers": "spacy-cmner.ner_scorer.v1"},
     },
     default_score_weights={
@@ -125,6 +128,7 @@ def make_cmner(
     evidence_key: str | None,
     evidence_weight: float,
     evidence_weights: dict[str, float],
+    nested_in: list[str],
     scorer: Callable | None,
 ) -> "ChineseMedicalNER":
     """Construct the recogniser; see ``ChineseMedicalNER``."""
@@ -143,6 +147,7 @@ def make_cmner(
         evidence_key=evidence_key,
         evidence_weight=evidence_weight,
         evidence_weights=evidence_weights,
+        nested_in=nested_in,
         scorer=scorer,
     )
 
@@ -182,9 +187,13 @@ class ChineseMedicalNER(TrainablePipe):
     evidence_weight (float): this bias; 0 leaves it to a model that learns it (``CrfTagger.v1``
         with ``evidence``), which adds to it.
     evidence_weights (Mapping[str, float]): the same for single rules (``span.id_``) or sources.
+    nested_in (Optional[Sequence[str]]): the types inside whose entities others are looked for, as
+        in training (``pipeline.nesting``). ``doc.spans["cmner"]`` then holds all entities, or the
+        group that is the ``target`` all that was found; ``doc.ents`` stays flat.
     scorer (Optional[Callable]): the scoring method; None leaves scoring to other components.
     RAISES: CM401, CM402, CM408, CM409, CM417, CM424 and CM435 for settings that are not possible,
-        CM419 without a key that the model needs; also later, if they are changed.
+        CM419 without a key that the model needs, CM442 for types that it does not know; also later,
+        if they are changed.
     """
 
     def __init__(
@@ -204,6 +213,7 @@ class ChineseMedicalNER(TrainablePipe):
         evidence_key: str | None = None,
         evidence_weight: float = 1.0,
         evidence_weights: Mapping[str, float] | None = None,
+        nested_in: Sequence[str] | None = None,
         scorer: Callable | None = SCORER,
     ) -> None:
         self.vocab = vocab
@@ -222,8 +232,9 @@ class ChineseMedicalNER(TrainablePipe):
         self.evidence_key = evidence_key
         self.evidence_weight = evidence_weight
         self.evidence_weights = {} if evidence_weights is None else evidence_weights
-        self._check_settings()
+        self.nested_in = [] if nested_in is None else nested_in
         self.cfg: dict[str, Any] = {"labels": []}
+        self._check_settings()
         self._rehearsal_model: Model[list[Doc], Ragged] | None = None
 
     @property
@@ -283,12 +294,15 @@ class ChineseMedicalNER(TrainablePipe):
         sample: list[Doc] = []
         for example in get_examples():
             found.update(span.label_ for span in example.reference.ents)
+            if self.nested_in:
+                found.update(span.label for span in read_gold(example.reference))
             if len(sample) < 10 and len(example.reference):
                 sample.append(char_doc(self.vocab, example.reference.text))
         for label in sorted(found) if labels is None else labels:
             self.add_label(label)
         if not self.labels:
             raise Messages.CM404.error(name=self.name)
+        self._check_nested_in()
         if resources is not None:
             bundle = resources()
             for node in self.model.walk():
@@ -343,6 +357,7 @@ class ChineseMedicalNER(TrainablePipe):
         if not isinstance(self.source, str) or not self.source:
             expected = "the name of a component"
             raise Messages.CM435.error(name="source", value=self.source, expected=expected)
+        self._check_nested_in()
         # also the weights that wait for a key
         EvidenceReader(
             "" if self.evidence_key is None else self.evidence_key,
@@ -354,6 +369,18 @@ class ChineseMedicalNER(TrainablePipe):
         if self.decoding == MARGINAL and self.threshold < LOWEST_THRESHOLD:
             message = Messages.CM426.format(value=self.threshold, lowest=LOWEST_THRESHOLD)
             warnings.warn(message, CmnerWarning, stacklevel=3)
+
+    def _check_nested_in(self) -> None:
+        types = self.nested_in
+        is_list = isinstance(types, Sequence) and not isinstance(types, str)
+        if not is_list or not all(isinstance(label, str) for label in types):
+            expected = 'a list of types, such as ["sym"]'
+            raise Messages.CM435.error(name="nested_in", value=types, expected=expected)
+        unknown = [repr(label) for label in types if label not in self.labels]
+        if unknown and self.labels:
+            raise Messages.CM442.error(
+                names=", ".join(unknown), name=self.name, labels=", ".join(self.labels)
+            )
 
     def _check_ready(self) -> None:
         if not self.labels:
@@ -388,25 +415,57 @@ class ChineseMedicalNER(TrainablePipe):
         self, batch: list[Window], emissions: Ragged, marks: list[Marks]
     ) -> list[list[ScoredSpan]]:
         """The entities of each window, in positions of its document."""
+        spans = self._decode(emissions, _constrain(batch, marks, self.scheme))
+        if self.nested_in:
+            spans += self._decode_inside(batch, emissions, marks, spans)
+            spans.sort(key=lambda span: (span.start, -span.end))
+        starts = np.cumsum([0, *(len(window.doc) for window in batch[:-1])])
+        owners = np.searchsorted(starts, [span.start for span in spans], side="right") - 1
+        found: list[list[ScoredSpan]] = [[] for _ in batch]
+        for i, (start, end, label, score) in zip(owners.tolist(), spans, strict=True):
+            shift = batch[i].place.start - int(starts[i])
+            found[i].append(ScoredSpan(start + shift, end + shift, label, score))
+        return found
+
+    def _decode(self, emissions: Ragged, allowed: np.ndarray | None) -> list[ScoredSpan]:
+        """The entities of a packed batch, in positions of it."""
         scheme = self.scheme
-        allowed = _constrain(batch, marks, scheme)
         scores: Sequence[float | None]
         if self.decoding == MARGINAL:
             threshold = max(self.threshold, LOWEST_THRESHOLD)
             spans, scores = decode_spans(self.model, emissions, scheme, threshold, allowed)
-        else:
-            spans = scheme.decode(decode(self.model, emissions, scheme, allowed))
-            scores = [None] * len(spans)
-            if self.scores or self.threshold:
-                scores = score_spans(self.model, emissions, scheme, spans, allowed)
-        starts = np.cumsum([0, *(len(window.doc) for window in batch[:-1])])
-        owners = np.searchsorted(starts, [span[0] for span in spans], side="right") - 1
-        found: list[list[ScoredSpan]] = [[] for _ in batch]
-        for i, (start, end, label), score in zip(owners.tolist(), spans, scores, strict=True):
-            if self.decoding == MARGINAL or score is None or score >= self.threshold:
-                shift = batch[i].place.start - int(starts[i])
-                found[i].append(ScoredSpan(start + shift, end + shift, label, score))
-        return found
+            return [ScoredSpan(*span, score) for span, score in zip(spans, scores, strict=True)]
+        spans = scheme.decode(decode(self.model, emissions, scheme, allowed))
+        if not (self.scores or self.threshold):
+            return [ScoredSpan(*span, None) for span in spans]
+        scores = score_spans(self.model, emissions, scheme, spans, allowed)
+        found = [ScoredSpan(*span, score) for span, score in zip(spans, scores, strict=True)]
+        return [span for span, score in zip(found, scores, strict=True) if score >= self.threshold]
+
+    def _decode_inside(
+        self,
+        batch: list[Window],
+        emissions: Ragged,
+        marks: list[Marks],
+        outer: Sequence[ScoredSpan],
+    ) -> list[ScoredSpan]:
+        """The entities inside others of a packed batch, in positions of it."""
+        inside = find_insides(self.scheme, [span[:3] for span in outer], {*self.nested_in})
+        if not inside.spans:
+            return []
+        possible = inside.possible
+        around = [replace(mark, spans=[]) for mark in marks]  # which would close what is in them
+        allowed = _constrain(batch, around, self.scheme)
+        if allowed is not None:
+            possible &= allowed[np.concatenate(inside.rows)]
+        characters, _ = take_rows(self.model.ops, emissions, inside.rows)
+        found = self._decode(characters, possible)
+        placed = inside.place([span[:3] for span in found])
+        return [
+            ScoredSpan(*span, score)
+            for span, (*_, score) in zip(placed, found, strict=True)
+            if span is not None
+        ]
 
     def kbest(self, doc: Doc, k: int) -> list[Reading]:
         """The k most probable sets of entities of a document, the most probable first.
@@ -453,18 +512,23 @@ class ChineseMedicalNER(TrainablePipe):
                 added = [*dict.fromkeys(spans)]  # several that were moved may have become one
                 doc.spans[self.target] = added
                 mark_recorded(doc.spans[self.target])
+            scored = added
+            if self.nested_in and self.target == ENTS:
+                added = [*added, *add_nested(doc, spans)]
+                scored = [*doc.spans[SPANS_KEY]]
             for entity in added:
                 add_source(entity, self.source)
             if self.scores:
                 lost = set(dropped)
                 kept = [span.score for span in new if CharSpan(*span[:3]) not in lost]
                 probabilities = dict(zip(spans, kept, strict=True))
+                scores_of = [probabilities.get(entity, read_score(entity)) for entity in scored]
                 key = SPANS_KEY if self.target == ENTS else self.target
-                write_scores(doc, added, [probabilities[entity] for entity in added], key)
+                write_scores(doc, scored, scores_of, key)
         alignment.warn()
 
     def score(self, examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
-        """The scores of what is in ``target``, by ``scorer``."""
+        """The scores of what is in ``target``, and found inside it, by ``scorer``."""
         return super().score(examples, target=self.target, **kwargs)
 
     def update(
@@ -491,15 +555,13 @@ class ChineseMedicalNER(TrainablePipe):
         losses.setdefault(self.name, 0.0)
         examples = list(examples)
         validate_examples(examples, "ChineseMedicalNER.update")
-        windows, allowed = self._read_targets(examples)
+        windows, targets = self._read_targets(examples)
         if not windows:
             return losses
-        scheme = self.scheme
         set_dropout_rate(self.model, drop)
         docs = [example.predicted for example in examples]
         emissions, backprop = read_emissions(self.model, docs, windows, is_train=True)
-        evidence = self._pack_evidence(docs, windows)
-        loss, d_emissions = loss_and_gradient(self.model, emissions, scheme, allowed, evidence)
+        loss, d_emissions = self._compute_loss(examples, windows, targets, emissions)
         backprop(d_emissions)
         losses[self.name] += loss
         for node in self.model.walk():
@@ -517,9 +579,8 @@ class ChineseMedicalNER(TrainablePipe):
         RAISES: as ``update``.
         """
         examples = list(examples)
-        windows, allowed = self._read_targets(examples)
-        evidence = self._pack_evidence([example.predicted for example in examples], windows)
-        return loss_and_gradient(self.model, scores, self.scheme, allowed, evidence)
+        windows, targets = self._read_targets(examples)
+        return self._compute_loss(examples, windows, targets, scores)
 
     def rehearse(
         self,
@@ -600,30 +661,62 @@ class ChineseMedicalNER(TrainablePipe):
                 labels=", ".join(self.labels), expected=n_tags, found=transitions.get_dim("nO")
             )
 
-    def _read_targets(self, examples: list[Example]) -> tuple[list[Window], np.ndarray]:
-        """The windows of annotated documents, and the tags (N, T) that the annotation leaves open
-        in them."""
-        scheme = self.scheme
+    def _read_targets(self, examples: list[Example]) -> tuple[list[Window], list[Target]]:
+        """The windows of annotated documents, and their annotation."""
         targets = [read_target(example) for example in examples]
-        allowed = [target.encode(scheme) for target in targets]
         references = [example.reference for example in examples]
         spans = [target.spans for target in targets]
-        windows = list(read_windows(self.vocab, references, spans, self.max_length))
-        parts = [allowed[window.number][slice(*window.place)] for window in windows]
-        empty = np.zeros((0, scheme.n_tags), dtype=np.bool_)
-        return windows, np.concatenate([empty, *parts])
+        return list(read_windows(self.vocab, references, spans, self.max_length)), targets
 
-    def _pack_evidence(self, docs: list[Doc], windows: list[Window]) -> Evidence | None:
-        """The evidence for an update.
+    def _compute_loss(
+        self,
+        examples: list[Example],
+        windows: list[Window],
+        targets: list[Target],
+        emissions: Ragged,
+    ) -> tuple[float, Ragged]:
+        """The loss of the windows' emissions, a mean over these, and its gradient."""
+        scheme = self.scheme
+        allowed = [target.encode(scheme) for target in targets]
+        parts = [allowed[window.number][slice(*window.place)] for window in windows]
+        tags = np.concatenate([np.zeros((0, scheme.n_tags), dtype=np.bool_), *parts])
+        evidence = self._read_evidence([example.predicted for example in examples])
+        places = [(window.number, window.place) for window in windows]
+        found = _pack(evidence, places)
+        loss, gradient = loss_and_gradient(self.model, emissions, scheme, tags, found)
+        if not self.nested_in:
+            return loss, gradient
+        gold = [read_gold(example.reference) for example in examples]
+        inside, tags, places = inside_targets(scheme, {*self.nested_in}, windows, targets, gold)
+        if not inside.spans:
+            return loss, gradient
+        characters, backprop = take_rows(self.model.ops, emissions, inside.rows)
+        inner_loss, d_characters = loss_and_gradient(
+            self.model,
+            characters,
+            scheme,
+            tags,
+            _pack(evidence, places),
+            possible=inside.possible,
+            n_sequences=len(windows),
+        )
+        d_emissions: Any = backprop(d_characters).dataXd
+        return loss + inner_loss, Ragged(gradient.dataXd + d_emissions, gradient.lengths)
+
+    def _read_evidence(self, docs: list[Doc]) -> list[Evidence]:
+        """The evidence for an update; empty if none is asked for.
 
         RAISES: CM418 if no document has the span group: then nothing has looked for any.
         """
         found = self._find_evidence(docs)
-        if not found:
-            return None
-        if not any(self.evidence_key in doc.spans for doc in docs):
+        if found and not any(self.evidence_key in doc.spans for doc in docs):
             raise Messages.CM418.error(key=self.evidence_key, name=self.name)
-        return pack((found[window.number], window.place) for window in windows)
+        return found
+
+
+def _pack(evidence: Sequence[Evidence], places: Iterable[tuple[int, TextRange]]) -> Evidence | None:
+    """The evidence on pieces of documents; None if none is asked for."""
+    return pack((evidence[number], place) for number, place in places) if evidence else None
 
 
 def _constrain(batch: list[Window], marks: list[Marks], scheme: TagScheme) -> np.ndarray | None:

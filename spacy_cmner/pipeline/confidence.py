@@ -38,7 +38,8 @@ def write_scores(
         others = {*map(identity, doc.ents)}.difference(map(identity, spans))
         found = [(span, score) for span, score in earlier if identity(span) in others]
     found.extend(zip(spans, scores, strict=True))
-    attrs = {SCORES: [score for _, score in found]}
+    before = doc.spans[key].attrs if key in doc.spans else {}
+    attrs = {**before, SCORES: [score for _, score in found]}
     doc.spans[key] = SpanGroup(doc, name=key, spans=[span for span, _ in found], attrs=attrs)
     mark_recorded(doc.spans[key])
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from spacy.tokens import Doc
-from thinc.api import Model
+from thinc.api import Model, Ops
 from thinc.types import Ragged
 
 from spacy_cmner.errors import Messages
@@ -92,17 +92,28 @@ def _cut_out(
 ) -> tuple[Ragged, Callable[[Ragged], Ragged]]:
     """The emissions of windows from those of the tokens of whole documents.
 
-    A row is taken as often as its token has characters and windows overlap there; its gradient
-    is the sum of theirs.
+    A row is taken as often as its token has characters and windows overlap there.
     """
-    ops = model.ops
-    parts: list[Any] = [rows[window.number][slice(*window.place)] for window in windows]
+    return take_rows(
+        model.ops, emissions, [rows[window.number][slice(*window.place)] for window in windows]
+    )
+
+
+def take_rows(
+    ops: Ops, emissions: Ragged, parts: Sequence[npt.NDArray[np.integer]]
+) -> tuple[Ragged, Callable[[Ragged], Ragged]]:
+    """Sequences made of the rows of others.
+
+    parts (Sequence[NDArray]): the numbers of the rows of each.
+    RETURNS (Tuple[Ragged, Callable]): and what gives the gradient of the rows back; that of a row
+        taken several times is the sum.
+    """
     numbers: Any = np.concatenate(parts)
     index = ops.asarray1i(numbers)
     table: Any = emissions.dataXd
 
-    def backprop(d_cut_out: Ragged) -> Ragged:
-        d_rows: Any = d_cut_out.dataXd
+    def backprop(d_taken: Ragged) -> Ragged:
+        d_rows: Any = d_taken.dataXd
         gradient = ops.alloc2f(*table.shape)
         ops.scatter_add(gradient, index, d_rows)
         return Ragged(gradient, emissions.lengths)

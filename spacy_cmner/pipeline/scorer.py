@@ -10,7 +10,7 @@ from spacy.training import Example
 
 from spacy_cmner.analysis.gold import Gold, entities_of
 from spacy_cmner.analysis.scores import TypeCounts
-from spacy_cmner.data.docs import SPANS_KEY
+from spacy_cmner.data.docs import SPANS_KEY, found_entities
 from spacy_cmner.pipeline.annotate import ENTS
 
 Scores = dict[str, Any]
@@ -28,7 +28,8 @@ def create_ner_scorer(spans_key: str = SPANS_KEY) -> Callable[[Iterable[Example]
 class NerScorer:
     """Scores examples: ``ents_p/r/f`` as spaCy's own ``ner`` (flat), ``ents_all_p/r/f`` against
     all gold, each with its figures per type; None where there is nothing to score. What is scored
-    is what the recogniser's target holds: ``doc.ents`` or a span group."""
+    is what the recogniser's target holds: ``doc.ents``, with what lies inside them, or a span
+    group."""
 
     def __init__(self, spans_key: str) -> None:
         self.spans_key = spans_key
@@ -40,10 +41,10 @@ class NerScorer:
             if gold is None:
                 continue
             doc = example.predicted
-            found = doc.ents if target == ENTS else doc.spans.get(target, ())
-            predicted = gold.judged(entities_of(found))
-            everything.add(gold.entities, predicted)
-            flat.add(gold.flat, predicted)
+            found = found_entities(doc) if target == ENTS else doc.spans.get(target, ())
+            predicted = entities_of(found)
+            everything.add(gold.entities, gold.judged(predicted))
+            flat.add(gold.flat, gold.judged(predicted, flat=True))
         return {**_scores("ents", flat), **_scores("ents_all", everything)}
 
 

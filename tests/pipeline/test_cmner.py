@@ -344,6 +344,7 @@ def test_every_setting_reaches_the_component():
         **{"max_length": 7, "batch_characters": 70},
         **{"decoding": "marginal", "scores": True, "threshold": 0.3},
         **{"evidence_key": "hits", "evidence_weight": 2.0, "evidence_weights": {"rule": 3.0}},
+        "nested_in": ["sym"],
         "scorer": None,
     }
     recogniser = tiny.blank(**settings).get_pipe("cmner")

@@ -1,0 +1,399 @@
+"""Entities inside others."""
+
+import json
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import spacy
+import tiny
+from hypothesis import given
+from hypothesis import strategies as st
+from spacy.language import Language
+from spacy.tokens import Doc, DocBin, Span
+from spacy.training import Example
+from spacy.util import filter_spans
+from thinc.api import Ragged
+
+from spacy_cmner.analysis.evaluation import evaluate
+from spacy_cmner.analysis.gold import load_gold
+from spacy_cmner.annotation.runner import annotate_corpus
+from spacy_cmner.annotation.sources import Source
+from spacy_cmner.data.corpus import write_docbin
+from spacy_cmner.data.docs import doc_to_record, found_entities
+from spacy_cmner.data.records import Entity, Record
+from spacy_cmner.errors import CmnerError
+from spacy_cmner.layers.crf import TagScheme, crf_loss
+from spacy_cmner.models.crf_tagger import loss_and_gradient
+from spacy_cmner.pipeline.nesting import find_insides
+from spacy_cmner.supervision.pseudo_labels import annotate_again
+from spacy_cmner.tokenizer import char_doc
+
+# of which sym holds others
+SENTENCES = [
+    ("患者右肺疼痛三天。", [(2, 6, "sym"), (2, 4, "bod")]),
+    ("服用阿莫西林后头痛减轻。", [(2, 6, "dru"), (7, 9, "sym"), (7, 8, "bod")]),
+    ("肝脏不大，发热。", [(0, 2, "bod"), (5, 7, "sym")]),
+    ("双肺呼吸音清，无咳嗽。", [(0, 5, "sym"), (0, 2, "bod"), (2, 5, "ite"), (8, 10, "sym")]),
+    ("复查，一切正常。", []),
+]
+TEXTS = [text for text, _ in SENTENCES]
+GOLD = [sorted(entities, key=lambda e: (e[0], -e[1])) for _, entities in SENTENCES]
+RECORDS = [Record(text, tuple(Entity(*e) for e in entities)) for text, entities in SENTENCES]
+
+
+def examples(nlp: Language) -> list[Example]:
+    pairs = []
+    for text, entities in SENTENCES:
+        gold = char_doc(nlp.vocab, text)
+        spans = [Span(gold, *entity) for entity in entities]
+        gold.set_ents(filter_spans(spans), default="outside")
+        gold.spans["cmner"] = spans
+        pairs.append(Example(nlp.make_doc(text), gold))
+    return pairs
+
+
+@pytest.fixture(scope="module")
+def nested(resource_dir) -> Language:
+    nlp = tiny.blank(nested_in=["sym"])
+    tiny.initialize(nlp, resource_dir)
+    recogniser = nlp.get_pipe("cmner")
+    recogniser.add_label("ite")
+    optimizer = nlp.resume_training()
+    optimizer.learn_rate = 0.02
+    for _ in range(80):
+        nlp.update(examples(nlp), sgd=optimizer)
+    return nlp
+
+
+def again(nested: Language, **settings) -> Language:
+    """The same pipeline with other settings."""
+    return tiny.blank(**{"nested_in": ["sym"], **settings}).from_bytes(nested.to_bytes())
+
+
+def everything(doc: Doc) -> list[tuple[int, int, str]]:
+    return [(span.start_char, span.end_char, span.label_) for span in doc.spans["cmner"]]
+
+
+def test_all_entities_are_learned_by_heart(nested):
+    docs = [nested(text) for text in TEXTS]
+    assert [everything(doc) for doc in docs] == GOLD
+    for doc, entities in zip(docs, GOLD, strict=True):
+        flat = filter_spans([Span(doc, *entity) for entity in entities])
+        assert list(doc.ents) == flat
+        assert {span._.cmner_source for span in doc.spans["cmner"]} <= {"model"}
+
+
+def test_alone_in_a_batch_and_inside_a_long_document(nested):
+    for size in (1, 2, 100):
+        assert [everything(doc) for doc in nested.pipe(TEXTS, batch_size=size)] == GOLD
+    expected, offset = [], 0
+    for text, entities in zip(TEXTS, GOLD, strict=True):
+        expected += [(offset + start, offset + end, label) for start, end, label in entities]
+        offset += len(text)
+    assert everything(nested("".join(TEXTS))) == expected
+
+
+def test_nothing_is_looked_for_where_it_is_off(nested):
+    nlp = again(nested, nested_in=[])
+    docs = list(nlp.pipe(TEXTS))
+    assert not any("cmner" in doc.spans for doc in docs)
+    assert [tiny.entities(doc) for doc in docs] == [tiny.entities(nested(text)) for text in TEXTS]
+
+
+def test_only_inside_the_types_that_are_named(nested):
+    for doc in again(nested, nested_in=["dru"]).pipe(TEXTS):
+        holders = [ent for ent in doc.ents if ent.label_ == "dru"]
+        for span in doc.spans["cmner"]:
+            is_inside = any(ent.start <= span.start and span.end <= ent.end for ent in holders)
+            assert span in doc.ents or is_inside
+
+
+@pytest.mark.parametrize("decoding", ["viterbi", "marginal"])
+def test_scores_are_those_of_the_spans_beside_them(nested, decoding):
+    nlp = again(nested, scores=True, decoding=decoding, threshold=0.3)
+    for doc, entities in zip(nlp.pipe(TEXTS), GOLD, strict=True):
+        group = doc.spans["cmner"]
+        assert everything(doc) == entities
+        assert group.attrs["scores"] == [span._.cmner_score for span in group]
+        assert all(0.3 <= score <= 1 for score in group.attrs["scores"])
+
+
+def test_a_threshold_counts_inside_too(nested):
+    nlp = again(nested, threshold=1.0)
+    assert everything(nlp(TEXTS[0])) == []
+
+
+def test_a_span_group_takes_all_of_them(nested):
+    doc = again(nested, target="second")(TEXTS[0])
+    assert not doc.ents and "cmner" not in doc.spans
+    assert [(span.start, span.end, span.label_) for span in doc.spans["second"]] == GOLD[0]
+
+
+def test_inside_an_entity_that_was_there(nested):
+    doc = nested.make_doc(TEXTS[0])
+    doc.ents = [Span(doc, 2, 6, "sym"), Span(doc, 6, 8, "other")]
+    doc = nested.get_pipe("cmner")(doc)
+    assert everything(doc) == [*GOLD[0], (6, 8, "other")]
+    sources = {span.label_: span._.cmner_source for span in doc.spans["cmner"]}
+    assert sources == {"sym": "other", "bod": "model", "other": "other"}
+
+
+def test_forbidden_ranges_count_inside_too(nested):
+    doc = nested.make_doc(TEXTS[0])
+    doc.spans["cmner_forbidden"] = [Span(doc, 2, 6, "bod")]
+    assert everything(nested.get_pipe("cmner")(doc)) == [(2, 6, "sym")]
+
+
+def test_entities_of_two_recognisers_are_in_one_group(nested):
+    nlp = again(nested, scores=True)
+    nlp.add_pipe("cmner", name="second", source=nested)
+    doc = nlp(TEXTS[0])
+    assert everything(doc) == GOLD[0]
+
+
+def test_tokens_that_are_words(nested):
+    doc = Doc(nested.vocab, words=["患者", "右肺", "疼痛", "三天。"], spaces=[False] * 4)
+    assert everything(nested.get_pipe("cmner")(doc)) == GOLD[0]
+    doc = Doc(nested.vocab, words=["患者", "右肺疼痛", "三天。"], spaces=[False] * 3)
+    with pytest.warns(UserWarning, match=r"CM406.*右肺"):
+        assert everything(nested.get_pipe("cmner")(doc)) == [(2, 6, "sym")]
+    with pytest.warns(UserWarning, match=r"CM428.*右肺 → 右肺疼痛"):
+        doc = again(nested, alignment_mode="expand").get_pipe("cmner")(doc.copy())
+    assert everything(doc) == [(2, 6, "sym")]
+
+
+@given(tiny.texts())
+def test_hostile_texts(nested, text):
+    doc = nested(text)
+    inner = [span for span in doc.spans["cmner"] if span not in doc.ents]
+    for span in inner:
+        [outer] = [ent for ent in doc.ents if ent.start <= span.start and span.end <= ent.end]
+        assert outer.label_ == "sym" != span.label_
+        assert len(span) < len(outer)
+    assert filter_spans(inner) == inner
+    assert [span for span in doc.spans["cmner"] if span in doc.ents] == list(doc.ents)
+
+
+def test_a_sentence_in_several_windows(nested):
+    text = "患者" + "右肺疼痛" * 6
+    doc = again(nested, max_length=10)(text)
+    for span in doc.spans["cmner"]:
+        assert span in doc.ents or any(
+            ent.start <= span.start and span.end <= ent.end for ent in doc.ents
+        )
+    assert any(span not in doc.ents for span in doc.spans["cmner"])
+
+
+# The loss
+
+
+def test_what_is_not_possible_has_no_part_in_the_loss(nested):
+    """Closing a type is the same as a CRF without it."""
+    scheme, smaller = TagScheme(["bod", "sym"]), TagScheme(["bod"])
+    model = tiny.blank().get_pipe("cmner").model
+    model.attrs["resize_output"](model, scheme.n_tags)
+    model.get_ref("transitions").initialize()
+    random = np.random.default_rng(0)
+    n, n_open = 7, smaller.n_tags
+    scores = random.normal(size=(n, scheme.n_tags)).astype("float32")
+    moves = random.normal(size=(scheme.n_tags, scheme.n_tags)).astype("float32")
+    model.get_ref("transitions").set_param("transitions", moves)
+    possible = np.zeros((n, scheme.n_tags), dtype=bool)
+    possible[:, :n_open] = True
+    right = smaller.encode(n, [(1, 3, "bod"), (5, 6, "bod")])
+    targets = np.zeros_like(possible)
+    targets[:, :n_open] = right
+    loss, gradient = loss_and_gradient(
+        model, Ragged(scores, np.array([4, 3])), scheme, targets, possible=possible, n_sequences=1
+    )
+    start = np.zeros(n_open, dtype="float32")
+    expected, d_scores, d_moves, *_ = crf_loss(
+        *(scores[:, :n_open], np.array([4, 3]), right, moves[:n_open, :n_open], start, start),
+        smaller.masks,
+    )
+    assert loss == pytest.approx(expected.sum(), abs=1e-5)
+    assert gradient.dataXd[:, :n_open] == pytest.approx(d_scores, abs=1e-6)
+    assert not gradient.dataXd[:, n_open:].any()
+    d_transitions = model.get_ref("transitions").get_grad("transitions")
+    assert d_transitions[:n_open, :n_open] == pytest.approx(d_moves, abs=1e-6)
+
+
+def test_the_gradient_is_that_of_the_loss(nested):
+    recogniser = nested.get_pipe("cmner")
+    pairs = examples(nested)
+    lengths = np.array([len(text) for text in TEXTS])
+    random = np.random.default_rng(0)
+    scores = random.normal(size=(lengths.sum(), recogniser.scheme.n_tags)).astype("float32")
+
+    def loss(values):
+        return recogniser.get_loss(pairs, Ragged(values.astype("float32"), lengths))
+
+    _, gradient = loss(scores)
+    direction = random.normal(size=scores.shape).astype("float32")
+    step = 1e-2
+    slope = (loss(scores + step * direction)[0] - loss(scores - step * direction)[0]) / (2 * step)
+    assert slope == pytest.approx((gradient.dataXd * direction).sum(), rel=1e-2)
+
+
+def test_the_loss_tells_what_is_inside(nested):
+    recogniser = nested.get_pipe("cmner")
+    docs = [example.predicted for example in examples(nested)]
+    emissions = recogniser.model.predict(docs)
+    wrong = examples(nested)
+    for example in wrong:
+        example.reference.spans["cmner"] = list(example.reference.ents)
+    right_loss, _ = recogniser.get_loss(examples(nested), emissions)
+    wrong_loss, _ = recogniser.get_loss(wrong, emissions)
+    assert wrong_loss > right_loss + 1
+
+
+def test_missing_annotation_says_nothing_of_the_inside(nested):
+    recogniser = nested.get_pipe("cmner")
+    emissions = recogniser.model.predict([nested.make_doc(TEXTS[0])])
+
+    def loss(inner):
+        example = examples(nested)[0]
+        gold = example.reference
+        gold.set_ents([Span(gold, 2, 6, "sym")], missing=[gold[8:9]], default="outside")
+        gold.spans["cmner"] = [Span(gold, 2, 6, "sym"), *(Span(gold, *span) for span in inner)]
+        return recogniser.get_loss([example], emissions)[0]
+
+    assert loss([(2, 4, "bod")]) == loss([])
+
+
+def test_an_entity_inside_one_of_its_type_is_left_out(nested):
+    recogniser = nested.get_pipe("cmner")
+    emissions = recogniser.model.predict([nested.make_doc(TEXTS[0])])
+
+    def loss(inner):
+        example = examples(nested)[0]
+        gold = example.reference
+        gold.spans["cmner"] = [Span(gold, *span) for span in [(2, 6, "sym"), *inner]]
+        return recogniser.get_loss([example], emissions)[0]
+
+    assert loss([(4, 6, "sym"), (2, 4, "bod")]) == loss([(2, 4, "bod")])
+    assert loss([(2, 6, "bod"), (2, 4, "bod")]) == loss([(2, 4, "bod")])  # one that fills it
+
+
+def test_types_that_lie_inside_others_only_are_learned(resource_dir):
+    nlp = tiny.blank(nested_in=["sym"])
+    nlp.initialize(lambda: examples(nlp))
+    assert nlp.get_pipe("cmner").labels == ("bod", "dru", "ite", "sym")
+    flat = tiny.blank()
+    flat.initialize(lambda: examples(flat))
+    assert flat.get_pipe("cmner").labels == ("bod", "dru", "sym")
+
+
+# Positions
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(1, 5)), max_size=5), st.data())
+def test_positions_come_back(pieces, data):
+    """Each packed character is that of the batch."""
+    scheme, spans, end = TagScheme(["bod", "sym"]), [], 0
+    for gap, length in pieces:
+        spans.append((end + gap, end + gap + length, data.draw(st.sampled_from(["bod", "sym"]))))
+        end += gap + length
+    inside = find_insides(scheme, spans, {"sym"})
+    expected = [span for span in spans if span[2] == "sym" and span[1] - span[0] > 1]
+    assert inside.spans == expected
+    rows = [row for start, stop, _ in expected for row in range(start, stop)]
+    assert [row for part in inside.rows for row in part] == rows
+    assert inside.possible.shape == (len(rows), scheme.n_tags)
+    if rows:
+        singles = [(i, i + 1, "bod") for i in range(len(rows))]
+        assert inside.place(singles) == [(row, row + 1, "bod") for row in rows]
+        sizes = np.cumsum([0, *(stop - start for start, stop, _ in expected)]).tolist()
+        whole = [(a, b, "bod") for a, b in pairwise(sizes)]
+        assert inside.place(whole) == [None] * len(expected)
+
+
+# Settings
+
+
+@pytest.mark.parametrize("value", ["sym", [1], 3])
+def test_impossible_settings(value):
+    with pytest.raises(CmnerError, match=r"CM435.*nested_in"):
+        tiny.blank().get_pipe("cmner").__class__(
+            spacy.blank("zh").vocab, tiny.blank().get_pipe("cmner").model, nested_in=value
+        )
+
+
+def test_types_that_the_recogniser_does_not_know(nested):
+    nlp = again(nested, nested_in=["sym", "Sym"])
+    with pytest.raises(CmnerError, match=r"CM442.*'Sym'.*bod, dru, sym, ite"):
+        nlp(TEXTS[0])
+    blank = tiny.blank(nested_in=["Sym"])
+    with pytest.raises(CmnerError, match=r"CM442.*'Sym'.*bod, dru, sym"):
+        blank.initialize(lambda: tiny.examples(blank))
+
+
+# What comes of it
+
+
+def test_saved_and_loaded(nested, tmp_path):
+    nested.to_disk(tmp_path)
+    assert [everything(doc) for doc in spacy.load(tmp_path).pipe(TEXTS)] == GOLD
+
+
+@pytest.mark.parametrize("scores", [False, True])
+def test_a_document_is_a_record_of_all_its_entities(nested, scores):
+    nlp = again(nested, scores=scores)
+    docs = [Doc(nlp.vocab).from_bytes(nlp(text).to_bytes()) for text in TEXTS]
+    assert [doc_to_record(doc) for doc in docs] == RECORDS
+
+
+def test_what_is_no_more_inside_an_entity_is_none(nested):
+    doc = nested(TEXTS[0])
+    assert [span.label_ for span in found_entities(doc)] == ["sym", "bod"]
+    doc.ents = [Span(doc, 3, 7, "sym")]
+    assert [span.label_ for span in found_entities(doc)] == ["sym"]
+    doc.ents = [Span(doc, 2, 4, "bod")]
+    assert [span.label_ for span in found_entities(doc)] == ["bod"]
+    doc.ents = []
+    assert found_entities(doc) == []
+
+
+def test_scores_count_them_against_all_gold_only(nested):
+    scores = nested.evaluate(examples(nested))
+    assert scores["ents_all_f"] == scores["ents_f"] == 1.0
+    flat = again(nested, nested_in=[]).evaluate(examples(nested))
+    n = sum(map(len, GOLD))
+    assert flat["ents_f"] == 1.0
+    assert flat["ents_all_r"] == pytest.approx((n - 4) / n)
+
+
+def test_evaluation_counts_them(nested, tmp_path):
+    write_docbin(RECORDS, tmp_path / "gold.spacy")
+    evaluation = evaluate(nested, load_gold(tmp_path / "gold.spacy"))
+    assert evaluation.scores.all_gold.total.f1 == evaluation.scores.flat_gold.total.f1 == 1.0
+    assert evaluation.scores.all_gold.total.gold == evaluation.scores.flat_gold.total.gold + 4
+
+
+def test_a_corpus_is_annotated_with_them(nested, tmp_path):
+    (tmp_path / "texts.txt").write_text("\n".join(TEXTS), encoding="utf-8")
+    source = Source(tmp_path / "texts.txt")
+    nlp = again(nested, scores=True)
+    annotate_corpus(nlp, source, tmp_path / "out.jsonl")
+    lines = (tmp_path / "out.jsonl").read_text(encoding="utf-8").splitlines()
+    for line, entities in zip(lines, GOLD, strict=True):
+        found = [(e["start"], e["end"], e["label"]) for e in json.loads(line)["entities"]]
+        assert sorted(found) == sorted(entities)
+    annotate_corpus(nlp, source, tmp_path / "out.spacy")
+    [part] = (tmp_path / "out.spacy").glob("*.spacy")
+    docs = list(DocBin().from_disk(part).get_docs(nlp.vocab))
+    assert [doc_to_record(doc).entities for doc in docs] == [r.entities for r in RECORDS]
+    for doc in docs:
+        for span in doc.spans.get("cmner", ()):
+            assert span._.cmner_source == "model" and span._.cmner_score > 0
+
+
+def test_a_student_learns_what_is_surely_inside(nested):
+    doc = again(nested, scores=True)(TEXTS[0])
+    new = annotate_again(nested.vocab, doc, min_score=0.5)
+    assert doc_to_record(new).entities == RECORDS[0].entities
+    [inner] = [span for span in doc.spans["cmner"] if span.label_ == "bod"]
+    inner._.cmner_score = 0.4
+    new = annotate_again(nested.vocab, doc, min_score=0.5)
+    assert doc_to_record(new).entities == (Entity(2, 6, "sym"),)
