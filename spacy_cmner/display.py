@@ -10,6 +10,7 @@ from spacy import displacy
 from spacy.tokens import Doc, Span
 
 from spacy_cmner.analysis.tables import one_line
+from spacy_cmner.data.docs import found_entities
 from spacy_cmner.pipeline.assertion import read_attributes
 from spacy_cmner.pipeline.source import describe_sources, read_sources
 
@@ -71,9 +72,10 @@ def to_page(docs: Iterable[Doc], title: str) -> str:
     """Show documents with their entities as an HTML page with a legend.
 
     It needs no other file and no network. Beside the type of an entity stands what
-    `cmner_assertion` says of it; the mouse over it shows the components that found it.
+    `cmner_assertion` says of it; the mouse over it shows the components that found it. Entities
+    inside another one are marked in it.
 
-    docs (Iterable[Doc]): With `doc.ents`.
+    docs (Iterable[Doc]): With `doc.ents`, see `found_entities`.
     title (str): The page's heading.
     RETURNS (str): HTML.
     """
@@ -86,14 +88,9 @@ def to_page(docs: Iterable[Doc], title: str) -> str:
                     "start": ent.start_char,
                     "end": ent.end_char,
                     "label": escape(ent.label_),
-                    "params": {
-                        "said": escape(
-                            "".join(f" · {said}" for said in read_attributes(ent) or ())
-                        ),
-                        "source": escape(describe_sources(ent)),
-                    },
+                    "params": _fill(ent, inner),
                 }
-                for ent in doc.ents
+                for ent, inner in _with_inner(doc)
             ],
         }
         for doc in docs
@@ -113,10 +110,10 @@ def to_page(docs: Iterable[Doc], title: str) -> str:
 def to_terminal(doc: Doc) -> str:
     """Show a document with its entities in brackets and colours.
 
-    doc (Doc): With `doc.ents`.
-    RETURNS (str): The text with each entity as `[entity type attributes]`, and a table of the
-        entities, with their sources, attributes and codes where they have any. `typer.echo` leaves
-        the colours out where there is no terminal.
+    doc (Doc): With `doc.ents`, see `found_entities`.
+    RETURNS (str): The text with each entity of `doc.ents` as `[entity type attributes]`, and a
+        table of all entities, with their sources, attributes and codes where they have any.
+        `typer.echo` leaves the colours out where there is no terminal.
     """
     if not doc.ents:
         return doc.text
@@ -127,11 +124,37 @@ def to_terminal(doc: Doc) -> str:
         text += wasabi.color(marked, fg=BLACK, bg=_ansi(_color(ent.label_)))
         position = ent.end_char
     text += whole[position:]
-    rows = [_describe(ent) for ent in doc.ents]
+    rows = [_describe(ent) for ent in found_entities(doc)]
     header = [name for name in rows[0] if any(row[name] != "" for row in rows)]
     cells = [[one_line(str(row[name])) for name in header] for row in rows]
     aligns = ["r", "r", *"l" * (len(header) - 2)]
     return text + "\n" + wasabi.table(cells, header=header, aligns=aligns)
+
+
+def _with_inner(doc: Doc) -> list[tuple[Span, list[Span]]]:
+    """Each entity of `doc.ents`, and what was found inside it."""
+    pairs: list[tuple[Span, list[Span]]] = []
+    for span in found_entities(doc):
+        if pairs and span.end <= pairs[-1][0].end:
+            pairs[-1][1].append(span)
+        else:
+            pairs.append((span, []))
+    return pairs
+
+
+def _fill(ent: Span, inner: Sequence[Span] = ()) -> dict[str, str]:
+    """What `ENTITY` says of an entity, beside its type."""
+    text, position = "", 0
+    for span in inner:
+        start, end = span.start_char - ent.start_char, span.end_char - ent.start_char
+        text += escape(ent.text[position:start])
+        text += ENTITY.format(bg=_color(span.label_), label=escape(span.label_), **_fill(span))
+        position = end
+    return {
+        "text": text + escape(ent.text[position:]),
+        "said": escape("".join(f" · {said}" for said in read_attributes(ent) or ())),
+        "source": escape(describe_sources(ent)),
+    }
 
 
 def _describe(ent: Span) -> dict[str, object]:
@@ -148,7 +171,7 @@ def _describe(ent: Span) -> dict[str, object]:
 
 def _labels(docs: Sequence[Doc]) -> list[str]:
     """The types that occur, those we know first and in our order."""
-    found = {ent.label_ for doc in docs for ent in doc.ents}
+    found = {ent.label_ for doc in docs for ent in found_entities(doc)}
     known = [label for label in COLORS if label in found]
     return known + sorted(found.difference(known))
 

@@ -114,6 +114,23 @@ def test_terminal_has_the_colours_of_the_page():
     assert "\x1b[38;5;16;48;5;153m[肺 bod]" in shown
 
 
+def test_entities_inside_others_are_marked_in_them():
+    doc = make("见<双肺>湿啰音，甲。", (1, 8, "sym"), (9, 10, "dis"))
+    inner = [doc.char_span(2, 4, "bod"), doc.char_span(5, 8, "ite")]
+    doc.spans["cmner"] = [*doc.ents, *inner]
+    assert ">bod<" not in to_page([doc], "")
+    doc.spans["cmner"].attrs["nested"] = True
+    page = re.sub(r' (style|title)="[^"]*"', "", to_page([doc], ""))
+    assert (
+        "见<mark>&lt;<mark>双肺<span>bod</span></mark>&gt;<mark>湿啰音<span>ite</span></mark>"
+        "<span>sym</span></mark>，<mark>甲<span>dis</span></mark>。"
+    ) in page
+    assert NAMES["bod"] in page and NAMES["ite"] in page
+    lines = click.unstyle(to_terminal(doc)).splitlines()
+    assert lines[0] == "见[<双肺>湿啰音 sym]，[甲 dis]。"
+    assert [line.split()[2] for line in lines[-4:]] == ["sym", "bod", "ite", "dis"]
+
+
 @pytest.mark.parametrize("text", ["", "一切正常。"])
 def test_terminal_without_entities(text):
     assert to_terminal(make(text)) == text
