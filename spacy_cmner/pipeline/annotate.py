@@ -32,6 +32,20 @@ def check_alignment_mode(mode: str) -> None:
         raise Messages.CM401.error(value=mode, allowed=", ".join(ALIGNMENT_MODES))
 
 
+def check_target(target: str) -> None:
+    """RAISES: CM435 if it names neither the entities nor a span group."""
+    if not isinstance(target, str) or not target:
+        expected = f"{ENTS!r} or the key of a span group"
+        raise Messages.CM435.error(name="target", value=target, expected=expected)
+
+
+def check_source(source: str) -> None:
+    """RAISES: CM435 if it can be no source of an entity."""
+    if not isinstance(source, str) or not source:
+        expected = "the name of a component"
+        raise Messages.CM435.error(name="source", value=source, expected=expected)
+
+
 class Alignment:
     """Puts character spans on the tokens of documents, and keeps what did not fit for one warning.
 

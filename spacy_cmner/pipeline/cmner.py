@@ -34,6 +34,8 @@ from spacy_cmner.pipeline.annotate import (
     Alignment,
     add_entities,
     check_alignment_mode,
+    check_source,
+    check_target,
     warn_missing,
 )
 from spacy_cmner.pipeline.batches import annotate_batches
@@ -351,12 +353,8 @@ class ChineseMedicalNER(TrainablePipe):
             raise Messages.CM424.error(value=self.decoding, allowed=", ".join(DECODINGS))
         if self.scores not in (True, False):
             raise Messages.CM435.error(name="scores", value=self.scores, expected="true or false")
-        if not isinstance(self.target, str) or not self.target:
-            expected = f"{ENTS!r} or the key of a span group"
-            raise Messages.CM435.error(name="target", value=self.target, expected=expected)
-        if not isinstance(self.source, str) or not self.source:
-            expected = "the name of a component"
-            raise Messages.CM435.error(name="source", value=self.source, expected=expected)
+        check_target(self.target)
+        check_source(self.source)
         self._check_nested_in()
         # also the weights that wait for a key
         EvidenceReader(

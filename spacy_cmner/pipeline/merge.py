@@ -10,7 +10,7 @@ from thinc.api import Config
 
 from spacy_cmner.data.docs import SPANS_KEY
 from spacy_cmner.errors import Messages
-from spacy_cmner.pipeline.annotate import ENTS, warn_missing
+from spacy_cmner.pipeline.annotate import ENTS, check_target, warn_missing
 from spacy_cmner.pipeline.confidence import read_score, read_scores
 from spacy_cmner.pipeline.entity_data import Identity, identity
 from spacy_cmner.pipeline.marks import blocked_spans
@@ -85,7 +85,7 @@ class Merge(Pipe):
     priors (Mapping[str, float]): scores for what a source or a single rule (``span.id_``, as the
         ``span_ruler`` sets it) finds. The score of an entity is the highest of these, of its
         own and of the one that a span group has for it in ``attrs["scores"]``.
-    RAISES: CM415 for another policy, CM429 without inputs; also later, if they are changed.
+    RAISES: CM415 for another policy, CM429 without inputs, CM435 for what can be no target; also later, if they are changed.
     """
 
     def __init__(
@@ -130,6 +130,7 @@ class Merge(Pipe):
             raise Messages.CM415.error(value=self.policy, allowed=", ".join(POLICIES))
         if not self.inputs:
             raise Messages.CM429.error(name=self.name)
+        check_target(self.target)
 
     def _candidates(
         self, doc: Doc, found: Mapping[str, Sequence[Span]], blocked: Iterable[Span]

@@ -11,7 +11,12 @@ from typing import Generic, TypeVar
 from spacy.pipeline import Pipe
 from spacy.tokens import Doc
 
-from spacy_cmner.pipeline.annotate import check_alignment_mode, write_spans
+from spacy_cmner.pipeline.annotate import (
+    check_alignment_mode,
+    check_source,
+    check_target,
+    write_spans,
+)
 from spacy_cmner.pipeline.batches import annotate_batches
 from spacy_cmner.types import CharSpan
 
@@ -54,7 +59,7 @@ class Ruler(BatchPipe[list[CharSpan]]):
     alignment_mode (str): what becomes of a span whose boundary lies inside a token: strict drops
         it with a warning, contract and expand move the boundary.
     source (str): ``span._.cmner_source`` of what it finds.
-    RAISES: CM401 for another alignment mode.
+    RAISES: CM401 for another alignment mode, CM435 for what can be no target or source.
     """
 
     def __init__(
@@ -67,6 +72,8 @@ class Ruler(BatchPipe[list[CharSpan]]):
         source: str,
     ) -> None:
         check_alignment_mode(alignment_mode)
+        check_target(target)
+        check_source(source)
         self.name = name
         self.target = target
         self.overwrite = overwrite

@@ -217,6 +217,7 @@ def test_without_inputs_nothing_would_be_left():
         ("policy", "vote", r"CM415.*vote"),
         ("policy", ["longest"], r"CM415.*longest"),
         ("inputs", [], r"CM429.*cmner_merge"),
+        ("target", "", r"CM435.*target = ''"),
     ],
 )
 def test_settings_that_were_changed_are_checked(name, value, message):

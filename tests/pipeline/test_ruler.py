@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from spacy.tokens import Doc
 
+from spacy_cmner.errors import CmnerError
 from spacy_cmner.pipeline.ruler import Ruler
 from spacy_cmner.types import CharSpan
 
@@ -100,3 +101,10 @@ def test_long_documents_are_not_read_together(shouts, monkeypatch):
     read.clear()
     list(shouts.pipe(make_docs("一二三"), batch_size=2))
     assert read == [["一", "二"], ["三"]]
+
+
+@pytest.mark.parametrize("component", ["cmner_dictionary", "cmner_patterns"])
+@pytest.mark.parametrize("setting", ["target", "source"])
+def test_impossible_settings(component, setting):
+    with pytest.raises(CmnerError, match=rf"CM435.*{setting} = ''"):
+        spacy.blank("zh").add_pipe(component, config={setting: ""})
