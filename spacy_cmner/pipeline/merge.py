@@ -85,7 +85,8 @@ class Merge(Pipe):
     priors (Mapping[str, float]): scores for what a source or a single rule (``span.id_``, as the
         ``span_ruler`` sets it) finds. The score of an entity is the highest of these, of its
         own and of the one that a span group has for it in ``attrs["scores"]``.
-    RAISES: CM415 for another policy, CM429 without inputs, CM435 for what can be no target; also later, if they are changed.
+    RAISES: CM415 for another policy, CM429 without inputs, CM435 for what can be no target; also
+        later, if they are changed.
     """
 
     def __init__(
