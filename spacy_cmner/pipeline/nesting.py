@@ -85,9 +85,11 @@ def _may_hold(span: Span, labels: Set[str]) -> bool:
 
 
 def _possible(scheme: TagScheme, spans: Sequence[Span]) -> Bools:
-    owners = [label for start, end, label in spans for _ in range(start, end)]
     types = np.array([tag[2:] for tag in scheme.tags])
-    return np.array(owners, dtype=object)[:, None] != types.astype(object)
+    closed = {label: types == label for label in {span[2] for span in spans}}
+    rows = [~closed[label] for _, _, label in spans]
+    sizes = [end - start for start, end, _ in spans]
+    return np.repeat(np.array(rows, dtype=np.bool_).reshape(-1, scheme.n_tags), sizes, axis=0)
 
 
 def read_gold(doc: Doc) -> list[CharSpan]:
