@@ -5,6 +5,7 @@ and a choice of them in `ents`, for models that tag.
 """
 
 import json
+from bisect import bisect_right
 from collections.abc import Callable, Iterable
 from typing import Literal
 
@@ -121,12 +122,13 @@ def found_entities(doc: Doc) -> list[Span]:
 
 def find_nested(doc: Doc, spans: Iterable[Span]) -> list[Span]:
     """Those of some spans that are part of an entity of `doc.ents`."""
-    holders = {token.i: ent for ent in doc.ents for token in ent}
-    return [
-        span
-        for span in spans
-        if (outer := holders.get(span.start)) and span.end <= outer.end and len(span) < len(outer)
-    ]
+    places = [(0, 0), *((ent.start, ent.end) for ent in doc.ents)]
+    nested = []
+    for span in spans:
+        start, end = places[bisect_right(places, (span.start, len(doc))) - 1]
+        if span.end <= end and (span.start, span.end) != (start, end):
+            nested.append(span)
+    return nested
 
 
 def missing_characters(doc: Doc) -> frozenset[int]:
