@@ -59,17 +59,19 @@ def join_windows(
     Two windows that overlap meet at a seam: entities on its left are those of the left window,
     entities on its right those of the right one. The seam is the position in the overlap, the
     nearest to its middle, at which neither window has an entity lying across. Where there is none,
-    no entity of the left window lies across, and one of the right window that does is left out.
+    no entity of the left window lies across, and one of the right window that does is left out,
+    with what is inside it.
 
     windows (Sequence[TextRange]): as ``split_windows`` gives them.
     found (Sequence[Sequence[ScoredSpan]]): the entities of each window, in positions of the text;
-        those of one window do not overlap.
-    RETURNS (List[ScoredSpan]): in the order of the text, without overlaps.
+        those of one window do not overlap, but for those inside others.
+    RETURNS (List[ScoredSpan]): in the order of the text; they overlap as those of the windows do.
     """
     joined: list[ScoredSpan] = []
     seam = 0
     for i, (window, spans) in enumerate(zip(windows, found, strict=True)):
-        valid = [span for span in spans if span.start >= seam]
+        first = max([seam, *(span.end for span in spans if span.start < seam)])
+        valid = [span for span in spans if span.start >= first]
         start, seam = seam, window.end
         if i + 1 < len(windows) and windows[i + 1].start < window.end:
             overlap = TextRange(max(start, windows[i + 1].start), window.end)

@@ -185,6 +185,13 @@ def test_a_sentence_in_several_windows(nested):
     assert any(span not in doc.ents for span in doc.spans["cmner"])
 
 
+@pytest.mark.parametrize("max_length", [6, 9, 12])
+def test_what_is_inside_an_entity_of_one_window_only_is_no_entity_itself(nested, max_length):
+    text = "患者" + "右肺疼痛" * 6
+    flat = again(nested, max_length=max_length, nested_in=[])(text)
+    assert tiny.entities(again(nested, max_length=max_length)(text)) == tiny.entities(flat)
+
+
 # The loss
 
 

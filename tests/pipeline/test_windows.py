@@ -117,6 +117,13 @@ def test_an_entity_that_was_left_out_leaves_out_no_other():
     assert join_windows(windows, found) == [found[0][0], found[2][0]]
 
 
+def test_what_is_inside_an_entity_that_was_left_out_is_so_too():
+    windows = [TextRange(0, 8), TextRange(4, 12)]
+    left = [ScoredSpan(3, 6, "a"), ScoredSpan(6, 8, "b")]
+    right = [ScoredSpan(4, 10, "c"), ScoredSpan(8, 10, "d"), ScoredSpan(10, 12, "e")]
+    assert join_windows(windows, [left, right]) == [left[0], right[2]]
+
+
 @st.composite
 def disagreeing_windows(draw):
     length, max_length = draw(st.integers(1, 80)), draw(st.integers(1, 20))
