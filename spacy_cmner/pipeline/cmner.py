@@ -3,20 +3,22 @@
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import compress
 from numbers import Integral, Real
+from operator import not_
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from spacy.language import Language
 from spacy.pipeline import TrainablePipe
-from spacy.tokens import Doc
+from spacy.tokens import Doc, Span
 from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.util import SimpleFrozenList, ensure_path
 from thinc.api import Config, Model, Optimizer, set_dropout_rate
 from thinc.types import Ragged
 
-from spacy_cmner.data.docs import SPANS_KEY
+from spacy_cmner.data.docs import SPANS_KEY, holds_nested, inner_spans
 from spacy_cmner.errors import CmnerWarning, Messages
 from spacy_cmner.layers.crf import TagScheme, check_number_of_readings
 from spacy_cmner.models.crf_tagger import (
@@ -504,22 +506,25 @@ class ChineseMedicalNER(TrainablePipe):
             known = {(ent.start_char, ent.end_char) for ent in doc.ents}
             new = [span for span in found if (span.start, span.end) not in known]
             spans, dropped = alignment.align(doc, [CharSpan(*span[:3]) for span in new])
+            lost = set(dropped)
+            kept = [span for span in new if CharSpan(*span[:3]) not in lost]
             if self.target == ENTS:
-                added = add_entities(doc, spans)
+                inside = {*inner_spans(found)}
+                is_inner = [span in inside for span in kept]
+                added = add_entities(doc, compress(spans, map(not_, is_inner)))
+                scored: Iterable[Span] = added
+                if self.nested_in or holds_nested(doc):
+                    added = [*added, *add_nested(doc, compress(spans, is_inner))]
+                    scored = doc.spans[SPANS_KEY]
             else:
-                added = [*dict.fromkeys(spans)]  # several that were moved may have become one
+                added = scored = [*dict.fromkeys(spans)]  # several moved ones may have become one
                 doc.spans[self.target] = added
                 mark_recorded(doc.spans[self.target])
-            scored = added
-            if self.nested_in and self.target == ENTS:
-                added = [*added, *add_nested(doc, spans)]
-                scored = [*doc.spans[SPANS_KEY]]
             for entity in added:
                 add_source(entity, self.source)
             if self.scores:
-                lost = set(dropped)
-                kept = [span.score for span in new if CharSpan(*span[:3]) not in lost]
-                probabilities = dict(zip(spans, kept, strict=True))
+                scored = [*scored]
+                probabilities = dict(zip(spans, (span.score for span in kept), strict=True))
                 scores_of = [probabilities.get(entity, read_score(entity)) for entity in scored]
                 key = SPANS_KEY if self.target == ENTS else self.target
                 write_scores(doc, scored, scores_of, key)

@@ -13,18 +13,21 @@ import numpy as np
 import numpy.typing as npt
 from spacy.tokens import Doc, SpanGroup
 from spacy.tokens import Span as DocSpan
+from spacy.util import filter_spans
 
 from spacy_cmner.data.docs import (
     NESTED,
+    SCORES,
     SPANS_KEY,
     find_nested,
     flatten_entities,
-    found_entities,
+    found_inside,
     gold_group,
+    sort_nested,
 )
 from spacy_cmner.data.records import Entity
 from spacy_cmner.layers.crf import Span, TagScheme
-from spacy_cmner.pipeline.entity_data import identity
+from spacy_cmner.pipeline.confidence import read_score
 from spacy_cmner.pipeline.marks import Bools, Target
 from spacy_cmner.pipeline.reading import Window
 from spacy_cmner.pipeline.source import mark_recorded
@@ -142,17 +145,20 @@ def _inside(outer: Span, gold: Iterable[CharSpan]) -> list[Span]:
 
 def add_nested(doc: Doc, found: Iterable[DocSpan]) -> list[DocSpan]:
     """Put all entities of a document into the group ``SPANS_KEY``: those of ``doc.ents``, and those
-    inside them.
+    inside them. Scores that the group has stay in it.
 
-    found (Iterable[Span]): what a recogniser found; what is in no entity is left out.
+    found (Iterable[Span]): what a recogniser found inside entities. What is in none is left out,
+        and so is what overlaps what was found there before.
     RETURNS (List[Span]): those inside others that are new.
     """
-    entities = found_entities(doc)
-    known = {*map(identity, entities)}
-    inner = {identity(span): span for span in find_nested(doc, found)}
-    new = [span for key, span in inner.items() if key not in known]
-    entities = sorted([*entities, *new], key=lambda span: (span.start, -span.end))
-    attrs = {NESTED: True}
+    earlier = found_inside(doc)
+    taken = {position for span in earlier for position in range(span.start, span.end)}
+    inner = filter_spans(find_nested(doc, found))
+    new = [span for span in inner if taken.isdisjoint(range(span.start, span.end))]
+    entities = sort_nested([*doc.ents, *earlier, *new])
+    attrs: dict[str, object] = {NESTED: True}
+    if SPANS_KEY in doc.spans and SCORES in doc.spans[SPANS_KEY].attrs:
+        attrs[SCORES] = [*map(read_score, entities)]
     doc.spans[SPANS_KEY] = SpanGroup(doc, name=SPANS_KEY, spans=entities, attrs=attrs)
     mark_recorded(doc.spans[SPANS_KEY])
     return new

@@ -10,7 +10,7 @@ import tiny
 from hypothesis import given
 from hypothesis import strategies as st
 from spacy.language import Language
-from spacy.tokens import Doc, DocBin, Span
+from spacy.tokens import Doc, DocBin, Span, SpanGroup
 from spacy.training import Example
 from spacy.util import filter_spans
 from thinc.api import Ragged
@@ -28,6 +28,7 @@ from spacy_cmner.models.crf_tagger import loss_and_gradient
 from spacy_cmner.pipeline.nesting import find_insides
 from spacy_cmner.supervision.pseudo_labels import annotate_again
 from spacy_cmner.tokenizer import char_doc
+from spacy_cmner.types import ScoredSpan
 
 # of which sym holds others
 SENTENCES = [
@@ -150,6 +151,45 @@ def test_entities_of_two_recognisers_are_in_one_group(nested):
     nlp.add_pipe("cmner", name="second", source=nested)
     doc = nlp(TEXTS[0])
     assert everything(doc) == GOLD[0]
+
+
+@pytest.mark.parametrize("scores", [(False, False), (False, True), (True, False), (True, True)])
+def test_a_flat_recogniser_behind_keeps_what_is_inside(nested, scores):
+    nlp = again(nested, scores=scores[0])
+    flat = again(nested, scores=scores[1], nested_in=[], source="second")
+    nlp.add_pipe("cmner", name="second", source=flat)
+    doc = nlp(TEXTS[0])
+    assert everything(doc) == GOLD[0]
+    assert [(span.start, span.end, span.label_) for span in found_entities(doc)] == GOLD[0]
+    group = doc.spans["cmner"]
+    assert [span._.cmner_source for span in group] == ["model"] * 2
+    if any(scores):
+        assert group.attrs["scores"] == [span._.cmner_score for span in group]
+
+
+def test_of_two_that_overlap_inside_an_entity_the_earlier_stays(nested):
+    doc = nested(TEXTS[3])
+    assert everything(doc) == GOLD[3]
+    recogniser = nested.get_pipe("cmner")
+    crossing = ScoredSpan(0, 5, "sym"), ScoredSpan(1, 3, "dru"), ScoredSpan(3, 4, "dru")
+    recogniser.set_annotations([doc], [[*crossing]])
+    assert everything(doc) == GOLD[3]
+    doc.spans["cmner"] = SpanGroup(doc, spans=doc.ents, attrs={"nested": True})
+    recogniser.set_annotations([doc], [[*crossing]])
+    assert [span[2] for span in everything(doc)] == ["sym", "dru", "dru", "sym"]
+
+
+def test_what_is_inside_an_entity_that_the_tokens_cannot_hold_is_none_itself(nested):
+    words = ["患者", "右肺", "疼", "痛三天。"]
+    for mode in ("strict", "contract"):
+        doc = Doc(nested.vocab, words=words, spaces=[False] * 4)
+        with pytest.warns(UserWarning, match=r"CM4(06|28).*右肺疼痛"):
+            doc = again(nested, alignment_mode=mode).get_pipe("cmner")(doc)
+        flat = doc.copy()
+        flat.ents = []
+        with pytest.warns(UserWarning, match="CM4"):
+            flat = again(nested, alignment_mode=mode, nested_in=[]).get_pipe("cmner")(flat)
+        assert tiny.entities(doc) == tiny.entities(flat)
 
 
 def test_tokens_that_are_words(nested):
@@ -360,6 +400,14 @@ def test_what_is_no_more_inside_an_entity_is_none(nested):
     assert [span.label_ for span in found_entities(doc)] == ["bod"]
     doc.ents = []
     assert found_entities(doc) == []
+
+
+def test_an_entity_that_was_replaced_is_not_inside_the_other(nested):
+    doc = nested(TEXTS[0])
+    doc.ents = [Span(doc, 2, 7, "sym")]
+    assert [span.text for span in found_entities(doc)] == ["右肺疼痛三", "右肺"]
+    doc.ents = [Span(doc, 1, 6, "bod")]  # nor is one of its own type
+    assert [span.text for span in found_entities(doc)] == ["者右肺疼痛"]
 
 
 def test_scores_count_them_against_all_gold_only(nested):
