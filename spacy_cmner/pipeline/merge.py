@@ -8,7 +8,7 @@ from spacy.pipeline import Pipe
 from spacy.tokens import Doc, Span
 from thinc.api import Config
 
-from spacy_cmner.data.docs import SPANS_KEY
+from spacy_cmner.data.docs import SPANS_KEY, found_inside
 from spacy_cmner.errors import Messages
 from spacy_cmner.pipeline.annotate import ENTS, check_target, warn_missing
 from spacy_cmner.pipeline.confidence import read_score, read_scores
@@ -16,6 +16,7 @@ from spacy_cmner.pipeline.entity_data import Identity, identity
 from spacy_cmner.pipeline.marks import blocked_spans
 from spacy_cmner.pipeline.policies import POLICIES, Candidate
 from spacy_cmner.pipeline.source import (
+    MODEL,
     UNKNOWN,
     is_recorded,
     mark_recorded,
@@ -145,6 +146,8 @@ class Merge(Pipe):
             for key in (found.keys() - strangers if strangers else ())
             for span in found[key]
         }
+        # What the model found inside an entity says nothing of it as an entity of its own.
+        inside = set() if SPANS_KEY in found else {*map(identity, found_inside(doc))}
         findings: dict[Identity, _Finding] = {}
         for key, spans in found.items():
             missing = (self.unknown if key == ENTS else key,)
@@ -157,18 +160,23 @@ class Merge(Pipe):
                 is_own = key not in strangers or entity not in recorded
                 if entity not in findings:
                     findings[entity] = _Finding(span)
-                sources = (read_sources(span) if is_own else ()) or missing
+                sources = read_sources(span) if is_own else ()
+                if entity in inside:
+                    sources = tuple(source for source in sources if source != MODEL)
+                sources = sources or missing
                 findings[entity].add(
                     span, (self.unknown if each == UNKNOWN else each for each in sources)
                 )
         # ``Doc.from_docs`` and ``Doc.to_json`` keep scores on entities, not those of span groups.
-        for finding in findings.values():
-            if (score := read_score(finding.span)) is not None:
+        for entity, finding in findings.items():
+            if entity not in inside and (score := read_score(finding.span)) is not None:
                 finding.scores.append(score)
         for key in {SPANS_KEY, *found}:
             for span, score in read_scores(doc, key):
-                if score is not None and identity(span) in findings:
-                    findings[identity(span)].scores.append(float(score))
+                entity = identity(span)
+                is_other = key == SPANS_KEY and entity in inside
+                if score is not None and entity in findings and not is_other:
+                    findings[entity].scores.append(float(score))
         return [
             Candidate(finding.span, (*finding.sources,), self._score(finding))
             for finding in findings.values()

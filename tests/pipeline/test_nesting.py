@@ -26,6 +26,7 @@ from spacy_cmner.errors import CmnerError
 from spacy_cmner.layers.crf import TagScheme, crf_loss
 from spacy_cmner.models.crf_tagger import loss_and_gradient
 from spacy_cmner.pipeline.nesting import find_insides
+from spacy_cmner.pipeline.policies import POLICIES
 from spacy_cmner.supervision.pseudo_labels import annotate_again
 from spacy_cmner.tokenizer import char_doc
 from spacy_cmner.types import ScoredSpan
@@ -190,6 +191,20 @@ def test_what_is_inside_an_entity_that_the_tokens_cannot_hold_is_none_itself(nes
         with pytest.warns(UserWarning, match="CM4"):
             flat = again(nested, alignment_mode=mode, nested_in=[]).get_pipe("cmner")(flat)
         assert tiny.entities(doc) == tiny.entities(flat)
+
+
+@pytest.mark.parametrize("policy", [*POLICIES])
+@pytest.mark.parametrize("term", [("右肺", "bod"), ("右肺疼痛三", "sym")])
+def test_a_merge_sees_nothing_of_what_is_inside(nested, policy, term):
+    docs = []
+    for nested_in in ([], ["sym"]):
+        nlp = again(nested, scores=True, nested_in=nested_in)
+        terms = nlp.add_pipe("cmner_dictionary", first=True, config={"target": "dictionary"})
+        terms.add_terms([term])
+        nlp.add_pipe("cmner_merge", config={"policy": policy})
+        docs.append(nlp(TEXTS[0]))
+    flat, deep = [[(ent.text, ent.label_, ent._.cmner_source) for ent in doc.ents] for doc in docs]
+    assert flat == deep
 
 
 def test_tokens_that_are_words(nested):
