@@ -16,6 +16,7 @@ from spacy.vocab import Vocab
 from spacy_cmner.data.corpus import load_docs, trim_entities
 from spacy_cmner.data.docs import (
     SPANS_KEY,
+    all_entities,
     doc_to_record,
     flatten_entities,
     gold_group,
@@ -46,13 +47,11 @@ class Gold:
     @classmethod
     def from_doc(cls, doc: Doc, spans_key: str = SPANS_KEY) -> "Gold | None":
         """Read a gold document; None if it was never annotated."""
-        spans = gold_group(doc, spans_key)
-        group = None if spans is None else entities_of(spans)
+        entities = entities_of(all_entities(doc, spans_key))
         if doc.has_annotation("ENT_IOB"):
-            flat = entities_of(doc.ents)
-            return cls(flat if group is None else group, flat, missing_characters(doc))
-        if group is not None:
-            return cls(group, frozenset(flatten_entities(group)[0]))
+            return cls(entities, entities_of(doc.ents), missing_characters(doc))
+        if gold_group(doc, spans_key) is not None:
+            return cls(entities, frozenset(flatten_entities(entities)[0]))
         return None
 
     def of_types(self, labels: Collection[str]) -> "Gold":

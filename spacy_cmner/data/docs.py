@@ -114,6 +114,12 @@ def gold_group(doc: Doc, spans_key: str = SPANS_KEY) -> SpanGroup | None:
     return None if group is None or {SCORES, NESTED} & group.attrs.keys() else group
 
 
+def all_entities(doc: Doc, spans_key: str = SPANS_KEY) -> list[Span]:
+    """All entities of a Doc, gold ones or those that a pipeline found."""
+    group = gold_group(doc, spans_key)
+    return found_entities(doc) if group is None else [*group]
+
+
 def found_entities(doc: Doc) -> list[Span]:
     """The entities of a Doc that a pipeline annotated: those of `doc.ents`, and what a recogniser
     found inside them, each behind the one that holds it."""
@@ -172,15 +178,14 @@ def missing_characters(doc: Doc) -> frozenset[int]:
 def doc_to_record(doc: Doc) -> Record:
     """Read a Doc back, of any tokenization; the inverse of `record_to_doc`.
 
-    doc (Doc): A Doc with gold entities in the group `SPANS_KEY`, else with `found_entities`.
+    doc (Doc): A Doc with `all_entities`.
     RETURNS (Record): With id and meta where `record_to_doc` has put them.
     """
-    group = gold_group(doc)
-    spans = found_entities(doc) if group is None else group
+    spans = all_entities(doc)
     entities = {Entity(span.start_char, span.end_char, span.label_) for span in spans}
     source = json.loads(doc.user_data.get(USER_DATA_KEY, "{}"))
     # a Doc that has nothing but the group was annotated by it
-    is_partial = group is None or doc.has_annotation("ENT_IOB")
+    is_partial = gold_group(doc) is None or doc.has_annotation("ENT_IOB")
     missing = missing_characters(doc) if is_partial else frozenset()
     return Record(doc.text, tuple(entities), **source, missing=missing)
 

@@ -19,10 +19,10 @@ from spacy_cmner.data.docs import (
     NESTED,
     SCORES,
     SPANS_KEY,
+    all_entities,
     find_nested,
     flatten_entities,
     found_inside,
-    gold_group,
     sort_nested,
 )
 from spacy_cmner.data.records import Entity
@@ -96,8 +96,8 @@ def _possible(scheme: TagScheme, spans: Sequence[Span]) -> Bools:
 
 
 def read_gold(doc: Doc) -> list[CharSpan]:
-    """All gold entities of a document, if some of them overlap; in positions of its text."""
-    return [CharSpan(e.start_char, e.end_char, e.label_) for e in gold_group(doc) or ()]
+    """All entities of an annotated document, in positions of its text."""
+    return [CharSpan(e.start_char, e.end_char, e.label_) for e in all_entities(doc)]
 
 
 def inside_targets(

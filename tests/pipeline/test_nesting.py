@@ -16,7 +16,7 @@ from spacy.util import filter_spans
 from thinc.api import Ragged
 
 from spacy_cmner.analysis.evaluation import evaluate
-from spacy_cmner.analysis.gold import load_gold
+from spacy_cmner.analysis.gold import Gold, load_gold
 from spacy_cmner.annotation.runner import annotate_corpus
 from spacy_cmner.annotation.sources import Source
 from spacy_cmner.data.corpus import write_docbin
@@ -404,6 +404,16 @@ def test_a_document_is_a_record_of_all_its_entities(nested, scores):
     nlp = again(nested, scores=scores)
     docs = [Doc(nlp.vocab).from_bytes(nlp(text).to_bytes()) for text in TEXTS]
     assert [doc_to_record(doc) for doc in docs] == RECORDS
+
+
+def test_what_one_pipeline_finds_another_one_can_learn(nested):
+    recogniser = nested.get_pipe("cmner")
+    gold = examples(nested)
+    emissions = recogniser.model.predict([example.predicted for example in gold])
+    found = [Example(nested.make_doc(text), nested(text)) for text in TEXTS]
+    assert recogniser.get_loss(found, emissions)[0] == recogniser.get_loss(gold, emissions)[0]
+    for pair, other in zip(found, gold, strict=True):
+        assert Gold.from_doc(pair.reference) == Gold.from_doc(other.reference)
 
 
 def test_what_is_no_more_inside_an_entity_is_none(nested):
