@@ -125,11 +125,11 @@ def evaluate(
     RETURNS (Evaluation): scores, errors and speed.
     """
     predictions = predict(nlp, [text.text for text in texts])
+    found = predictions.entities
     if labels:
         texts = [text.of_types(labels) for text in texts]
-        wanted = [of_types(entities, labels) for entities in predictions.entities]
+        wanted = [of_types(entities, labels) for entities in found]
         predictions = replace(predictions, entities=wanted)
-    found = predictions.entities
     errors = ErrorCounts()
     for text, entities in zip(texts, found, strict=True):
         errors.add(text.gold.entities, text.gold.judged(entities))

@@ -38,11 +38,13 @@ class Gold:
     entities (Entities): all of them; they may nest and cross.
     flat (Entities): a choice of them without overlaps, ``doc.ents``.
     missing (FrozenSet[int]): the characters of which the annotator said nothing.
+    labels (Optional[FrozenSet[str]]): the types that count; None: all.
     """
 
     entities: Entities
     flat: Entities
     missing: frozenset[int] = frozenset()
+    labels: frozenset[str] | None = None
 
     @classmethod
     def from_doc(cls, doc: Doc, spans_key: str = SPANS_KEY) -> "Gold | None":
@@ -57,16 +59,19 @@ class Gold:
     def of_types(self, labels: Collection[str]) -> "Gold":
         """What is annotated of these types."""
         entities, flat = of_types(self.entities, labels), of_types(self.flat, labels)
-        return replace(self, entities=entities, flat=flat)
+        return replace(self, entities=entities, flat=flat, labels=frozenset(labels))
 
     def judged(self, predicted: Iterable[Entity], *, flat: bool = False) -> Entities:
         """The predictions that are right or wrong. One that touches a character without
-        annotation is neither, as in spaCy's own scoring.
+        annotation is neither, as in spaCy's own scoring, nor is one of a type that does not count.
 
-        flat (bool): to be held against flat gold: of those that overlap the longest.
+        flat (bool): to be held against flat gold: of those that overlap, whatever their types, the
+            longest.
         """
         if flat:
             predicted, _ = flatten_entities(predicted)
+        if self.labels is not None:
+            predicted = of_types(predicted, self.labels)
         if not self.missing:
             return frozenset(predicted)
         return frozenset(

@@ -10,7 +10,7 @@ from wasabi import msg
 
 from spacy_cmner.analysis.cases import find_cases
 from spacy_cmner.analysis.comparison import Systems, compare
-from spacy_cmner.analysis.gold import GoldText, load_gold, load_predictions, of_types
+from spacy_cmner.analysis.gold import GoldText, load_gold, load_predictions
 from spacy_cmner.analysis.tables import Table
 from spacy_cmner.cli import cmner_cli
 from spacy_cmner.cli._util import LabelsOption, errors_shown, read_labels
@@ -112,10 +112,6 @@ def _load(gold: Path, predictions: Sequence[Path], labels: str) -> tuple[list[Go
     wanted = read_labels(labels, texts, gold)
     if wanted:
         texts = [text.of_types(wanted) for text in texts]
-        systems = {
-            name: [of_types(entities, wanted) for entities in found]
-            for name, found in systems.items()
-        }
     return texts, systems
 
 

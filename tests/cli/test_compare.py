@@ -64,6 +64,19 @@ def test_types_are_compared_alone(files, tmp_path):
     assert "| 3–5 | dis | dis | – | 发热 |" in report and "sym" not in report
 
 
+def test_of_some_types_what_is_inside_others_is_not_flat(tmp_path):
+    names = (tmp_path / "gold.jsonl", tmp_path / "found.jsonl", tmp_path / "scores.csv")
+    record = Record("右肺疼痛", (Entity(0, 4, "sym"), Entity(0, 2, "bod")))
+    other = Record("右肺", (Entity(0, 2, "bod"),))
+    for path in names[:2]:
+        write_jsonl([record, other], path)
+    result = run("compare", *names[:2], "--flat", "--labels", "bod", "--output", names[2])
+    assert result.exit_code == 0, result.output
+    with names[2].open(encoding="utf-8", newline="") as file:
+        [row] = csv.DictReader(file)
+    assert (row["gold"], row["predicted"], row["correct"]) == ("1", "1", "1")
+
+
 @pytest.mark.parametrize("command, name", [("compare", "report.txt"), ("cases", "cases.csv")])
 def test_the_ending_is_checked_before_the_work(tmp_path, command, name):
     result = run(command, tmp_path / "none.spacy", tmp_path / "none.jsonl", "-o", tmp_path / name)

@@ -451,6 +451,17 @@ def test_evaluation_counts_them(nested, tmp_path):
     assert evaluation.scores.all_gold.total.gold == evaluation.scores.flat_gold.total.gold + 4
 
 
+def test_of_some_types_what_is_inside_others_is_not_flat(nested, tmp_path):
+    write_docbin(RECORDS, tmp_path / "gold.spacy")
+    evaluation = evaluate(nested, load_gold(tmp_path / "gold.spacy"), labels=["bod"])
+    counts = evaluation.scores.flat_gold.total
+    assert (counts.gold, counts.predicted, counts.correct) == (1, 1, 1)
+    assert evaluation.scores.all_gold.total.predicted == 4
+    assert {entity.label for found in evaluation.predictions.entities for entity in found} == {
+        "bod"
+    }
+
+
 def test_a_corpus_is_annotated_with_them(nested, tmp_path):
     (tmp_path / "texts.txt").write_text("\n".join(TEXTS), encoding="utf-8")
     source = Source(tmp_path / "texts.txt")
