@@ -22,7 +22,7 @@ from spacy_cmner.analysis.gold import GoldText
 from spacy_cmner.annotation.items import BadRecord, SourceRecord
 from spacy_cmner.annotation.sources import Source
 from spacy_cmner.data.corpus import check_labels
-from spacy_cmner.data.docs import DOCBIN_ATTRS
+from spacy_cmner.data.docs import DOCBIN_ATTRS, all_entities
 from spacy_cmner.data.files import check_writable, replacing
 from spacy_cmner.errors import DAMAGE, CmnerError, Messages
 
@@ -164,7 +164,7 @@ def write_annotated(docs: Iterable[Doc], out: Path) -> None:
     docbin = DocBin(attrs=DOCBIN_ATTRS)
     entities = 0
     for doc in docs:
-        entities += len(doc.ents)
+        entities += len(all_entities(doc))
         docbin.add(doc)
     with replacing(out) as draft:
         docbin.to_disk(draft)

@@ -13,6 +13,7 @@ from spacy.tokens import Doc
 
 from spacy_cmner.annotation.items import SourceRecord
 from spacy_cmner.annotation.runner import with_entities
+from spacy_cmner.data.docs import found_entities
 from spacy_cmner.pipeline.annotate import ENTS
 from spacy_cmner.pipeline.cmner import ChineseMedicalNER
 from spacy_cmner.pipeline.confidence import read_score
@@ -72,7 +73,7 @@ def _annotate(
 
 
 def _least_entity(doc: Doc) -> float:
-    scores = [read_score(entity) for entity in doc.ents]
+    scores = [read_score(entity) for entity in found_entities(doc)]
     return min((score for score in scores if score is not None), default=1.0)
 
 

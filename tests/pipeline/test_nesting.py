@@ -13,20 +13,24 @@ from spacy.language import Language
 from spacy.tokens import Doc, DocBin, Span, SpanGroup
 from spacy.training import Example
 from spacy.util import filter_spans
+from spacy.vocab import Vocab
 from thinc.api import Ragged
 
 from spacy_cmner.analysis.evaluation import evaluate
 from spacy_cmner.analysis.gold import Gold, load_gold
+from spacy_cmner.annotation.items import SourceRecord
 from spacy_cmner.annotation.runner import annotate_corpus
 from spacy_cmner.annotation.sources import Source
+from spacy_cmner.cli._util import write_annotated
 from spacy_cmner.data.corpus import write_docbin
-from spacy_cmner.data.docs import doc_to_record, found_entities
+from spacy_cmner.data.docs import doc_to_record, found_entities, record_to_doc
 from spacy_cmner.data.records import Entity, Record
 from spacy_cmner.errors import CmnerError
 from spacy_cmner.layers.crf import TagScheme, crf_loss
 from spacy_cmner.models.crf_tagger import loss_and_gradient
 from spacy_cmner.pipeline.nesting import find_insides
 from spacy_cmner.pipeline.policies import POLICIES
+from spacy_cmner.supervision.preannotation import CERTAINTIES, rank
 from spacy_cmner.supervision.pseudo_labels import annotate_again
 from spacy_cmner.tokenizer import char_doc
 from spacy_cmner.types import ScoredSpan
@@ -478,6 +482,32 @@ def test_a_corpus_is_annotated_with_them(nested, tmp_path):
     for doc in docs:
         for span in doc.spans.get("cmner", ()):
             assert span._.cmner_source == "model" and span._.cmner_score > 0
+
+
+def test_assertions_speak_of_what_is_inside_where_inputs_say_so(nested):
+    nlp = again(nested)
+    nlp.add_pipe("cmner_assertion", config={"inputs": ["ents", "cmner"]})
+    doc = nlp("否认右肺疼痛。")
+    assert [(span.text, span._.negated) for span in found_entities(doc)] == [
+        ("右肺疼痛", True),
+        ("右肺", True),
+    ]
+
+
+def test_the_least_certain_entity_may_be_inside_another_one(nested):
+    nlp = again(nested)
+    doc = again(nested, scores=True)(TEXTS[0])
+    [candidate] = rank(nlp, [SourceRecord(TEXTS[0])], by="entity")
+    assert candidate.certainty == min(doc.spans["cmner"].attrs["scores"])
+    outer, inner = doc.spans["cmner"]
+    inner._.cmner_score = 0.4
+    assert CERTAINTIES["entity"].of(doc, 0.0) == 0.4 < outer._.cmner_score
+
+
+def test_entities_inside_others_are_counted_where_they_are_written(tmp_path, capsys):
+    docs = [record_to_doc(record, Vocab()) for record in RECORDS]
+    write_annotated(docs, tmp_path / "gold.spacy")
+    assert "5 texts, 11 entities" in " ".join(capsys.readouterr().out.split())
 
 
 def test_a_student_learns_what_is_surely_inside(nested):
