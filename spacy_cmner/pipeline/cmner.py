@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import compress
 from numbers import Integral, Real
-from operator import not_
 from pathlib import Path
 from typing import Any
 
@@ -507,15 +506,9 @@ class ChineseMedicalNER(TrainablePipe):
             new = [span for span in found if (span.start, span.end) not in known]
             spans, dropped = alignment.align(doc, [CharSpan(*span[:3]) for span in new])
             lost = set(dropped)
-            kept = [span for span in new if CharSpan(*span[:3]) not in lost]
+            kept = [span for span in new if CharSpan(*span[:3]) not in lost] if lost else new
             if self.target == ENTS:
-                inside = {*inner_spans(found)}
-                is_inner = [span in inside for span in kept]
-                added = add_entities(doc, compress(spans, map(not_, is_inner)))
-                scored: Iterable[Span] = added
-                if self.nested_in or holds_nested(doc):
-                    added = [*added, *add_nested(doc, compress(spans, is_inner))]
-                    scored = doc.spans[SPANS_KEY]
+                added, scored = self._add_entities(doc, found, kept, spans)
             else:
                 added = scored = [*dict.fromkeys(spans)]  # several moved ones may have become one
                 doc.spans[self.target] = added
@@ -523,12 +516,35 @@ class ChineseMedicalNER(TrainablePipe):
             for entity in added:
                 add_source(entity, self.source)
             if self.scores:
-                scored = [*scored]
                 probabilities = dict(zip(spans, (span.score for span in kept), strict=True))
                 scores_of = [probabilities.get(entity, read_score(entity)) for entity in scored]
                 key = SPANS_KEY if self.target == ENTS else self.target
                 write_scores(doc, scored, scores_of, key)
         alignment.warn()
+
+    def _add_entities(
+        self,
+        doc: Doc,
+        found: Sequence[ScoredSpan],
+        kept: Sequence[ScoredSpan],
+        spans: Sequence[Span],
+    ) -> tuple[list[Span], list[Span]]:
+        """Put what was found into ``doc.ents``, and what is inside others into the group of all.
+
+        kept (Sequence[ScoredSpan]): those of ``found`` that are new and that the tokens can hold.
+        spans (Sequence[Span]): these on the tokens.
+        RETURNS (Tuple[List[Span], List[Span]]): those that are new, and those that belong into the
+            group of scores.
+        """
+        if not (self.nested_in or holds_nested(doc)):
+            added = add_entities(doc, spans)
+            return added, added
+        inside = {*inner_spans(found)}
+        is_inner = [span in inside for span in kept]
+        outer = [span for span, it_is in zip(spans, is_inner, strict=True) if not it_is]
+        added = add_entities(doc, outer)
+        added += add_nested(doc, compress(spans, is_inner))
+        return added, [*doc.spans[SPANS_KEY]]
 
     def score(self, examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
         """The scores of what is in ``target``, and found inside it, by ``scorer``."""
