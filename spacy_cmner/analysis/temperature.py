@@ -19,7 +19,7 @@ from spacy_cmner.analysis.gold import GoldText
 from spacy_cmner.errors import Messages
 from spacy_cmner.models.crf_tagger import scale_scores
 from spacy_cmner.models.rebuild import rebuild
-from spacy_cmner.pipeline.cmner import VITERBI
+from spacy_cmner.pipeline.decoding import VITERBI
 from spacy_cmner.pipeline.recognisers import find_recognisers, settings
 
 HIGHEST = 4.0

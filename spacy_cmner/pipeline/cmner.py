@@ -2,13 +2,11 @@
 
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from itertools import compress
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from spacy.language import Language
 from spacy.pipeline import TrainablePipe
 from spacy.tokens import Doc, Span
@@ -22,12 +20,8 @@ from spacy_cmner.errors import CmnerWarning, Messages
 from spacy_cmner.layers.crf import TagScheme, check_number_of_readings
 from spacy_cmner.models.crf_tagger import (
     add_evidence,
-    decode,
     decode_kbest,
-    decode_spans,
     learns_evidence,
-    loss_and_gradient,
-    score_spans,
 )
 from spacy_cmner.models.evidence import Evidence
 from spacy_cmner.pipeline.annotate import (
@@ -41,10 +35,18 @@ from spacy_cmner.pipeline.annotate import (
 )
 from spacy_cmner.pipeline.batches import annotate_batches
 from spacy_cmner.pipeline.confidence import read_score, write_scores
-from spacy_cmner.pipeline.emissions import predict_emissions, read_emissions, take_rows
+from spacy_cmner.pipeline.decoding import (
+    DECODINGS,
+    LOWEST_THRESHOLD,
+    MARGINAL,
+    Decoder,
+    constrain,
+)
+from spacy_cmner.pipeline.emissions import predict_emissions, read_emissions
 from spacy_cmner.pipeline.evidence import EvidenceReader, pack
-from spacy_cmner.pipeline.marks import Marks, Target, read_marks, read_target
-from spacy_cmner.pipeline.nesting import add_nested, find_insides, inside_targets, read_gold
+from spacy_cmner.pipeline.loss import compute_loss
+from spacy_cmner.pipeline.marks import Target, read_marks, read_target
+from spacy_cmner.pipeline.nesting import add_nested, read_gold
 from spacy_cmner.pipeline.reading import Window, read_windows
 from spacy_cmner.pipeline.readings import Reading, combine_readings
 from spacy_cmner.pipeline.saving import check_folder, loading, seal, seal_folder, unseal
@@ -75,11 +77,6 @@ channels = 64
 hidden_width = 256
 depth = 2
 """
-
-VITERBI, MARGINAL = DECODINGS = ("viterbi", "marginal")
-
-# Below it marginal decoding would weigh any number of entities that nobody would believe.
-LOWEST_THRESHOLD = 0.05
 
 DEFAULT_MODEL = Config().from_str(DEFAULT_CONFIG)["model"]
 
@@ -327,8 +324,16 @@ class ChineseMedicalNER(TrainablePipe):
         places: list[list[TextRange]] = [[] for _ in docs]
         found: list[list[list[ScoredSpan]]] = [[] for _ in docs]
         windows = read_windows(self.vocab, docs, [mark.spans for mark in marks], self.max_length)
+        recognise = Decoder(
+            self.model,
+            self.scheme,
+            self.decoding,
+            self.scores,
+            self.threshold,
+            {*self.nested_in},
+        )
         for batch, emissions in self._read(docs, windows):
-            for window, spans in zip(batch, self._recognise(batch, emissions, marks), strict=True):
+            for window, spans in zip(batch, recognise(batch, emissions, marks), strict=True):
                 places[window.number].append(window.place)
                 found[window.number].append(spans)
         return [join_windows(*windows) for windows in zip(places, found, strict=True)]
@@ -410,62 +415,6 @@ class ChineseMedicalNER(TrainablePipe):
         if key is not None and others and not any(key in doc.spans for doc in others):
             warn_missing(others[0], self.name, [key])
 
-    def _recognise(
-        self, batch: list[Window], emissions: Ragged, marks: list[Marks]
-    ) -> list[list[ScoredSpan]]:
-        """The entities of each window, in positions of its document."""
-        spans = self._decode(emissions, _constrain(batch, marks, self.scheme))
-        if self.nested_in:
-            spans += self._decode_inside(batch, emissions, marks, spans)
-            spans.sort(key=lambda span: (span.start, -span.end))
-        starts = np.cumsum([0, *(len(window.doc) for window in batch[:-1])])
-        owners = np.searchsorted(starts, [span.start for span in spans], side="right") - 1
-        found: list[list[ScoredSpan]] = [[] for _ in batch]
-        for i, (start, end, label, score) in zip(owners.tolist(), spans, strict=True):
-            shift = batch[i].place.start - int(starts[i])
-            found[i].append(ScoredSpan(start + shift, end + shift, label, score))
-        return found
-
-    def _decode(self, emissions: Ragged, allowed: np.ndarray | None) -> list[ScoredSpan]:
-        """The entities of a packed batch, in positions of it."""
-        scheme = self.scheme
-        scores: Sequence[float | None]
-        if self.decoding == MARGINAL:
-            threshold = max(self.threshold, LOWEST_THRESHOLD)
-            spans, scores = decode_spans(self.model, emissions, scheme, threshold, allowed)
-            return [ScoredSpan(*span, score) for span, score in zip(spans, scores, strict=True)]
-        spans = scheme.decode(decode(self.model, emissions, scheme, allowed))
-        if not (self.scores or self.threshold):
-            return [ScoredSpan(*span, None) for span in spans]
-        scores = score_spans(self.model, emissions, scheme, spans, allowed)
-        found = [ScoredSpan(*span, score) for span, score in zip(spans, scores, strict=True)]
-        return [span for span, score in zip(found, scores, strict=True) if score >= self.threshold]
-
-    def _decode_inside(
-        self,
-        batch: list[Window],
-        emissions: Ragged,
-        marks: list[Marks],
-        outer: Sequence[ScoredSpan],
-    ) -> list[ScoredSpan]:
-        """The entities inside others of a packed batch, in positions of it."""
-        inside = find_insides(self.scheme, [span[:3] for span in outer], {*self.nested_in})
-        if not inside.spans:
-            return []
-        possible = inside.possible
-        around = [replace(mark, spans=[]) for mark in marks]  # which would close what is in them
-        allowed = _constrain(batch, around, self.scheme)
-        if allowed is not None:
-            possible &= allowed[np.concatenate(inside.rows)]
-        characters, _ = take_rows(self.model.ops, emissions, inside.rows)
-        found = self._decode(characters, possible)
-        placed = inside.place([span[:3] for span in found])
-        return [
-            ScoredSpan(*span, score)
-            for span, (*_, score) in zip(placed, found, strict=True)
-            if span is not None
-        ]
-
     def kbest(self, doc: Doc, k: int) -> list[Reading]:
         """The k most probable sets of entities of a document, the most probable first.
 
@@ -486,7 +435,7 @@ class ChineseMedicalNER(TrainablePipe):
         sentences = []
         windows = read_windows(self.vocab, [doc], [marks[0].spans], max(len(doc.text), 1))
         for batch, emissions in self._read([doc], windows):
-            allowed = _constrain(batch, marks, scheme)
+            allowed = constrain(scheme, batch, marks)
             paths = decode_kbest(self.model, emissions, scheme, k, allowed)
             for window, best in zip(batch, paths, strict=True):
                 sentences.append(
@@ -695,32 +644,16 @@ class ChineseMedicalNER(TrainablePipe):
         emissions: Ragged,
     ) -> tuple[float, Ragged]:
         """The loss of the windows' emissions, a mean over these, and its gradient."""
-        scheme = self.scheme
-        allowed = [target.encode(scheme) for target in targets]
-        parts = [allowed[window.number][slice(*window.place)] for window in windows]
-        tags = np.concatenate([np.zeros((0, scheme.n_tags), dtype=np.bool_), *parts])
-        evidence = self._read_evidence([example.predicted for example in examples])
-        places = [(window.number, window.place) for window in windows]
-        found = _pack(evidence, places)
-        loss, gradient = loss_and_gradient(self.model, emissions, scheme, tags, found)
-        if not self.nested_in:
-            return loss, gradient
-        gold = [read_gold(example.reference) for example in examples]
-        inside, tags, places = inside_targets(scheme, {*self.nested_in}, windows, targets, gold)
-        if not inside.spans:
-            return loss, gradient
-        characters, backprop = take_rows(self.model.ops, emissions, inside.rows)
-        inner_loss, d_characters = loss_and_gradient(
+        return compute_loss(
             self.model,
-            characters,
-            scheme,
-            tags,
-            _pack(evidence, places),
-            possible=inside.possible,
-            n_sequences=len(windows),
+            self.scheme,
+            windows,
+            emissions,
+            targets,
+            self._read_evidence([example.predicted for example in examples]),
+            nested_in={*self.nested_in},
+            references=[example.reference for example in examples],
         )
-        d_emissions: Any = backprop(d_characters).dataXd
-        return loss + inner_loss, Ragged(gradient.dataXd + d_emissions, gradient.lengths)
 
     def _read_evidence(self, docs: list[Doc]) -> list[Evidence]:
         """The evidence for an update; empty if none is asked for.
@@ -731,19 +664,6 @@ class ChineseMedicalNER(TrainablePipe):
         if found and not any(self.evidence_key in doc.spans for doc in docs):
             raise Messages.CM418.error(key=self.evidence_key, name=self.name)
         return found
-
-
-def _pack(evidence: Sequence[Evidence], places: Iterable[tuple[int, TextRange]]) -> Evidence | None:
-    """The evidence on pieces of documents; None if none is asked for."""
-    return pack((evidence[number], place) for number, place in places) if evidence else None
-
-
-def _constrain(batch: list[Window], marks: list[Marks], scheme: TagScheme) -> np.ndarray | None:
-    """The tags (N, T) that the marks leave open in some windows; None: all."""
-    if not any(marks[window.number] for window in batch):
-        return None
-    parts = [marks[window.number].part(window.place) for window in batch]
-    return np.concatenate([part.constrain(scheme) for part in parts])
 
 
 def _shift(spans: Iterable[tuple[int, int, str]], by: int) -> list[CharSpan]:

@@ -16,8 +16,8 @@ from spacy.vocab import Vocab
 from spacy_cmner.data.docs import SPANS_KEY, find_nested, found_entities
 from spacy_cmner.errors import Messages
 from spacy_cmner.pipeline.annotate import warn_missing
-from spacy_cmner.pipeline.cmner import LOWEST_THRESHOLD, MARGINAL
 from spacy_cmner.pipeline.confidence import read_score
+from spacy_cmner.pipeline.decoding import LOWEST_THRESHOLD, MARGINAL
 from spacy_cmner.pipeline.recognisers import find_recognisers, settings
 from spacy_cmner.supervision.distant import annotate_in_part
 from spacy_cmner.tokenizer import char_doc, read_text
