@@ -187,9 +187,9 @@ class ChineseMedicalNER(TrainablePipe):
     evidence_weight (float): this bias; 0 leaves it to a model that learns it (``CrfTagger.v1``
         with ``evidence``), which adds to it.
     evidence_weights (Mapping[str, float]): the same for single rules (``span.id_``) or sources.
-    nested_in (Optional[Sequence[str]]): the types inside whose entities others are looked for, as
-        in training (``pipeline.nesting``). ``doc.spans["cmner"]`` then holds all entities, or the
-        group that is the ``target`` all that was found; ``doc.ents`` stays flat.
+    nested_in (Optional[Sequence[str]]): the types inside whose entities others are looked for, and
+        learned in training (``pipeline.nesting``). ``doc.spans["cmner"]`` then holds all entities,
+        or the group that is the ``target`` all that was found; ``doc.ents`` stays flat.
     scorer (Optional[Callable]): the scoring method; None leaves scoring to other components.
     RAISES: CM401, CM402, CM408, CM409, CM417, CM424 and CM435 for settings that are not possible,
         CM419 without a key that the model needs, CM442 for types that it does not know; also later,
