@@ -31,9 +31,6 @@ GPU_MIN_CHARACTERS = 8192
 # not too low to be learnt.
 NEW_TAG = -10.0
 
-# That of a tag which is not possible: its probability is 0 in double precision.
-CLOSED = np.float32(-1e4)
-
 
 def build_crf_tagger(
     tok2vec: Tok2VecModel, nO: int | None = None, evidence: list[str] | None = None
@@ -209,9 +206,6 @@ def loss_and_gradient(
     scheme: crf.TagScheme,
     allowed: np.ndarray,
     evidence: soft.Evidence | None = None,
-    *,
-    possible: np.ndarray | None = None,
-    n_sequences: int | None = None,
 ) -> tuple[float, Ragged]:
     """The CRF's negative log-likelihood, a mean over the sequences.
 
@@ -220,17 +214,10 @@ def loss_and_gradient(
 
     allowed (Array): (N, T) bool, the tags that the annotation leaves open at each character.
     evidence (Optional[Evidence]): added to the emissions, see ``add_evidence``.
-    possible (Optional[Array]): (N, T) bool, the tags that compete with these; None: all.
-    n_sequences (Optional[int]): what the mean divides by, if not by their number.
     """
-    n = n_sequences or max(len(emissions.lengths), 1)
+    n = max(len(emissions.lengths), 1)
     if evidence is not None:
         emissions = add_evidence(model, emissions, scheme, evidence)
-    if possible is not None:
-        scores: Any = emissions.dataXd
-        is_open: Any = possible
-        closed = model.ops.xp.where(model.ops.asarray(is_open), scores, CLOSED)
-        emissions = Ragged(closed, emissions.lengths)
     arrays = _crf_arrays(model, emissions)
     loss, d_emissions, *d_transitions = crf.crf_loss(
         arrays.emissions,

@@ -7,6 +7,7 @@ from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from spacy.language import Language
 from spacy.pipeline import TrainablePipe
 from spacy.tokens import Doc, Span
@@ -22,6 +23,7 @@ from spacy_cmner.models.crf_tagger import (
     add_evidence,
     decode_kbest,
     learns_evidence,
+    loss_and_gradient,
 )
 from spacy_cmner.models.evidence import Evidence
 from spacy_cmner.pipeline.annotate import (
@@ -44,9 +46,8 @@ from spacy_cmner.pipeline.decoding import (
 )
 from spacy_cmner.pipeline.emissions import predict_emissions, read_emissions
 from spacy_cmner.pipeline.evidence import EvidenceReader, pack
-from spacy_cmner.pipeline.loss import compute_loss
-from spacy_cmner.pipeline.marks import Target, read_marks, read_target
-from spacy_cmner.pipeline.nesting import add_nested, read_gold
+from spacy_cmner.pipeline.marks import read_marks, read_target
+from spacy_cmner.pipeline.nesting import add_nested
 from spacy_cmner.pipeline.reading import Window, read_windows
 from spacy_cmner.pipeline.readings import Reading, combine_readings
 from spacy_cmner.pipeline.saving import check_folder, loading, seal, seal_folder, unseal
@@ -187,9 +188,9 @@ class ChineseMedicalNER(TrainablePipe):
     evidence_weight (float): this bias; 0 leaves it to a model that learns it (``CrfTagger.v1``
         with ``evidence``), which adds to it.
     evidence_weights (Mapping[str, float]): the same for single rules (``span.id_``) or sources.
-    nested_in (Optional[Sequence[str]]): the types inside whose entities others are looked for, and
-        learned in training (``pipeline.nesting``). ``doc.spans["cmner"]`` then holds all entities,
-        or the group that is the ``target`` all that was found; ``doc.ents`` stays flat.
+    nested_in (Optional[Sequence[str]]): the types inside whose entities others are looked for in
+        prediction (``pipeline.nesting``). ``doc.spans["cmner"]`` then holds all entities, or the
+        group that is the ``target`` all that was found; ``doc.ents`` stays flat.
     scorer (Optional[Callable]): the scoring method; None leaves scoring to other components.
     RAISES: CM401, CM402, CM408, CM409, CM417, CM424 and CM435 for settings that are not possible,
         CM419 without a key that the model needs, CM442 for types that it does not know; also later,
@@ -294,8 +295,6 @@ class ChineseMedicalNER(TrainablePipe):
         sample: list[Doc] = []
         for example in get_examples():
             found.update(span.label_ for span in example.reference.ents)
-            if self.nested_in:
-                found.update(span.label for span in read_gold(example.reference))
             if len(sample) < 10 and len(example.reference):
                 sample.append(char_doc(self.vocab, example.reference.text))
         for label in sorted(found) if labels is None else labels:
@@ -523,13 +522,15 @@ class ChineseMedicalNER(TrainablePipe):
         losses.setdefault(self.name, 0.0)
         examples = list(examples)
         validate_examples(examples, "ChineseMedicalNER.update")
-        windows, targets = self._read_targets(examples)
+        windows, allowed = self._read_targets(examples)
         if not windows:
             return losses
+        scheme = self.scheme
         set_dropout_rate(self.model, drop)
         docs = [example.predicted for example in examples]
         emissions, backprop = read_emissions(self.model, docs, windows, is_train=True)
-        loss, d_emissions = self._compute_loss(examples, windows, targets, emissions)
+        evidence = self._pack_evidence(docs, windows)
+        loss, d_emissions = loss_and_gradient(self.model, emissions, scheme, allowed, evidence)
         backprop(d_emissions)
         losses[self.name] += loss
         for node in self.model.walk():
@@ -547,8 +548,9 @@ class ChineseMedicalNER(TrainablePipe):
         RAISES: as ``update``.
         """
         examples = list(examples)
-        windows, targets = self._read_targets(examples)
-        return self._compute_loss(examples, windows, targets, scores)
+        windows, allowed = self._read_targets(examples)
+        evidence = self._pack_evidence([example.predicted for example in examples], windows)
+        return loss_and_gradient(self.model, scores, self.scheme, allowed, evidence)
 
     def rehearse(
         self,
@@ -629,41 +631,30 @@ class ChineseMedicalNER(TrainablePipe):
                 labels=", ".join(self.labels), expected=n_tags, found=transitions.get_dim("nO")
             )
 
-    def _read_targets(self, examples: list[Example]) -> tuple[list[Window], list[Target]]:
-        """The windows of annotated documents, and their annotation."""
+    def _read_targets(self, examples: list[Example]) -> tuple[list[Window], np.ndarray]:
+        """The windows of annotated documents, and the tags (N, T) that the annotation leaves open
+        in them."""
+        scheme = self.scheme
         targets = [read_target(example) for example in examples]
+        allowed = [target.encode(scheme) for target in targets]
         references = [example.reference for example in examples]
         spans = [target.spans for target in targets]
-        return list(read_windows(self.vocab, references, spans, self.max_length)), targets
+        windows = list(read_windows(self.vocab, references, spans, self.max_length))
+        parts = [allowed[window.number][slice(*window.place)] for window in windows]
+        empty = np.zeros((0, scheme.n_tags), dtype=np.bool_)
+        return windows, np.concatenate([empty, *parts])
 
-    def _compute_loss(
-        self,
-        examples: list[Example],
-        windows: list[Window],
-        targets: list[Target],
-        emissions: Ragged,
-    ) -> tuple[float, Ragged]:
-        """The loss of the windows' emissions, a mean over these, and its gradient."""
-        return compute_loss(
-            self.model,
-            self.scheme,
-            windows,
-            emissions,
-            targets,
-            self._read_evidence([example.predicted for example in examples]),
-            nested_in={*self.nested_in},
-            references=[example.reference for example in examples],
-        )
-
-    def _read_evidence(self, docs: list[Doc]) -> list[Evidence]:
-        """The evidence for an update; empty if none is asked for.
+    def _pack_evidence(self, docs: list[Doc], windows: list[Window]) -> Evidence | None:
+        """The evidence for an update.
 
         RAISES: CM418 if no document has the span group: then nothing has looked for any.
         """
         found = self._find_evidence(docs)
-        if found and not any(self.evidence_key in doc.spans for doc in docs):
+        if not found:
+            return None
+        if not any(self.evidence_key in doc.spans for doc in docs):
             raise Messages.CM418.error(key=self.evidence_key, name=self.name)
-        return found
+        return pack((found[window.number], window.place) for window in windows)
 
 
 def _shift(spans: Iterable[tuple[int, int, str]], by: int) -> list[CharSpan]:

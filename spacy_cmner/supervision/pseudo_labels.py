@@ -10,18 +10,17 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 from spacy.language import Language
-from spacy.tokens import Doc, Span
+from spacy.tokens import Doc
 from spacy.vocab import Vocab
 
-from spacy_cmner.data.docs import SPANS_KEY, find_nested, found_entities
 from spacy_cmner.errors import Messages
 from spacy_cmner.pipeline.annotate import warn_missing
 from spacy_cmner.pipeline.confidence import read_score
 from spacy_cmner.pipeline.decoding import LOWEST_THRESHOLD, MARGINAL
+from spacy_cmner.pipeline.marks import char_spans
 from spacy_cmner.pipeline.recognisers import find_recognisers, settings
 from spacy_cmner.supervision.distant import annotate_in_part
 from spacy_cmner.tokenizer import char_doc, read_text
-from spacy_cmner.types import CharSpan
 
 POSSIBLE = 0.3
 SURE = 0.6
@@ -61,7 +60,7 @@ def annotate_again(vocab: Vocab, doc: Doc, *, min_score: float, hits_key: str | 
 
     Entities of which the recogniser is not sure stay missing, and so does what a dictionary found
     where the recogniser found nothing; what neither found is outside. Entities of rules, which
-    have no probability, are learned. Inside entities only what it is sure of counts as there.
+    have no probability, are learned.
 
     vocab (Vocab): of the new document.
     doc (Doc): of a pipeline whose recogniser has ``scores = true``.
@@ -70,25 +69,15 @@ def annotate_again(vocab: Vocab, doc: Doc, *, min_score: float, hits_key: str | 
     RETURNS (Doc): with one token a character.
     WARNS: CM427 of hits that nothing has looked for.
     """
+    spans = zip(doc.ents, char_spans(doc), strict=True)
+    scored = [(span, read_score(entity)) for entity, span in spans]
+    sure = [span for span, score in scored if score is None or score >= min_score]
     new = char_doc(vocab, read_text(doc))
     missing = np.zeros(len(new), dtype=np.bool_)
     if hits_key is not None:
         warn_missing(doc, "pseudo-label", [hits_key])
         for hit in doc.spans.get(hits_key, ()):
             missing[hit.start_char : hit.end_char] = True
-    for entity in doc.ents:
-        missing[entity.start_char : entity.end_char] = True
-    annotate_in_part(new, _sure(doc.ents, min_score), missing)
-    everything = [Span(new, *entity) for entity in _sure(found_entities(doc), min_score)]
-    if inner := find_nested(new, everything):
-        new.spans[SPANS_KEY] = [*new.ents, *inner]
-    return new
-
-
-def _sure(spans: Iterable[Span], min_score: float) -> list[CharSpan]:
-    """Those that are probable enough, or come from rules."""
-    return [
-        CharSpan(span.start_char, span.end_char, span.label_)
-        for span in spans
-        if (score := read_score(span)) is None or score >= min_score
-    ]
+    for span, _ in scored:
+        missing[span.start : span.end] = True
+    return annotate_in_part(new, sure, missing)
