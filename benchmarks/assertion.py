@@ -3,7 +3,7 @@
     python benchmarks/assertion.py [CASES.jsonl] [--errors]
 
 The texts of the tests were written for this; their entities are given, and what counts is each
-attribute of each entity. docs/hybrid.md says when each part was written, and which of them the
+attribute of each entity. docs/assertion.md says when each part was written, and which of them the
 rules were corrected on.
 """
 
