@@ -10,7 +10,7 @@ from spacy import displacy
 from spacy.tokens import Doc, Span
 
 from spacy_cmner.analysis.tables import one_line
-from spacy_cmner.data.docs import found_entities
+from spacy_cmner.data.spans import found_entities
 from spacy_cmner.pipeline.assertion import read_attributes
 from spacy_cmner.pipeline.source import describe_sources, read_sources
 

@@ -15,8 +15,8 @@ from spacy.language import Language
 from spacy_cmner.analysis.errors import ErrorCounts
 from spacy_cmner.analysis.gold import Entities, GoldText, entities_of, of_types, read
 from spacy_cmner.analysis.scores import TypeCounts
-from spacy_cmner.data.docs import found_entities
 from spacy_cmner.data.records import Entity, Record
+from spacy_cmner.data.spans import found_entities
 
 # An entity as training shows it: its surface and its type.
 Mention = tuple[str, str]

@@ -14,18 +14,11 @@ from spacy.tokens import Doc, Span
 from spacy.vocab import Vocab
 
 from spacy_cmner.data.corpus import load_docs, trim_entities
-from spacy_cmner.data.docs import (
-    SPANS_KEY,
-    all_entities,
-    doc_to_record,
-    flatten_entities,
-    gold_group,
-    missing_characters,
-    record_to_doc,
-)
+from spacy_cmner.data.docs import doc_to_record, flatten_entities, missing_characters, record_to_doc
 from spacy_cmner.data.jsonl import read_jsonl
 from spacy_cmner.data.records import Entity, Record
 from spacy_cmner.data.report import Report
+from spacy_cmner.data.spans import SPANS_KEY, all_entities, gold_group
 from spacy_cmner.errors import Messages
 
 Entities = frozenset[Entity]

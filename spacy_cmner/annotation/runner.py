@@ -20,7 +20,7 @@ from spacy_cmner.annotation.lock import locked
 from spacy_cmner.annotation.sinks import LineFile, OutputFormat, create_sink
 from spacy_cmner.annotation.sources import Source
 from spacy_cmner.annotation.workers import check_number, map_in_processes
-from spacy_cmner.data.docs import found_entities
+from spacy_cmner.data.spans import found_entities
 from spacy_cmner.errors import CmnerError, Messages
 from spacy_cmner.pipeline.assertion import read_attributes
 from spacy_cmner.pipeline.batches import MAX_TOKENS

@@ -28,8 +28,9 @@ from spacy_cmner.annotation.items import (
 )
 from spacy_cmner.annotation.parquet import import_parquet, write_parquet
 from spacy_cmner.data.brat import write_brat
-from spacy_cmner.data.docs import DOCBIN_ATTRS, gold_group, record_to_doc
+from spacy_cmner.data.docs import DOCBIN_ATTRS, record_to_doc
 from spacy_cmner.data.records import Entity
+from spacy_cmner.data.spans import gold_group
 from spacy_cmner.errors import Messages
 from spacy_cmner.pipeline import assertion, confidence, source
 

@@ -22,8 +22,9 @@ from spacy_cmner.analysis.gold import GoldText
 from spacy_cmner.annotation.items import BadRecord, SourceRecord
 from spacy_cmner.annotation.sources import Source
 from spacy_cmner.data.corpus import check_labels
-from spacy_cmner.data.docs import DOCBIN_ATTRS, all_entities
+from spacy_cmner.data.docs import DOCBIN_ATTRS
 from spacy_cmner.data.files import check_writable, replacing
+from spacy_cmner.data.spans import all_entities
 from spacy_cmner.errors import DAMAGE, CmnerError, Messages
 
 PipelineArgument = Annotated[

@@ -12,7 +12,7 @@ import numpy as np
 from spacy.tokens import Doc, Span
 from spacy.util import filter_spans
 
-from spacy_cmner.data.docs import SCORES
+from spacy_cmner.data.spans import SCORES
 from spacy_cmner.errors import CmnerWarning, Messages
 from spacy_cmner.pipeline.entity_data import identity
 from spacy_cmner.pipeline.marks import blocked_spans

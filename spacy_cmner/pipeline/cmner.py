@@ -16,7 +16,7 @@ from spacy.util import SimpleFrozenList, ensure_path
 from thinc.api import Config, Model, Optimizer, set_dropout_rate
 from thinc.types import Ragged
 
-from spacy_cmner.data.docs import SPANS_KEY, holds_nested, inner_spans
+from spacy_cmner.data.spans import SPANS_KEY, holds_nested, inner_spans
 from spacy_cmner.errors import CmnerWarning, Messages
 from spacy_cmner.layers.crf import TagScheme, check_number_of_readings
 from spacy_cmner.models.crf_tagger import (

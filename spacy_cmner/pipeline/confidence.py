@@ -11,7 +11,7 @@ from numbers import Real
 
 from spacy.tokens import Doc, Span, SpanGroup
 
-from spacy_cmner.data.docs import SCORES, SPANS_KEY
+from spacy_cmner.data.spans import SCORES, SPANS_KEY
 from spacy_cmner.errors import Messages
 from spacy_cmner.pipeline.entity_data import identity, read_all, restore, write
 from spacy_cmner.pipeline.source import mark_recorded

@@ -8,7 +8,7 @@ from spacy.pipeline import Pipe
 from spacy.tokens import Doc, Span
 from thinc.api import Config
 
-from spacy_cmner.data.docs import SPANS_KEY, found_inside
+from spacy_cmner.data.spans import SPANS_KEY, found_inside
 from spacy_cmner.errors import Messages
 from spacy_cmner.pipeline.annotate import ENTS, check_target, warn_missing
 from spacy_cmner.pipeline.confidence import read_score, read_scores

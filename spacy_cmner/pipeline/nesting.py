@@ -15,14 +15,7 @@ from spacy.tokens import Doc, SpanGroup
 from spacy.tokens import Span as DocSpan
 from spacy.util import filter_spans
 
-from spacy_cmner.data.docs import (
-    NESTED,
-    SCORES,
-    SPANS_KEY,
-    find_nested,
-    found_inside,
-    sort_nested,
-)
+from spacy_cmner.data.spans import NESTED, SCORES, SPANS_KEY, find_nested, found_inside, sort_nested
 from spacy_cmner.layers.crf import Span, TagScheme
 from spacy_cmner.pipeline.confidence import read_score
 from spacy_cmner.pipeline.marks import Bools

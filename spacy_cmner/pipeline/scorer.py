@@ -10,7 +10,7 @@ from spacy.training import Example
 
 from spacy_cmner.analysis.gold import Gold, entities_of
 from spacy_cmner.analysis.scores import TypeCounts
-from spacy_cmner.data.docs import SPANS_KEY, found_entities
+from spacy_cmner.data.spans import SPANS_KEY, found_entities
 from spacy_cmner.pipeline.annotate import ENTS
 
 Scores = dict[str, Any]

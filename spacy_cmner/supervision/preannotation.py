@@ -13,7 +13,7 @@ from spacy.tokens import Doc
 
 from spacy_cmner.annotation.items import SourceRecord
 from spacy_cmner.annotation.runner import with_entities
-from spacy_cmner.data.docs import found_entities
+from spacy_cmner.data.spans import found_entities
 from spacy_cmner.pipeline.annotate import ENTS
 from spacy_cmner.pipeline.cmner import ChineseMedicalNER
 from spacy_cmner.pipeline.confidence import read_score

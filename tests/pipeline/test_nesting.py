@@ -22,8 +22,9 @@ from spacy_cmner.annotation.runner import annotate_corpus
 from spacy_cmner.annotation.sources import Source
 from spacy_cmner.cli._util import write_annotated
 from spacy_cmner.data.corpus import write_docbin
-from spacy_cmner.data.docs import doc_to_record, found_entities, record_to_doc
+from spacy_cmner.data.docs import doc_to_record, record_to_doc
 from spacy_cmner.data.records import Entity, Record
+from spacy_cmner.data.spans import found_entities
 from spacy_cmner.errors import CmnerError
 from spacy_cmner.layers.crf import TagScheme
 from spacy_cmner.pipeline.nesting import find_insides
