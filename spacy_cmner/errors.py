@@ -484,6 +484,9 @@ class Messages:
         "train the layer again with a lower learning rate."
     )
     CM333 = Message("{name} = {value!r} is no size that a model can have. Give {expected}.")
+    CM334 = Message(
+        "The weights {weights} do not fit {n} pipelines. Give each of them a number above 0."
+    )
 
     # CM4xx: pipeline
     CM401 = Message("alignment_mode = {value!r} is not possible. Choose one of: {allowed}.")

@@ -12,6 +12,7 @@ from spacy_cmner.cli._util import (
     errors_shown,
     load_pipeline,
     save_pipeline,
+    split,
 )
 from spacy_cmner.models.ensemble import join_pipelines
 
@@ -26,9 +27,20 @@ def join_command(
         Path, typer.Option("--output", "-o", help="Folder to write the joined pipeline to.")
     ],
     name: Annotated[str, typer.Option(help="The component to join, in each of them.")] = "cmner",
+    weights: Annotated[
+        str, typer.Option(help="How much each counts, such as 3,1; all alike if not given.")
+    ] = "",
 ) -> None:
     """Make one recogniser of several, by the mean of their scores."""
+    numbers = _read_weights(weights)
     pipelines = [load_pipeline(model) for model in models]
     check_pipeline_place(output, pipelines)
-    save_pipeline(join_pipelines(pipelines, name), output)
+    save_pipeline(join_pipelines(pipelines, name, weights=numbers), output)
     msg.good(f"{output}: {len(models)} recognisers as one")
+
+
+def _read_weights(weights: str) -> list[float] | None:
+    try:
+        return [float(weight) for weight in split(weights)] or None
+    except ValueError:
+        raise typer.BadParameter(f"{weights!r} has something that is no number.") from None

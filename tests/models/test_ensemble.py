@@ -60,6 +60,24 @@ def test_moves_are_the_means(trained, other, joined):
         np.testing.assert_allclose(moves[2], (moves[0] + moves[1]) / 2, rtol=1e-6)
 
 
+def test_weights_are_those_of_the_scores(trained, other):
+    joined = join_pipelines([trained, other], weights=[3, 1])
+    docs = [char_doc(joined.vocab, text) for text, _ in tiny.SENTENCES]
+    first, second, found = (model_of(nlp).predict(docs).dataXd for nlp in (trained, other, joined))
+    np.testing.assert_allclose(found, 0.75 * first + 0.25 * second, atol=1e-4)
+    for name in TRANSITIONS:
+        first, second, found = (
+            model_of(nlp).get_ref("transitions").get_param(name) for nlp in (trained, other, joined)
+        )
+        np.testing.assert_allclose(found, 0.75 * first + 0.25 * second, rtol=1e-5)
+
+
+@pytest.mark.parametrize("weights", [[1], [1, 2, 3], [1, 0], [1, -1], [1, np.nan], [np.inf, 1]])
+def test_weights_that_do_not_fit_are_refused(trained, other, weights):
+    with pytest.raises(CmnerError, match=r"CM334.*2 pipelines"):
+        join_pipelines([trained, other], weights=weights)
+
+
 def test_twice_the_same_is_the_same(trained, fresh):
     before = trained.to_bytes()
     twice = join_pipelines([trained, fresh])
@@ -149,6 +167,14 @@ def test_the_command(trained, other, tmp_path):
     assert result.exit_code == 0, result.output
     text, entities = tiny.SENTENCES[0]
     assert tiny.entities(spacy.load(out)(text)) == entities
+    weighted = ["join", *models, "--output", str(tmp_path / "weighted"), "--weights"]
+    assert CliRunner().invoke(cmner_cli, [*weighted, "3, 1"]).exit_code == 0
+    expected = join_pipelines([trained, other], weights=[3, 1]).get_pipe("cmner").model
+    found = model_of(spacy.load(tmp_path / "weighted"))
+    assert found.get_ref("output_layer").to_bytes() == expected.get_ref("output_layer").to_bytes()
+    for wrong, message in {"1": "CM334", "3,x": "is no number"}.items():
+        result = CliRunner().invoke(cmner_cli, [*weighted, wrong])
+        assert result.exit_code and message in result.output
     result = CliRunner().invoke(cmner_cli, ["join", models[0], "--output", str(tmp_path / "c")])
     assert result.exit_code == 1 and "CM327" in result.output
     assert not (tmp_path / "c").exists()
