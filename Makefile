@@ -3,10 +3,12 @@
 #   make quickstart   train on the corpus that ships, score it, annotate three sentences
 #   make test         style, types and tests
 #
-# PYTHON=python3.12 chooses the interpreter, VENV=folder where its environment goes.
+# PYTHON=python3.12 chooses the interpreter, VENV=folder where its environment goes, JOBS=4 how many
+# processes run the tests; each needs some 2 GB.
 
 PYTHON ?= python3
 VENV ?= .venv
+JOBS ?= 2
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 SOURCES := constraints.txt pyproject.toml setup.cfg \
@@ -24,7 +26,7 @@ test: $(VENV)/dev
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
 
 clean:
 	rm -rf $(VENV) build spacy_cmner.egg-info corpus training metrics packages/* project.lock
