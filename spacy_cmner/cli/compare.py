@@ -17,7 +17,7 @@ from spacy_cmner.cli._util import LabelsOption, errors_shown, read_labels
 from spacy_cmner.data.files import check_outputs, check_writable, write_text
 from spacy_cmner.errors import Messages
 
-Gold = Annotated[Path, typer.Argument(help="Gold data (.spacy or .jsonl).")]
+GoldArgument = Annotated[Path, typer.Argument(help="Gold data (.spacy or .jsonl).")]
 Predictions = Annotated[
     list[Path],
     typer.Argument(help="What `evaluate --predictions` has written, a file a system."),
@@ -30,7 +30,7 @@ Flat = Annotated[
 @cmner_cli.command("compare")
 @errors_shown()
 def compare_command(
-    gold: Gold,
+    gold: GoldArgument,
     predictions: Predictions,
     output: Annotated[
         Path | None,
@@ -67,7 +67,7 @@ def compare_command(
 @cmner_cli.command("cases")
 @errors_shown()
 def cases_command(
-    gold: Gold,
+    gold: GoldArgument,
     predictions: Predictions,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Write all cases here (.md).")

@@ -23,7 +23,7 @@ from spacy_cmner.cli._util import (
 from spacy_cmner.data.files import check_apart, check_ending, check_writable
 from spacy_cmner.pipeline.recognisers import entity_types
 from spacy_cmner.supervision.preannotation import Measure, rank
-from spacy_cmner.supervision.tools import ENDINGS, Tool, config_path, write_candidates
+from spacy_cmner.supervision.tools import ENDINGS, Tool, config_path, write_suggestions
 
 
 @cmner_cli.command("preannotate")
@@ -60,6 +60,6 @@ def preannotate_command(
     check_writable(out, config_path(out) if tool == "label_studio" else None)
     records = read_source(Source(source, Layout(text_column, id_column, encoding)))
     nlp = load_pipeline(model)
-    candidates = rank(nlp, records, by)[:limit]
-    write_candidates(candidates, out, tool, entity_types(nlp))
-    msg.good(f"{out}: {len(candidates)} of {len(records)} texts for {tool}")
+    suggestions = rank(nlp, records, by)[:limit]
+    write_suggestions(suggestions, out, tool, entity_types(nlp))
+    msg.good(f"{out}: {len(suggestions)} of {len(records)} texts for {tool}")

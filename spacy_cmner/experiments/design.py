@@ -9,7 +9,7 @@ import srsly
 
 from spacy_cmner.errors import Messages
 
-Report = Literal["scores", "curve", "errors", "cases"]
+ReportKind = Literal["scores", "curve", "errors", "cases"]
 T = TypeVar("T")
 
 
@@ -43,7 +43,7 @@ class Experiment:
     name: str
     title: str
     rows: Sequence[Row]
-    report: Report = "scores"
+    report: ReportKind = "scores"
     reference: str | None = None
 
     def choose(self, names: Sequence[str]) -> list[Row]:
@@ -139,7 +139,7 @@ def read_experiment(
     *,
     title: str,
     rows: Sequence[str],
-    report: Report = "scores",
+    report: ReportKind = "scores",
     reference: str | None = None,
     labels: dict[str, str] | None = None,
 ) -> Experiment:
@@ -155,7 +155,7 @@ def read_experiment(
     for each in rows:
         row = pick(known, each, f"row for {name}")
         chosen.append(replace(row, label=labels.get(each, row.label)))
-    pick(dict.fromkeys(get_args(Report)), report, "report")
+    pick(dict.fromkeys(get_args(ReportKind)), report, "report")
     if reference is not None:
         pick(dict.fromkeys(rows), reference, f"row of {name}")
     return Experiment(name, title, chosen, report, reference)

@@ -13,10 +13,10 @@ from spacy_cmner.analysis.scores import TypeCounts
 from spacy_cmner.data.spans import SPANS_KEY, found_entities
 from spacy_cmner.pipeline.annotate import ENTS
 
-Scores = dict[str, Any]
+Figures = dict[str, Any]
 
 
-def create_ner_scorer(spans_key: str = SPANS_KEY) -> Callable[[Iterable[Example]], Scores]:
+def create_ner_scorer(spans_key: str = SPANS_KEY) -> Callable[[Iterable[Example]], Figures]:
     """Registered as `spacy-cmner.ner_scorer.v1`.
 
     spans_key (str): where the reference documents keep all entities, nested ones included.
@@ -34,7 +34,9 @@ class NerScorer:
     def __init__(self, spans_key: str) -> None:
         self.spans_key = spans_key
 
-    def __call__(self, examples: Iterable[Example], *, target: str = ENTS, **kwargs: Any) -> Scores:
+    def __call__(
+        self, examples: Iterable[Example], *, target: str = ENTS, **kwargs: Any
+    ) -> Figures:
         flat, everything = TypeCounts(), TypeCounts()
         for example in examples:
             gold = Gold.from_doc(example.reference, self.spans_key)
@@ -48,7 +50,7 @@ class NerScorer:
         return {**_scores("ents", flat), **_scores("ents_all", everything)}
 
 
-def _scores(name: str, counts: TypeCounts) -> Scores:
+def _scores(name: str, counts: TypeCounts) -> Figures:
     per_type = {label: score.ratios() for label, score in counts.per_type.items()}
     ratios = counts.total.ratios() if per_type else dict.fromkeys("prf")
     return {

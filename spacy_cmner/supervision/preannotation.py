@@ -22,7 +22,7 @@ from spacy_cmner.pipeline.recognisers import find_recognisers, settings
 Measure = Literal["reading", "character", "entity"]
 
 
-class Candidate(NamedTuple):
+class Suggestion(NamedTuple):
     """A text to be corrected.
 
     record (SourceRecord): with the entities that were found.
@@ -35,7 +35,7 @@ class Candidate(NamedTuple):
 
 def rank(
     nlp: Language, records: Iterable[SourceRecord], by: Measure = "reading"
-) -> list[Candidate]:
+) -> list[Suggestion]:
     """Annotate texts and sort them by the certainty of the recogniser, the least certain first.
 
     nlp (Language): a pipeline with a ``cmner`` component; of several the last one counts that sets
@@ -50,8 +50,8 @@ def rank(
     # To one that fills a span group what others have put into doc.ents is certain.
     recogniser = ([pipe for pipe in recognisers if pipe.target == ENTS] or recognisers)[-1]
     with settings(recognisers, scores=True):
-        candidates = list(_annotate(nlp, recogniser, records, CERTAINTIES[by]))
-    return sorted(candidates, key=lambda candidate: candidate.certainty)
+        suggestions = list(_annotate(nlp, recogniser, records, CERTAINTIES[by]))
+    return sorted(suggestions, key=lambda suggestion: suggestion.certainty)
 
 
 def _annotate(
@@ -59,7 +59,7 @@ def _annotate(
     recogniser: ChineseMedicalNER,
     records: Iterable[SourceRecord],
     certainty: "Certainty",
-) -> Iterator[Candidate]:
+) -> Iterator[Suggestion]:
     """The best reading is looked for before its entities are on the document: afterwards they are
     constraints, and it is certain."""
     for record in records:
@@ -69,7 +69,7 @@ def _annotate(
             if pipe is recogniser and certainty.needs_reading:
                 log_probability = recogniser.kbest(doc, 1)[0].log_probability
             doc = pipe(doc)
-        yield Candidate(with_entities(record, doc), certainty.of(doc, log_probability))
+        yield Suggestion(with_entities(record, doc), certainty.of(doc, log_probability))
 
 
 def _least_entity(doc: Doc) -> float:

@@ -15,7 +15,7 @@ from xml.etree import ElementTree
 from spacy_cmner.data.checks import utf16_length
 from spacy_cmner.data.files import replacing, write_text
 from spacy_cmner.errors import Messages
-from spacy_cmner.supervision.preannotation import Candidate
+from spacy_cmner.supervision.preannotation import Suggestion
 
 Tool = Literal["doccano", "label_studio"]
 
@@ -26,8 +26,8 @@ ENDINGS: dict[Tool, str] = {"doccano": ".jsonl", "label_studio": ".json"}
 CONTROL, OBJECT = "label", "text"
 
 
-def write_candidates(
-    candidates: Sequence[Candidate], path: Path, tool: Tool, labels: Iterable[str] = ()
+def write_suggestions(
+    suggestions: Sequence[Suggestion], path: Path, tool: Tool, labels: Iterable[str] = ()
 ) -> None:
     """Write texts for a tool, in their order.
 
@@ -38,32 +38,34 @@ def write_candidates(
     """
     if tool not in WRITERS:
         raise Messages.CM432.error(tool=tool, tools=", ".join(get_args(Tool)))
-    found = {entity.label for candidate in candidates for entity in candidate.record.entities}
-    WRITERS[tool](candidates, path, sorted(found.union(labels)))
+    found = {entity.label for suggestion in suggestions for entity in suggestion.record.entities}
+    WRITERS[tool](suggestions, path, sorted(found.union(labels)))
 
 
-def _write_doccano(candidates: Iterable[Candidate], path: Path, labels: Sequence[str]) -> None:
+def _write_doccano(suggestions: Iterable[Suggestion], path: Path, labels: Sequence[str]) -> None:
     """The labels go unwritten: doccano keeps those of a project apart from its texts. Offsets count
     UTF-16 units, as it does itself."""
     with replacing(path) as draft, draft.open("w", encoding="utf-8", newline="\n") as file:
-        for candidate in candidates:
-            text, entities = candidate.record.text, candidate.record.entities
+        for suggestion in suggestions:
+            text, entities = suggestion.record.text, suggestion.record.entities
             item: dict[str, Any] = {"text": text}
             item["label"] = [
                 [utf16_length(text[: e.start]), utf16_length(text[: e.end]), e.label]
                 for e in entities
             ]
-            item |= _about(candidate)
+            item |= _about(suggestion)
             file.write(json.dumps(item, ensure_ascii=False) + "\n")
 
 
-def _write_label_studio(candidates: Sequence[Candidate], path: Path, labels: Sequence[str]) -> None:
+def _write_label_studio(
+    suggestions: Sequence[Suggestion], path: Path, labels: Sequence[str]
+) -> None:
     tasks = [
         {
-            "data": {"text": candidate.record.text} | _about(candidate),
-            "predictions": [{"model_version": "cmner", "result": _results(candidate)}],
+            "data": {"text": suggestion.record.text} | _about(suggestion),
+            "predictions": [{"model_version": "cmner", "result": _results(suggestion)}],
         }
-        for candidate in candidates
+        for suggestion in suggestions
     ]
     write_text(path, json.dumps(tasks, ensure_ascii=False, indent=1) + "\n")
     write_text(config_path(path), labelling_config(labels))
@@ -85,8 +87,8 @@ def labelling_config(labels: Iterable[str]) -> str:
     return ElementTree.tostring(view, encoding="unicode") + "\n"
 
 
-def _results(candidate: Candidate) -> list[dict[str, Any]]:
-    text = candidate.record.text
+def _results(suggestion: Suggestion) -> list[dict[str, Any]]:
+    text = suggestion.record.text
     return [
         {
             "id": f"{number}",
@@ -100,17 +102,17 @@ def _results(candidate: Candidate) -> list[dict[str, Any]]:
                 "labels": [e.label],
             },
         }
-        for number, e in enumerate(candidate.record.entities)
+        for number, e in enumerate(suggestion.record.entities)
     ]
 
 
-def _about(candidate: Candidate) -> dict[str, Any]:
-    id_ = candidate.record.id
-    certainty = float(f"{candidate.certainty:.6g}")  # that of a long text has many zeros
+def _about(suggestion: Suggestion) -> dict[str, Any]:
+    id_ = suggestion.record.id
+    certainty = float(f"{suggestion.certainty:.6g}")  # that of a long text has many zeros
     return {**({} if id_ is None else {"record": id_}), "certainty": certainty}
 
 
-WRITERS: dict[str, Callable[[Sequence[Candidate], Path, Sequence[str]], None]] = {
+WRITERS: dict[str, Callable[[Sequence[Suggestion], Path, Sequence[str]], None]] = {
     "doccano": _write_doccano,
     "label_studio": _write_label_studio,
 }

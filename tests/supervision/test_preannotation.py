@@ -18,8 +18,8 @@ from spacy_cmner.data.label_studio import read_label_studio
 from spacy_cmner.data.records import Entity, Record
 from spacy_cmner.data.report import Report
 from spacy_cmner.errors import CmnerError
-from spacy_cmner.supervision.preannotation import Candidate, rank
-from spacy_cmner.supervision.tools import labelling_config, write_candidates
+from spacy_cmner.supervision.preannotation import Suggestion, rank
+from spacy_cmner.supervision.tools import labelling_config, write_suggestions
 
 RECORDS = [
     SourceRecord(text, id=f"{number}")
@@ -37,51 +37,51 @@ def unsure(resource_dir):
 
 
 def test_certainty_is_the_probability_of_the_best_reading(unsure):
-    candidates = {c.record.id: c for c in rank(unsure, RECORDS)}
-    assert len(candidates) == len(RECORDS)
+    suggestions = {c.record.id: c for c in rank(unsure, RECORDS)}
+    assert len(suggestions) == len(RECORDS)
     recogniser = unsure.get_pipe("cmner")
     for record in RECORDS[:4]:  # without a term of the dictionary
         reading = recogniser.kbest(unsure.make_doc(record.text), 1)[0]
-        candidate = candidates[record.id]
-        assert candidate.certainty == pytest.approx(reading.probability)
-        assert [(e.start, e.end, e.label) for e in candidate.record.entities] == reading.spans
-    assert candidates["3"].certainty == 1
+        suggestion = suggestions[record.id]
+        assert suggestion.certainty == pytest.approx(reading.probability)
+        assert [(e.start, e.end, e.label) for e in suggestion.record.entities] == reading.spans
+    assert suggestions["3"].certainty == 1
     everything = recogniser.kbest(unsure.make_doc("服肝？"), 500)
     given = [r for r in everything if (1, 2, "bod") in r.spans]
     expected = given[0].probability / math.fsum(r.probability for r in given)
-    assert candidates["4"].certainty == pytest.approx(expected, rel=1e-3)
+    assert suggestions["4"].certainty == pytest.approx(expected, rel=1e-3)
 
 
 @pytest.mark.parametrize("by", ["reading", "character", "entity"])
 def test_the_least_certain_come_first(unsure, by):
-    certainties = [candidate.certainty for candidate in rank(unsure, RECORDS, by)]
+    certainties = [suggestion.certainty for suggestion in rank(unsure, RECORDS, by)]
     assert certainties == sorted(certainties)
     assert certainties[0] < certainties[-1]
 
 
 def test_measures(unsure):
     for by, reading in (("character", None), ("entity", None)):
-        for candidate in rank(unsure, RECORDS, by):
-            record = candidate.record
+        for suggestion in rank(unsure, RECORDS, by):
+            record = suggestion.record
             if by == "entity":
                 scores = [e.score for e in record.entities if e.source == "model"]
-                assert candidate.certainty == min(scores, default=1.0)
+                assert suggestion.certainty == min(scores, default=1.0)
             else:
                 [reading] = list(rank(unsure, [record]))
                 expected = math.log(reading.certainty) / max(len(record.text), 1)
-                assert candidate.certainty == pytest.approx(expected)
+                assert suggestion.certainty == pytest.approx(expected)
     assert not unsure.get_pipe("cmner").scores
 
 
 @pytest.mark.parametrize("by", ["reading", "character", "entity"])
 def test_a_recogniser_that_fills_a_span_group_does_not_hide_what_is_uncertain(unsure, by):
-    expected = [candidate.certainty for candidate in rank(unsure, RECORDS, by)]
+    expected = [suggestion.certainty for suggestion in rank(unsure, RECORDS, by)]
     nlp = tiny.blank().from_bytes(unsure.to_bytes(), exclude=["cmner_dictionary"])
     nlp.add_pipe("cmner_dictionary", source=unsure, before="cmner")
     second = tiny.blank(target="second")
     second.get_pipe("cmner").from_bytes(unsure.get_pipe("cmner").to_bytes())
     nlp.add_pipe("cmner", source=second, name="second")
-    assert [candidate.certainty for candidate in rank(nlp, RECORDS, by)] == expected
+    assert [suggestion.certainty for suggestion in rank(nlp, RECORDS, by)] == expected
     assert not any(nlp.get_pipe(name).scores for name in ("cmner", "second"))
 
 
@@ -92,21 +92,21 @@ def test_without_a_recogniser():
         rank(nlp, RECORDS)
 
 
-CANDIDATES = [
-    Candidate(SourceRecord("😀见肺炎", (FoundEntity(2, 4, "dis", 0.7, "model"),), id="a-7"), 0.25),
-    Candidate(SourceRecord("无", ()), 0.5),
+SUGGESTIONS = [
+    Suggestion(SourceRecord("😀见肺炎", (FoundEntity(2, 4, "dis", 0.7, "model"),), id="a-7"), 0.25),
+    Suggestion(SourceRecord("无", ()), 0.5),
 ]
 
 
 def test_the_certainty_of_a_long_text_is_not_0(tmp_path):
     path = tmp_path / "todo.jsonl"
-    write_candidates([CANDIDATES[0]._replace(certainty=1.23456789e-12)], path, "doccano")
+    write_suggestions([SUGGESTIONS[0]._replace(certainty=1.23456789e-12)], path, "doccano")
     assert json.loads(path.read_text(encoding="utf-8"))["certainty"] == 1.23457e-12
 
 
 def test_what_doccano_exports_is_read_back(tmp_path):
     path = tmp_path / "new" / "todo.jsonl"
-    write_candidates(CANDIDATES, path, "doccano")
+    write_suggestions(SUGGESTIONS, path, "doccano")
     rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     assert rows[0] == {
         "text": "😀见肺炎",
@@ -128,7 +128,7 @@ def test_what_doccano_exports_is_read_back(tmp_path):
 
 def test_what_label_studio_exports_is_read_back(tmp_path):
     path = tmp_path / "todo.json"
-    write_candidates(CANDIDATES, path, "label_studio")
+    write_suggestions(SUGGESTIONS, path, "label_studio")
     tasks = json.loads(path.read_text(encoding="utf-8"))
     config = Path(f"{path}.xml").read_text(encoding="utf-8")
     assert '<Label value="dis" />' in config and 'value="$text"' in config
@@ -146,7 +146,7 @@ def test_what_label_studio_exports_is_read_back(tmp_path):
 
 
 def test_suggestions_name_the_parts_of_the_configuration(tmp_path):
-    write_candidates(CANDIDATES, tmp_path / "todo.json", "label_studio")
+    write_suggestions(SUGGESTIONS, tmp_path / "todo.json", "label_studio")
     [task, _] = json.loads((tmp_path / "todo.json").read_text(encoding="utf-8"))
     [result] = task["predictions"][0]["result"]
     config = labelling_config(["dis"])
@@ -156,7 +156,7 @@ def test_suggestions_name_the_parts_of_the_configuration(tmp_path):
 
 def test_each_suggestion_of_a_text_is_there_under_an_id_of_its_own(tmp_path):
     record = SourceRecord("左膝酸胀", (FoundEntity(0, 2, "bod"), FoundEntity(2, 4, "sym")))
-    write_candidates([Candidate(record, 0.5)], tmp_path / "todo.json", "label_studio")
+    write_suggestions([Suggestion(record, 0.5)], tmp_path / "todo.json", "label_studio")
     [task] = json.loads((tmp_path / "todo.json").read_text(encoding="utf-8"))
     [prediction] = task["predictions"]
     assert [result["value"]["text"] for result in prediction["result"]] == ["左膝", "酸胀"]
@@ -166,7 +166,7 @@ def test_each_suggestion_of_a_text_is_there_under_an_id_of_its_own(tmp_path):
 
 def test_the_configuration_offers_all_labels_in_order(tmp_path):
     labels = ["sym", "bod", "ite", "dru", "equ"]
-    write_candidates(CANDIDATES, tmp_path / "todo.json", "label_studio", labels)
+    write_suggestions(SUGGESTIONS, tmp_path / "todo.json", "label_studio", labels)
     config = ElementTree.parse(tmp_path / "todo.json.xml")
     offered = [label.get("value") for label in config.iter("Label")]
     assert offered == ["bod", "dis", "dru", "equ", "ite", "sym"]
@@ -174,13 +174,13 @@ def test_the_configuration_offers_all_labels_in_order(tmp_path):
 
 @pytest.mark.parametrize("tool", ["doccano", "label_studio"])
 def test_people_can_read_the_file(tmp_path, tool):
-    write_candidates(CANDIDATES, tmp_path / "todo", tool)
+    write_suggestions(SUGGESTIONS, tmp_path / "todo", tool)
     assert "😀见肺炎" in (tmp_path / "todo").read_text(encoding="utf-8")
 
 
 def test_unknown_tool(tmp_path):
     with pytest.raises(CmnerError, match=r"CM432.*doccano, label_studio"):
-        write_candidates(CANDIDATES, tmp_path / "out", "brat")
+        write_suggestions(SUGGESTIONS, tmp_path / "out", "brat")
 
 
 def test_command(unsure, tmp_path):
