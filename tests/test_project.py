@@ -185,7 +185,8 @@ def test_make_target_does_what_the_readme_says(target):
         check=True,
     )
     last = plan.stdout.splitlines()[-1]
-    assert last.endswith({"quickstart": "spacy project run quickstart", "test": "pytest"}[target])
+    all_tests = "pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder"
+    assert last.endswith({"quickstart": "spacy project run quickstart", "test": all_tests}[target])
 
 
 def test_ci_runs_the_test_command_of_the_readme():

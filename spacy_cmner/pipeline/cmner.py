@@ -129,7 +129,7 @@ def make_cmner(
     evidence_key: str | None,
     evidence_weight: float,
     evidence_weights: dict[str, float],
-    nested_in: list[str],
+    nested_in: list[str] | str,
     scorer: Callable | None,
 ) -> "ChineseMedicalNER":
     """Construct the recogniser; see ``ChineseMedicalNER``."""
@@ -188,9 +188,9 @@ class ChineseMedicalNER(TrainablePipe):
     evidence_weight (float): this bias; 0 leaves it to a model that learns it (``CrfTagger.v1``
         with ``evidence``), which adds to it.
     evidence_weights (Mapping[str, float]): the same for single rules (``span.id_``) or sources.
-    nested_in (Optional[Sequence[str]]): the types inside whose entities others are looked for in
-        prediction (``pipeline.nesting``). ``doc.spans["cmner"]`` then holds all entities, or the
-        group that is the ``target`` all that was found; ``doc.ents`` stays flat.
+    nested_in (Union[Sequence[str], str, None]): the types, or the one, inside whose entities others
+        are looked for in prediction (``pipeline.nesting``). ``doc.spans["cmner"]`` then holds all
+        entities, or the group that is the ``target`` all that was found; ``doc.ents`` stays flat.
     scorer (Optional[Callable]): the scoring method; None leaves scoring to other components.
     RAISES: CM401, CM402, CM408, CM409, CM417, CM424 and CM435 for settings that are not possible,
         CM419 without a key that the model needs, CM442 for types that it does not know; also later,
@@ -214,7 +214,7 @@ class ChineseMedicalNER(TrainablePipe):
         evidence_key: str | None = None,
         evidence_weight: float = 1.0,
         evidence_weights: Mapping[str, float] | None = None,
-        nested_in: Sequence[str] | None = None,
+        nested_in: Sequence[str] | str | None = None,
         scorer: Callable | None = SCORER,
     ) -> None:
         self.vocab = vocab
@@ -329,7 +329,7 @@ class ChineseMedicalNER(TrainablePipe):
             self.decoding,
             self.scores,
             self.threshold,
-            {*self.nested_in},
+            {*self._nesting_types()},
         )
         for batch, emissions in self._read(docs, windows):
             for window, spans in zip(batch, recognise(batch, emissions, marks), strict=True):
@@ -374,16 +374,18 @@ class ChineseMedicalNER(TrainablePipe):
             warnings.warn(message, CmnerWarning, stacklevel=3)
 
     def _check_nested_in(self) -> None:
-        types = self.nested_in
-        is_list = isinstance(types, Sequence) and not isinstance(types, str)
-        if not is_list or not all(isinstance(label, str) for label in types):
-            expected = 'a list of types, such as ["sym"]'
+        types = self._nesting_types()
+        if not isinstance(types, Sequence) or not all(isinstance(label, str) for label in types):
+            expected = 'a type, such as "sym", or a list of types'
             raise Messages.CM435.error(name="nested_in", value=types, expected=expected)
         unknown = [repr(label) for label in types if label not in self.labels]
         if unknown and self.labels:
             raise Messages.CM442.error(
                 names=", ".join(unknown), name=self.name, labels=", ".join(self.labels)
             )
+
+    def _nesting_types(self) -> Sequence[str]:
+        return [self.nested_in] if isinstance(self.nested_in, str) else self.nested_in
 
     def _check_ready(self) -> None:
         if not self.labels:

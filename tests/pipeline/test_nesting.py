@@ -283,12 +283,20 @@ def test_positions_come_back(pieces, data):
 # Settings
 
 
-@pytest.mark.parametrize("value", ["sym", [1], 3])
+@pytest.mark.parametrize("value", [["sym", 1], [None], 3])
 def test_impossible_settings(value):
     with pytest.raises(CmnerError, match=r"CM435.*nested_in"):
         tiny.blank().get_pipe("cmner").__class__(
             spacy.blank("zh").vocab, tiny.blank().get_pipe("cmner").model, nested_in=value
         )
+
+
+def test_one_type_needs_no_list(nested):
+    nlp = again(nested, nested_in="sym")
+    assert [everything(doc) for doc in nlp.pipe(TEXTS)] == GOLD
+    nlp.get_pipe("cmner").nested_in = "s"
+    with pytest.raises(CmnerError, match=r"CM442.*'s'"):
+        nlp(TEXTS[0])
 
 
 def test_types_that_the_recogniser_does_not_know(nested):
