@@ -60,8 +60,8 @@ class Messages:
     # CM1xx: data and converters
     CM101 = Message("{path} does not exist, or holds nothing of the kind. Check the path.")
     CM102 = Message(
-        "{path} is not {encoding} text: byte {offset} cannot be read. Give the encoding it has, "
-        "for example gb18030, or convert the file to UTF-8."
+        "{path} is not {encoding} text: byte {offset} cannot be read. Convert the file to UTF-8, "
+        "or give the encoding it has, for example gb18030, where there is a setting for it."
     )
     CM103 = Message(
         "{path} is not JSON: {problem}. Mend that place; a file with one JSON object a line has "
@@ -572,8 +572,8 @@ class Messages:
     CM432 = Message("There is no annotation tool '{tool}'. Choose one of: {tools}.")
     CM433 = Message("{path} holds no text that can be read. Give texts; the first problem: {first}")
     CM434 = Message(
-        "min_score = {value} is not possible. Give a probability from {possible}, that of a "
-        "possible entity, to 1."
+        "min_score = {value} is not possible where possible = {possible}. Give probabilities, "
+        "min_score the higher one."
     )
     CM435 = Message("{name} = {value!r} is not possible. Give {expected}.")
     CM436 = Message(
@@ -693,4 +693,8 @@ class Messages:
     CM531 = Message(
         "{folder} was trained on other texts than {other}: they cannot be compared. Remove the "
         "older one and train it anew, or leave a model out by --models."
+    )
+    CM532 = Message(
+        "{folder} was trained with another {setting} than {other}: they cannot be compared. Remove "
+        "one and train it anew, or leave a model out by --models."
     )

@@ -226,13 +226,17 @@ def _size(item: Item) -> int:
 
 
 class _Errors:
-    """An error handler that keeps what went wrong with texts, and lets the rest happen."""
+    """An error handler that keeps what went wrong with texts, and lets the rest happen.
+
+    What a component of ours says is the pipeline's problem, unless one before it has failed: then
+    it misses what that one should have left.
+    """
 
     def __init__(self) -> None:
         self.kept: list[Exception] = []
 
     def __call__(self, name: object, component: object, docs: object, error: Exception) -> None:
-        if isinstance(error, CmnerError):
+        if isinstance(error, CmnerError) and not self.kept:
             raise error
         self.kept.append(error)
 

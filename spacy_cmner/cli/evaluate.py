@@ -23,7 +23,7 @@ from spacy_cmner.cli._util import (
     read_settings,
     use_gpu,
 )
-from spacy_cmner.data.files import check_outputs, check_writable, write_text
+from spacy_cmner.data.files import check_ending, check_outputs, check_writable, write_text
 from spacy_cmner.data.jsonl import write_jsonl
 
 
@@ -63,6 +63,10 @@ def evaluate_command(
     0.4.
     """
     settings = read_settings(context.args)
+    if output is not None:
+        check_ending(output, ".json")
+    if predictions is not None:
+        check_ending(predictions, ".jsonl")
     check_outputs([output, predictions], [data, train, exclude_texts])
     check_writable(output, predictions)
     use_gpu(gpu_id)

@@ -87,6 +87,7 @@ def run_command(
     check_overrides(chain(overrides, of_data, *(row.overrides for row in rows)))
     runs = Runs(output, data, fraction)
     train, dev = find_corpus(corpus, data)
+    load_gold(dev)  # which is scored after hours only
     write_subset(train, runs.subset, fraction)
     training = Training(
         runs.subset,

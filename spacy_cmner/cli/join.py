@@ -12,7 +12,6 @@ from spacy_cmner.cli._util import (
     errors_shown,
     load_pipeline,
     save_pipeline,
-    split,
 )
 from spacy_cmner.models.ensemble import join_pipelines
 
@@ -40,7 +39,9 @@ def join_command(
 
 
 def _read_weights(weights: str) -> list[float] | None:
+    if not weights:
+        return None
     try:
-        return [float(weight) for weight in split(weights)] or None
+        return [float(weight) for weight in weights.split(",")]
     except ValueError:
         raise typer.BadParameter(f"{weights!r} has something that is no number.") from None

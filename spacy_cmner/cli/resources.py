@@ -9,7 +9,7 @@ from wasabi import msg
 
 from spacy_cmner.cli import cmner_cli
 from spacy_cmner.cli._util import errors_shown
-from spacy_cmner.data.files import check_outputs, check_writable, replacing
+from spacy_cmner.data.files import check_ending, check_outputs, check_writable, replacing
 from spacy_cmner.errors import Messages
 from spacy_cmner.resources import charset
 from spacy_cmner.resources.components import build_components
@@ -69,6 +69,7 @@ def glyphs_command(
     min_count: MinCount = 1,
 ) -> None:
     """Draw the characters in several fonts."""
+    check_ending(output, ".npz")
     check_outputs([output], [*(text or []), *(font or [fonts])])
     check_writable(output)
     specs: list[Path | FontSpec] = list(font or read_font_specs(fonts, font_dir))
@@ -123,6 +124,7 @@ def components_command(
     min_count: MinCount = 1,
 ) -> None:
     """Take the characters to pieces, the radical first."""
+    check_ending(output, ".npz")
     check_outputs([output], [cjk_decomp, *(text or [])])
     check_writable(output)
     chars = _characters(text or [], min_count)

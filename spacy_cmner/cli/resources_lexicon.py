@@ -12,7 +12,7 @@ from wasabi import msg
 from spacy_cmner.about import __version__
 from spacy_cmner.cli._util import errors_shown
 from spacy_cmner.cli.resources import resources_cli
-from spacy_cmner.data.files import check_apart, check_outputs, check_writable
+from spacy_cmner.data.files import check_apart, check_ending, check_outputs, check_writable
 from spacy_cmner.resources import raw_text
 from spacy_cmner.resources.lexicon import build_lexicon
 from spacy_cmner.resources.pkuseg_model import unpack_pkuseg_model
@@ -81,6 +81,7 @@ def vectors_command(
     note: Note = "",
 ) -> None:
     """Train skip-gram vectors of characters, character bigrams or words on raw text."""
+    check_ending(output, ".npz")
     check_outputs([output], texts)
     check_writable(output)
     settings: dict[str, Any] = {
@@ -113,6 +114,7 @@ def import_vectors_command(
     note: Note = "",
 ) -> None:
     """Turn a word2vec file, such as gigaword_chn.all.a2b.uni.ite50.vec, into a resource file."""
+    check_ending(output, ".npz")
     check_outputs([output], [source])
     check_writable(output)
     vectors = load_word2vec(source, max_words)
@@ -160,6 +162,7 @@ def lexicon_command(
     note: Note = "",
 ) -> None:
     """Segment raw text and make the domain lexicon of it: words, counts and vectors."""
+    check_ending(output, ".npz")
     check_outputs([output, segmented], [*texts, *(user_dict or [])])
     check_writable(output, segmented)
     if segmented is not None:

@@ -22,7 +22,7 @@ from typing import Any
 import srsly
 import torch
 from spacy.tokens import DocBin
-from spacy.util import load_config
+from spacy.util import dict_to_dot, load_config
 from spacy.vocab import Vocab
 from thinc.api import Config, ConfigValidationError
 
@@ -49,6 +49,9 @@ DECIDED = {
     "training.patience": "give --patience, in epochs",
     "training.eval_frequency": "there is one evaluation an epoch",
 }
+
+# Parts of the configs that are alike in all rows, but for what a row has for itself.
+ALIKE = ("training.", "paths.")
 
 
 @dataclass(frozen=True)
@@ -101,8 +104,10 @@ def check_comparable(finished: Sequence[Run], dev: Path) -> None:
     """Look whether runs differ only in what an experiment compares.
 
     RAISES: CM523 if one was trained with other settings than its row has, CM529 if one was scored
-        on other texts than those of `dev`, CM531 if two were trained on different ones.
+        on other texts than those of `dev`, CM531 if two were trained on different ones, CM532 if
+        two were trained with different settings that no row has for itself.
     """
+    _check_settings(finished)
     scored = fingerprint(dev)
     texts = [run.read_metrics()["fingerprints"] for run in finished]
     for run, each in zip(finished, texts, strict=True):
@@ -113,6 +118,27 @@ def check_comparable(finished: Sequence[Run], dev: Path) -> None:
             raise Messages.CM529.error(folder=run.folder)
         if each["train"] != texts[0]["train"]:
             raise Messages.CM531.error(folder=run.folder, other=finished[0].folder)
+
+
+def _check_settings(finished: Sequence[Run]) -> None:
+    """RAISES: CM532 as ``check_comparable``."""
+    may_differ = {*DECIDED, *(setting for run in finished for setting in run.row.overrides)}
+    firsts: dict[str, Run] = {}
+    for run in finished:
+        settings = _read_settings(run)
+        same_row = firsts.setdefault(run.row.name, run)
+        for other, parts in ((same_row, ("",)), (finished[0], ALIKE)):
+            expected = _read_settings(other)
+            for setting in sorted((settings.keys() | expected.keys()) - may_differ):
+                known = settings.get(setting), expected.get(setting)
+                if setting.startswith(parts) and known[0] != known[1]:
+                    raise Messages.CM532.error(
+                        folder=run.folder, setting=setting, other=other.folder
+                    )
+
+
+def _read_settings(run: Run) -> dict[str, Any]:
+    return dict_to_dot(load_config(run.config, interpolate=False))
 
 
 def check_overrides(overrides: Iterable[str]) -> None:

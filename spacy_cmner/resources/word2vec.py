@@ -26,8 +26,9 @@ _MAX_WORD_BYTES = 1024
 def load_word2vec(path: Path, max_words: int | None = None) -> Vectors:
     """Read a vector file; whether it is gzipped, binary or has a header is seen from its content.
 
-    path (Path): A text file with a word and its values in each line, after an optional line with
-        the number of words and the width; or a binary file of the word2vec tool.
+    path (Path): A text file with a word and its values in each line, blanks or tabs between them,
+        after an optional line with the number of words and the width; or a binary file of the
+        word2vec tool.
     max_words (int | None): Stop after that many rows: such files begin with the frequent words.
     RETURNS (Vectors): Without counts. Of a word given twice, the first vector.
     RAISES (CmnerError): CM230 for a file without vectors, CM231 for one cut short, CM232 for a row
@@ -73,9 +74,9 @@ def _find_rows(path: Path, file: BinaryIO) -> tuple[int, Iterator[tuple[str, byt
         file.seek(0)
         return dim, _text_rows(path, file, dim, n_rows=None)
     start = file.tell()
-    _, _, values = file.read(_MAX_WORD_BYTES + _FLOAT.itemsize * dim).partition(b" ")
+    ahead = file.read(_MAX_WORD_BYTES + _FLOAT.itemsize * dim).replace(b"\t", b" ")
     file.seek(start)
-    values = values[: _FLOAT.itemsize * dim]
+    values = ahead.partition(b" ")[2][: _FLOAT.itemsize * dim]
     if b"\0" not in values and _NUMBERS.fullmatch(values.partition(b"\n")[0]):
         return dim, _text_rows(path, file, dim, n_rows)
     return dim, _binary_rows(path, file, dim, n_rows)
@@ -89,7 +90,7 @@ def _text_rows(
         if not line.strip():
             continue
         try:
-            word, *values = line.decode("utf8").strip(" \r\n\ufeff").split(" ")
+            word, *values = line.decode("utf8").strip(" \t\r\n\ufeff").replace("\t", " ").split(" ")
         except UnicodeDecodeError as error:
             raise Messages.CM224.error(path=path, line=number, problem=error) from error
         if len(values) < dim and not line.endswith(b"\n"):

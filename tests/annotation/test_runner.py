@@ -17,7 +17,7 @@ from spacy_cmner.annotation.items import BadRecord, SourceRecord
 from spacy_cmner.annotation.job import beside
 from spacy_cmner.annotation.runner import annotate_corpus, annotate_items, segments
 from spacy_cmner.annotation.sources import Layout, Source
-from spacy_cmner.errors import CmnerError
+from spacy_cmner.errors import CmnerError, Messages
 from spacy_cmner.tokenizer import replace_surrogates
 
 
@@ -160,6 +160,38 @@ def test_only_the_record_that_a_component_fails_on_is_bad(tmp_path, n_process):
     assert [row["number"] for row in errors] == [2, 3, 6]
     assert all("RuntimeError: an x" in row["reason"] for row in errors)
     assert nlp.default_error_handler is usual
+
+
+@Language.component("cmner_test_needs_a_mark")
+def needs_a_mark(doc):
+    if not doc.user_data.get("read"):
+        raise Messages.CM423.error(text=doc.text)
+    return doc
+
+
+@Language.component("cmner_test_marks_unless_x")
+def marks_unless_x(doc):
+    doc = fails_on_x(doc)
+    doc.user_data["read"] = True
+    return doc
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 100])
+def test_what_a_component_says_because_one_before_it_failed_is_no_fault_of_the_pipeline(
+    tmp_path, batch_size
+):
+    nlp = spacy.blank("zh", config=tiny.CHARACTERS)
+    nlp.add_pipe("cmner_test_marks_unless_x")
+    nlp.add_pipe("cmner_test_needs_a_mark")
+    source = Source(write_texts(tmp_path / "in.jsonl", ["一", "x", "三"]))
+    out = tmp_path / "out.jsonl"
+    annotate_corpus(nlp, source, out, batch_size=batch_size)
+    assert [row["text"] for row in read_rows(out)] == ["一", "三"]
+    [bad] = read_rows(beside(out, "errors.jsonl"))
+    assert bad["number"] == 2 and "RuntimeError: an x" in bad["reason"]
+    nlp.remove_pipe("cmner_test_marks_unless_x")
+    with pytest.raises(CmnerError, match="CM423"):
+        annotate_corpus(nlp, source, tmp_path / "other.jsonl", batch_size=batch_size)
 
 
 def test_each_component_keeps_its_own_error_handler():

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import tiny
+from spacy.util import load_config
 from typer.testing import CliRunner
 
 from spacy_cmner.cli import cmner_cli
@@ -109,6 +110,25 @@ def test_what_rests_on_other_texts_is_not_collated(result, folder, tmp_path):
     collated = call(folder, "collate", "trial", "--data", "tiny", "--corpus", corpus)
     assert collated.exit_code == 1
     assert "CM529" in collated.output and "seed-3" in collated.output
+
+
+def test_seeds_that_were_trained_differently_are_not_collated(result, folder, tmp_path):
+    runs = tmp_path / "runs" / "tiny" / "1" / "good"
+    for name in ("seed-3", "seed-4"):
+        shutil.copytree(folder / "out" / "runs" / "tiny" / "1" / "good" / "seed-3", runs / name)
+    path = runs / "seed-4" / "config.cfg"
+    config = load_config(path, interpolate=False)
+    config["system"]["seed"] = 4
+    config["training"]["max_steps"] += 2
+    config.to_disk(path, interpolate=False)
+    arguments = ["collate", "trial", "--data", "tiny", "--samples", "10", "--output", str(tmp_path)]
+    assert call(folder, *arguments).exit_code == 0
+    config["training"]["dropout"] = 0.9
+    config.to_disk(path, interpolate=False)
+    collated = call(folder, *arguments)
+    assert collated.exit_code == 1
+    words = ("CM532", "training.dropout", "seed-3", "seed-4")
+    assert all(word in collated.output for word in words)
 
 
 def test_a_row_that_was_changed_since_is_not_collated(result, folder):

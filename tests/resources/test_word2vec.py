@@ -41,8 +41,21 @@ def assert_sound(vectors: Vectors) -> None:
         "\ufeff" + "\n".join([HEADER, *ROWS, ""]),
         "\ufeff" + "\n".join([*ROWS, ""]),
         "\n".join([HEADER, *ROWS, "", ""]),
+        "\n".join([HEADER, *ROWS, ""]).replace(" ", "\t"),
+        "\n".join([*ROWS, ""]).replace(" ", "\t"),
     ],
-    ids=["header", "bare", "no last newline", "crlf", "C tool", "BOM", "BOM, bare", "blank line"],
+    ids=[
+        "header",
+        "bare",
+        "no last newline",
+        "crlf",
+        "C tool",
+        "BOM",
+        "BOM, bare",
+        "blank line",
+        "tabs",
+        "tabs, bare",
+    ],
 )
 def test_text_file(tmp_path: Path, content: str):
     assert_sound(load_word2vec(write(tmp_path / "v.vec", content)))
