@@ -63,11 +63,11 @@ def evaluate_command(
     0.4.
     """
     settings = read_settings(context.args)
+    check_outputs([output, predictions], [data, train, exclude_texts])
     if output is not None:
         check_ending(output, ".json")
     if predictions is not None:
         check_ending(predictions, ".jsonl")
-    check_outputs([output, predictions], [data, train, exclude_texts])
     check_writable(output, predictions)
     use_gpu(gpu_id)
     load = cache(load_gold)

@@ -69,8 +69,8 @@ def glyphs_command(
     min_count: MinCount = 1,
 ) -> None:
     """Draw the characters in several fonts."""
-    check_ending(output, ".npz")
     check_outputs([output], [*(text or []), *(font or [fonts])])
+    check_ending(output, ".npz")
     check_writable(output)
     specs: list[Path | FontSpec] = list(font or read_font_specs(fonts, font_dir))
     chars = _characters(text or [], min_count)
@@ -124,8 +124,8 @@ def components_command(
     min_count: MinCount = 1,
 ) -> None:
     """Take the characters to pieces, the radical first."""
-    check_ending(output, ".npz")
     check_outputs([output], [cjk_decomp, *(text or [])])
+    check_ending(output, ".npz")
     check_writable(output)
     chars = _characters(text or [], min_count)
     table = build_components(chars, unicode_data=unicode_data, cjk_decomp=cjk_decomp)

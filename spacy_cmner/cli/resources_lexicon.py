@@ -81,8 +81,8 @@ def vectors_command(
     note: Note = "",
 ) -> None:
     """Train skip-gram vectors of characters, character bigrams or words on raw text."""
-    check_ending(output, ".npz")
     check_outputs([output], texts)
+    check_ending(output, ".npz")
     check_writable(output)
     settings: dict[str, Any] = {
         "dim": dim,
@@ -114,8 +114,8 @@ def import_vectors_command(
     note: Note = "",
 ) -> None:
     """Turn a word2vec file, such as gigaword_chn.all.a2b.uni.ite50.vec, into a resource file."""
-    check_ending(output, ".npz")
     check_outputs([output], [source])
+    check_ending(output, ".npz")
     check_writable(output)
     vectors = load_word2vec(source, max_words)
     vectors.save(output, half=half, metadata={"note": note, "source": source.name})
@@ -162,8 +162,8 @@ def lexicon_command(
     note: Note = "",
 ) -> None:
     """Segment raw text and make the domain lexicon of it: words, counts and vectors."""
-    check_ending(output, ".npz")
     check_outputs([output, segmented], [*texts, *(user_dict or [])])
+    check_ending(output, ".npz")
     check_writable(output, segmented)
     if segmented is not None:
         for path in texts:

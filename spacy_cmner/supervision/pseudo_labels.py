@@ -44,7 +44,7 @@ def pseudo_label(
     RAISES: CM425 if `possible` is too low to decode by; CM434 if `min_score` is no probability
         above it; CM431 if no component of the pipeline is a recogniser.
     """
-    if not possible >= LOWEST_THRESHOLD:  # nan, too
+    if possible < LOWEST_THRESHOLD:
         raise Messages.CM425.error(value=possible, lowest=LOWEST_THRESHOLD)
     if not possible <= min_score <= 1:
         raise Messages.CM434.error(value=min_score, possible=possible)

@@ -112,6 +112,15 @@ def test_what_is_read_or_written_is_not_written_over(folder, tmp_path, option, r
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="is about machines without a GPU")
+@pytest.mark.parametrize("option", ["--output", "--predictions"])
+def test_a_file_of_another_kind_stays(folder, tmp_path, option):
+    corpus = tmp_path / "corpus.spacy"
+    corpus.write_bytes(b"kept")
+    result = run("evaluate", folder / "model", folder / "gold.jsonl", option, corpus)
+    assert result.exit_code == 1 and "CM139" in result.output
+    assert corpus.read_bytes() == b"kept"
+
+
 def test_a_gpu_that_is_not_there_is_named(folder):
     result = run("evaluate", folder / "model", folder / "gold.spacy", "--gpu-id", 3)
     assert result.exit_code == 1

@@ -161,6 +161,14 @@ def test_unknown_names_are_answered_with_those_that_there_are(folder, command, a
     assert "CM521" in output and names in output
 
 
+def test_a_development_set_that_cannot_be_scored_is_named_before_the_work(folder, tmp_path):
+    corpus = tmp_path / "corpus"
+    shutil.copytree(folder / "corpus" / "tiny", corpus / "tiny")
+    write_docbin([], corpus / "tiny" / "dev.spacy")
+    made = call(folder, "run", "trial", "--data", "tiny", "--corpus", str(corpus))
+    assert made.exit_code == 1 and "CM506" in made.output
+
+
 @pytest.mark.parametrize("seeds", ["0,one", "", ",", "-1"])
 def test_seeds_are_numbers(folder, seeds):
     result = call(folder, "run", "trial", "--data", "tiny", "--seeds", seeds)

@@ -223,7 +223,7 @@ cmner_cli(sys.argv[1:])
 @pytest.mark.parametrize(
     "line",
     [
-        "evaluate model gold.jsonl --output old/file",
+        "evaluate model gold.jsonl --output old/file.json",
         "distant texts.txt --terms terms.jsonl old/file.spacy",
         "compile model old/model",
         "compile model new/model",
@@ -234,7 +234,7 @@ def test_a_command_that_is_killed_leaves_the_old_output_or_none(model, line):
     Path("terms.jsonl").write_text('{"term": "发热", "type": "sym"}', "utf-8")
     out = Path(line.split()[-1])
     if out.parent.name == "old":
-        for name in ("file", "file.spacy", "model/config.cfg", "model/meta.json"):
+        for name in ("file.json", "file.spacy", "model/config.cfg", "model/meta.json"):
             path = Path("old", name)
             path.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(Path("model", "config.cfg"), path)

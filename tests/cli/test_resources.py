@@ -49,6 +49,25 @@ def test_glyphs_of_a_description(tmp_path):
     assert GlyphTable.load(output).fonts == ("hei",)
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["vectors"],
+        ["lexicon"],
+        ["import-vectors"],
+        ["glyphs", "--text"],
+        ["components", "--text"],
+    ],
+)
+def test_a_text_that_stands_where_the_output_must_stays(tmp_path, command):
+    texts = [tmp_path / "a.txt", tmp_path / "b.txt"]
+    for text in texts:
+        text.write_text("患者发热三天", encoding="utf8")
+    result = invoke(command[0], texts[0], *command[1:], texts[1])
+    assert result.exit_code == 1 and "CM139" in result.output
+    assert {text.read_text(encoding="utf8") for text in texts} == {"患者发热三天"}
+
+
 def test_missing_fonts_are_named(tmp_path):
     result = invoke("glyphs", tmp_path / "glyphs.npz", "--font-dir", tmp_path)
     assert result.exit_code == 1

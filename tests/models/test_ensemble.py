@@ -172,7 +172,12 @@ def test_the_command(trained, other, tmp_path):
     expected = join_pipelines([trained, other], weights=[3, 1]).get_pipe("cmner").model
     found = model_of(spacy.load(tmp_path / "weighted"))
     assert found.get_ref("output_layer").to_bytes() == expected.get_ref("output_layer").to_bytes()
-    for wrong, message in {"1": "CM334", "3,x": "is no number"}.items():
+    for wrong, message in {
+        "1": "CM334",
+        "3,x": "is no number",
+        ",": "is no number",
+        "3,,1": "no num",
+    }.items():
         result = CliRunner().invoke(cmner_cli, [*weighted, wrong])
         assert result.exit_code and message in result.output
     result = CliRunner().invoke(cmner_cli, ["join", models[0], "--output", str(tmp_path / "c")])
