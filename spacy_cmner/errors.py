@@ -487,6 +487,11 @@ class Messages:
     CM334 = Message(
         "The weights {weights} do not fit {n} pipelines. Give each of them a number above 0."
     )
+    CM335 = Message(
+        "The transformer cannot read texts in pieces of window = {window} with stride = {stride}. "
+        "Give get_spans a window from 1 to {limit}, the tokens that fit in the transformer, and a "
+        "stride from 1 to that window; a longer one leaves tokens out."
+    )
 
     # CM4xx: pipeline
     CM401 = Message("alignment_mode = {value!r} is not possible. Choose one of: {allowed}.")

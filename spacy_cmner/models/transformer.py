@@ -33,7 +33,8 @@ def build_offline_transformer(
     mixed_precision (bool): whether to compute in half precision where that is safe; on a GPU.
     grad_scaler_config (Dict): see thinc's ``PyTorchGradScaler``.
     RAISES: CM325 without spacy-transformers; at initialisation CM326 if the folder has no
-        transformer, CM330 if there is one but not with these settings, CM331 without a folder.
+        transformer, CM330 if there is one but not with these settings, CM331 without a folder;
+        there and in use CM335 for a window or stride with which it cannot read all of a text.
     """
     try:
         from spacy_transformers.architectures import create_TransformerModel_v3
@@ -49,13 +50,25 @@ def build_offline_transformer(
         {**grad_scaler_config},
     )
     model.init = partial(init, load=model.init)
+    model._func = partial(forward, read=model._func)
     return model
 
 
-def init(model: Model, X: list[Doc] | None = None, Y: Any = None, *, load: Callable) -> None:
+def init(model: Any, X: list[Doc] | None = None, Y: Any = None, *, load: Callable) -> None:
+    if not model.attrs["has_transformer"]:
+        read_folder(model, load)
+    check_spans(model)
+
+
+def forward(
+    model: Any, docs: list[Doc], is_train: bool, *, read: Callable
+) -> tuple[Any, Callable[[Any], list[Doc]]]:
+    check_spans(model)  # a trained pipeline can be loaded with other settings
+    return read(model, docs, is_train)
+
+
+def read_folder(model: Any, load: Callable) -> None:
     """Without the documents: an error that they or ``get_spans`` make is not the folder's."""
-    if model.attrs["has_transformer"]:
-        return
     if model.attrs["name"] is None:
         raise Messages.CM331.error()
     folder = Path(model.attrs["name"])
@@ -67,3 +80,21 @@ def init(model: Model, X: list[Doc] | None = None, Y: Any = None, *, load: Calla
         raise Messages.CM326.error(path=folder, reason=error) from error
     except TypeError as error:  # what comes of None for a file that is missing, too
         raise Messages.CM330.error(path=folder, reason=error) from error
+
+
+def check_spans(model: Any) -> None:
+    """Whether the pieces that ``strided_spans`` cuts hold the whole text and can be read.
+
+    RAISES: CM335 if they do not or cannot be.
+    """
+    settings = getattr(model.attrs["get_spans"], "keywords", {})
+    if not settings.keys() >= {"window", "stride"}:
+        return  # cut in another way
+    tokenizer = model.tokenizer
+    limits = [tokenizer.model_max_length]  # what is beyond would be cut off
+    positions = getattr(model.transformer.config, "max_position_embeddings", None) or 0
+    if positions > 0:  # XLNet has -1, as it needs none
+        limits.append(positions)
+    limit = min(limits) - tokenizer.num_special_tokens_to_add()
+    if not 1 <= settings["stride"] <= settings["window"] <= limit:
+        raise Messages.CM335.error(limit=limit, **settings)

@@ -434,6 +434,51 @@ def test_a_setting_that_does_not_fit(bert):
         nlp.initialize(lambda: tiny.examples(nlp))
 
 
+# Of the 64 wordpieces, two are the markers of a piece.
+IMPOSSIBLE = [(63, 18), (24, 25), (24, 0), (0, 0), (-1, -1)]
+
+
+@pytest.mark.parametrize("window, stride", IMPOSSIBLE)
+def test_pieces_that_do_not_fit_at_initialisation(bert, window, stride):
+    nlp = shared(LISTENER, bert, get_spans={**SPANS, "window": window, "stride": stride})
+    said = rf"CM335.*window = {window} with stride = {stride}\..* 1 to 62,"
+    for _ in range(2):  # the folder has been read the second time
+        with pytest.raises(CmnerError, match=said):
+            nlp.initialize(lambda: tiny.examples(nlp))
+
+
+@pytest.mark.parametrize("window, stride", IMPOSSIBLE)
+@pytest.mark.parametrize("name", ["listener"], indirect=True)
+def test_pieces_that_do_not_fit_in_a_loaded_pipeline(nlp, tmp_path, window, stride):
+    nlp.to_disk(tmp_path)
+    spans = "components.transformer.model.get_spans"
+    config = {f"{spans}.window": window, f"{spans}.stride": stride}
+    with pytest.raises(CmnerError, match=rf"CM335.*window = {window} .* 1 to 62,"):
+        spacy.load(tmp_path, config=config)(LONG[0])
+
+
+@pytest.mark.parametrize("window, stride", [(62, 62), (62, 1), (1, 1)])
+def test_pieces_that_just_fit(bert, window, stride):
+    nlp = shared(LISTENER, bert, get_spans={**SPANS, "window": window, "stride": stride})
+    nlp.initialize(lambda: tiny.examples(nlp))
+    rows = nlp.get_pipe("cmner").model.get_ref("tok2vec").predict
+    [found] = rows([nlp.get_pipe("transformer")(nlp.make_doc(LONG[0]))])
+    assert np.abs(found).sum(axis=1).min() > 0
+
+
+def test_pieces_that_the_tokenizer_would_cut_off(bert):
+    nlp = shared(LISTENER, bert, tokenizer_config={"model_max_length": 20})
+    with pytest.raises(CmnerError, match=r"CM335.*window = 24 .* 1 to 18,"):
+        nlp.initialize(lambda: tiny.examples(nlp))
+
+
+def test_pieces_cut_in_another_way(bert):
+    spans = {"@span_getters": "spacy-transformers.doc_spans.v1"}
+    nlp = shared(LISTENER, bert, get_spans=spans)
+    nlp.initialize(lambda: tiny.examples(nlp))
+    assert nlp(TEXTS[0])._.trf_data.tensors
+
+
 def test_an_error_of_get_spans_is_its_own(bert):
     nlp = shared(LISTENER, bert)
 
