@@ -492,6 +492,11 @@ class Messages:
         "Give get_spans a window from 1 to {limit}, the tokens that fit in the transformer, and a "
         "stride from 1 to that window; a longer one leaves tokens out."
     )
+    CM336 = Message(
+        "The tokenizer in {path} has {pieces} wordpieces, but the transformer has vectors for "
+        "{vectors} only. Copy the tokenizer's files (vocab.txt or tokenizer.json) from the model "
+        "that the weights are from."
+    )
 
     # CM4xx: pipeline
     CM401 = Message("alignment_mode = {value!r} is not possible. Choose one of: {allowed}.")

@@ -33,8 +33,9 @@ def build_offline_transformer(
     mixed_precision (bool): whether to compute in half precision where that is safe; on a GPU.
     grad_scaler_config (Dict): see thinc's ``PyTorchGradScaler``.
     RAISES: CM325 without spacy-transformers; at initialisation CM326 if the folder has no
-        transformer, CM330 if there is one but not with these settings, CM331 without a folder;
-        there and in use CM335 for a window or stride with which it cannot read all of a text.
+        transformer, CM330 if there is one but not with these settings, CM331 without a folder,
+        CM336 if the tokenizer is another model's; there and in use CM335 for a window or stride
+        with which it cannot read all of a text.
     """
     try:
         from spacy_transformers.architectures import create_TransformerModel_v3
@@ -57,6 +58,7 @@ def build_offline_transformer(
 def init(model: Any, X: list[Doc] | None = None, Y: Any = None, *, load: Callable) -> None:
     if not model.attrs["has_transformer"]:
         read_folder(model, load)
+    check_vocabulary(model)
     check_spans(model)
 
 
@@ -80,6 +82,22 @@ def read_folder(model: Any, load: Callable) -> None:
         raise Messages.CM326.error(path=folder, reason=error) from error
     except TypeError as error:  # what comes of None for a file that is missing, too
         raise Messages.CM330.error(path=folder, reason=error) from error
+    except Exception as error:
+        if type(error) is not Exception:
+            raise
+        # what the tokenizers library raises for all that is wrong with a vocabulary
+        raise Messages.CM326.error(path=folder, reason=error) from error
+
+
+def check_vocabulary(model: Any) -> None:
+    """Whether there is a vector for each wordpiece.
+
+    RAISES: CM336 if there is not.
+    """
+    pieces, vectors = len(model.tokenizer), model.transformer.config.vocab_size
+    if pieces > vectors:
+        path = model.attrs["name"]
+        raise Messages.CM336.error(path=path, pieces=pieces, vectors=vectors)
 
 
 def check_spans(model: Any) -> None:

@@ -4,6 +4,7 @@ import functools
 import json
 import socket
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -411,7 +412,21 @@ def no_json(folder: Path) -> None:
     (folder / "config.json").write_text("{", encoding="utf-8")
 
 
-@pytest.mark.parametrize("fill", [nothing, no_weights, damaged_weights, no_json])
+def no_vocabulary(folder: Path) -> None:
+    save_weights(folder)
+    (folder / "vocab.txt").write_text("", encoding="utf-8")
+
+
+def save_weights(folder: Path) -> None:
+    only_config(folder)
+    config = transformers.BertConfig.from_pretrained(folder, num_hidden_layers=1)
+    transformers.BertModel(config).save_pretrained(folder)
+
+
+FILLS = [nothing, no_weights, damaged_weights, no_json, no_vocabulary]
+
+
+@pytest.mark.parametrize("fill", FILLS)
 def test_a_folder_without_a_transformer(fill, tmp_path, offline):
     fill(tmp_path)
     nlp = shared(LISTENER, tmp_path)
@@ -425,6 +440,17 @@ def test_a_folder_without_a_tokenizer(tmp_path, offline):
     # transformers 4.49 and older raise an OSError that speaks for itself, later ones a TypeError.
     missing = r"CM330.*a file of the tokenizer is missing|CM326.*Can't load tokenizer"
     with pytest.raises(CmnerError, match=missing):
+        nlp.initialize(lambda: tiny.examples(nlp))
+
+
+@pytest.mark.parametrize("n_more, fits", [(0, True), (1, False)])
+def test_a_vocabulary_that_is_larger_than_that_of_the_weights(n_more, fits, tmp_path):
+    save_weights(tmp_path)  # for 9 wordpieces
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"咳嗽减轻痛"[: 4 + n_more]]
+    (tmp_path / "vocab.txt").write_text("\n".join(words), encoding="utf-8")
+    nlp = shared(LISTENER, tmp_path)
+    said = r"CM336.* has 10 wordpieces.* for 9 only"
+    with nullcontext() if fits else pytest.raises(CmnerError, match=said):
         nlp.initialize(lambda: tiny.examples(nlp))
 
 
