@@ -449,8 +449,9 @@ class Messages:
     )
     CM324 = Message(
         "{model} cannot be joined: the model of its component '{name}' listens to another "
-        "component. Call nlp.replace_listeners() on it and save it first, in a pipeline with the "
-        "character tokenizer; one of words would lose its entities."
+        "component. Call nlp.replace_listeners() on it, with the path of the listener's block in "
+        "the config, such as model.tok2vec, and save it first, in a pipeline with the character "
+        "tokenizer; one of words would lose its entities."
     )
     CM325 = Message(
         "spacy-transformers is needed to use a transformer. "

@@ -50,6 +50,8 @@ def build_offline_transformer(
         mixed_precision,
         {**grad_scaler_config},
     )
+    replace = model.attrs["replace_listener_cfg"]
+    model.attrs["replace_listener_cfg"] = partial(replace_listener_config, replace=replace)
     model.init = partial(init, load=model.init)
     model._func = partial(forward, read=model._func)
     return model
@@ -67,6 +69,21 @@ def forward(
 ) -> tuple[Any, Callable[[Any], list[Doc]]]:
     check_spans(model)  # a trained pipeline can be loaded with other settings
     return read(model, docs, is_train)
+
+
+def replace_listener_config(
+    config: dict[str, Any], tok2vec: dict[str, Any], *, replace: Callable
+) -> dict[str, Any]:
+    """The config of a transformer in the place of its listener, wherever that is in ``tok2vec``;
+    spacy-transformers knows one that is the whole of it."""
+    return replace(config, find_listener(tok2vec) or tok2vec)
+
+
+def find_listener(config: dict[str, Any]) -> dict[str, Any] | None:
+    if "TransformerListener" in config.get("@architectures", ""):
+        return config
+    blocks = (find_listener(value) for value in config.values() if isinstance(value, dict))
+    return next(filter(None, blocks), None)
 
 
 def read_folder(model: Any, load: Callable) -> None:

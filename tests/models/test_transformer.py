@@ -22,6 +22,7 @@ from spacy_cmner.data.corpus import write_docbin
 from spacy_cmner.data.records import Entity, Record
 from spacy_cmner.errors import CmnerError
 from spacy_cmner.models.compile import compile_pipeline
+from spacy_cmner.models.ensemble import join_pipelines
 
 pytest.importorskip("spacy_transformers")
 transformers = pytest.importorskip("transformers")
@@ -325,13 +326,22 @@ def test_a_compiled_pipeline_finds_the_same(nlp):
     assert [tiny.entities(compiled(text)) for text, _ in BATCH] == [gold for _, gold in BATCH]
 
 
-@pytest.mark.parametrize("name", ["listener"], indirect=True)
+PATHS = {
+    "listener": "model.tok2vec",
+    "local_global": "model.tok2vec.transformer",
+    "words_and_bilstm": "model.tok2vec.embed.characters",
+}
+
+
+@pytest.mark.parametrize("name", PATHS, indirect=True)
 def test_listeners_can_be_replaced(nlp, name, bert, tmp_path):
     nlp = MODELS[name](bert).from_bytes(nlp.to_bytes())
-    nlp.replace_listeners("transformer", "cmner", ["model.tok2vec"])
+    nlp.replace_listeners("transformer", "cmner", [PATHS[name]])
     nlp.remove_pipe("transformer")
-    nlp.to_disk(tmp_path)
-    for each in (nlp, spacy.load(tmp_path)):
+    nlp.to_disk(tmp_path / "alone")
+    alone = spacy.load(tmp_path / "alone")
+    join_pipelines([nlp, alone]).to_disk(tmp_path / "joined")
+    for each in (nlp, alone, spacy.load(tmp_path / "joined")):
         # Each sentence is now read alone.
         assert [tiny.entities(each(text)) for text in TEXTS] == GOLD
 
