@@ -5,12 +5,20 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from thinc.util import has_gpu
 from wasabi import msg
 
 from spacy_cmner.analysis.gold import load_gold
 from spacy_cmner.analysis.plots import check_picture
 from spacy_cmner.cli import cmner_cli
-from spacy_cmner.cli._util import TAKES_SETTINGS, GpuOption, errors_shown, read_settings, split
+from spacy_cmner.cli._util import (
+    TAKES_SETTINGS,
+    GpuOption,
+    errors_shown,
+    read_settings,
+    split,
+    use_gpu,
+)
 from spacy_cmner.data.files import check_writable
 from spacy_cmner.errors import CmnerError, Messages
 from spacy_cmner.experiments.design import load_design
@@ -87,6 +95,8 @@ def run_command(
     check_overrides(chain(overrides, of_data, *(row.overrides for row in rows)))
     runs = Runs(output, data, fraction)
     train, dev = find_corpus(corpus, data)
+    if not has_gpu:
+        use_gpu(gpu_id)  # says why; where there is one it is left to the trainings
     load_gold(dev)  # which is scored after hours only
     write_subset(train, runs.subset, fraction)
     training = Training(

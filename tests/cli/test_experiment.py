@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import tiny
+import torch
 from spacy.util import load_config
 from typer.testing import CliRunner
 
@@ -167,6 +168,12 @@ def test_a_development_set_that_cannot_be_scored_is_named_before_the_work(folder
     write_docbin([], corpus / "tiny" / "dev.spacy")
     made = call(folder, "run", "trial", "--data", "tiny", "--corpus", str(corpus))
     assert made.exit_code == 1 and "CM506" in made.output
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="is about machines without a GPU")
+def test_a_gpu_that_is_not_there_is_named_before_the_work(folder):
+    made = call(folder, "run", "trial", "--data", "tiny", "--gpu-id", "3")
+    assert made.exit_code == 1 and "CM511" in made.output and "GPU 3" in made.output
 
 
 @pytest.mark.parametrize("seeds", ["0,one", "", ",", "-1"])
