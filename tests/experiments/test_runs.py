@@ -13,10 +13,11 @@ from spacy_cmner.annotation.lock import locked
 from spacy_cmner.data.corpus import read_docbin, write_docbin
 from spacy_cmner.data.records import Record
 from spacy_cmner.errors import CmnerError
-from spacy_cmner.experiments.design import Row
+from spacy_cmner.experiments.design import Row, load_design
 from spacy_cmner.experiments.runs import Run, Runs
 from spacy_cmner.experiments.training import (
     Training,
+    check_comparable,
     execute,
     find_corpus,
     fingerprint,
@@ -25,7 +26,9 @@ from spacy_cmner.experiments.training import (
     write_subset,
 )
 
-CONFIG = Path(__file__).parents[2] / "configs" / "bilstm_crf.cfg"
+CONFIGS = Path(__file__).parents[2] / "configs"
+CONFIG = CONFIGS / "bilstm_crf.cfg"
+DESIGN = CONFIGS / "experiments.yml"
 # the tiny texts are six: one batch of ten
 LOG = [
     {"step": 0, "score": 0.0, "seconds": 4},
@@ -106,6 +109,20 @@ def test_each_run_notes_the_texts_as_it_finds_them(run, calls, docbin, tmp_path)
     write_docbin([Record("咳嗽")], texts)
     execute(run, training)
     assert run.read_metrics()["fingerprints"] == {**before, "train": fingerprint(texts)} != before
+
+
+@pytest.mark.usefixtures("calls")
+@pytest.mark.parametrize("name", load_design(DESIGN).experiments)
+def test_what_the_shipped_experiments_train_can_be_compared(training, docbin, tmp_path, name):
+    rows = load_design(DESIGN)[name].choose([])
+    runs = [*Runs(tmp_path, "tiny", 1).plan(rows, [0, 1])]
+    for run in runs:
+        execute(run, training)
+    check_comparable(runs, docbin)
+    changed = load_config(runs[-1].config, {"training.dropout": 0.9}, interpolate=False)
+    changed.to_disk(runs[-1].config, interpolate=False)
+    with pytest.raises(CmnerError, match=r"CM532.*seed-1.*training\.dropout.*seed-0"):
+        check_comparable(runs, docbin)
 
 
 def test_a_finished_run_is_left_alone(run, training, calls):
