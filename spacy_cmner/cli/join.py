@@ -44,4 +44,5 @@ def _read_weights(weights: str) -> list[float] | None:
     try:
         return [float(weight) for weight in weights.split(",")]
     except ValueError:
-        raise typer.BadParameter(f"{weights!r} has something that is no number.") from None
+        problem = f"{weights!r} has something that is no number"
+        raise typer.BadParameter(problem, param_hint="--weights") from None

@@ -107,11 +107,11 @@ def check_comparable(finished: Sequence[Run], dev: Path) -> None:
         on other texts than those of `dev`, CM531 if two were trained on different ones, CM532 if
         two were trained with different settings that no row has for itself.
     """
-    _check_settings(finished)
+    configs = [load_config(run.config, interpolate=False) for run in finished]
+    _check_settings(finished, configs)
     scored = fingerprint(dev)
     texts = [run.read_metrics()["fingerprints"] for run in finished]
-    for run, each in zip(finished, texts, strict=True):
-        config = load_config(run.config, interpolate=False)
+    for run, config, each in zip(finished, configs, texts, strict=True):
         if load_config(run.config, dict(run.row.overrides), interpolate=False) != config:
             raise Messages.CM523.error(folder=run.folder)
         if each["dev"] != scored:
@@ -120,25 +120,20 @@ def check_comparable(finished: Sequence[Run], dev: Path) -> None:
             raise Messages.CM531.error(folder=run.folder, other=finished[0].folder)
 
 
-def _check_settings(finished: Sequence[Run]) -> None:
+def _check_settings(finished: Sequence[Run], configs: Sequence[Config]) -> None:
     """RAISES: CM532 as ``check_comparable``."""
     may_differ = {*DECIDED, *(setting for run in finished for setting in run.row.overrides)}
-    firsts: dict[str, Run] = {}
-    for run in finished:
-        settings = _read_settings(run)
-        same_row = firsts.setdefault(run.row.name, run)
-        for other, parts in ((same_row, ("",)), (finished[0], ALIKE)):
-            expected = _read_settings(other)
-            for setting in sorted((settings.keys() | expected.keys()) - may_differ):
-                known = settings.get(setting), expected.get(setting)
-                if setting.startswith(parts) and known[0] != known[1]:
+    settings = [dict_to_dot(config) for config in configs]
+    first_of_row: dict[str, int] = {}
+    for i, run in enumerate(finished):
+        k = first_of_row.setdefault(run.row.name, i)
+        for other, parts in ((k, ("",)), (0, ALIKE)):
+            for setting in sorted((settings[i].keys() | settings[other].keys()) - may_differ):
+                values = [settings[each].get(setting) for each in (i, other)]
+                if setting.startswith(parts) and values[0] != values[1]:
                     raise Messages.CM532.error(
-                        folder=run.folder, setting=setting, other=other.folder
+                        folder=run.folder, setting=setting, other=finished[other].folder
                     )
-
-
-def _read_settings(run: Run) -> dict[str, Any]:
-    return dict_to_dot(load_config(run.config, interpolate=False))
 
 
 def check_overrides(overrides: Iterable[str]) -> None:

@@ -64,7 +64,10 @@ def join_pipelines(
     config = {**configs[0], "tok2vec": {"@layers": "concatenate.v1", "*": encoders}}
     joined = join_models([pipe.model for pipe in pipes], shares)
     result = rebuild(pipelines[0], {name: Replacement(config, joined)})
-    members = ", ".join(f"{nlp.meta['name']} {nlp.meta['version']}" for nlp in pipelines)
+    members = ", ".join(
+        f"{nlp.meta['name']} {nlp.meta['version']} ({share:.0%})"
+        for nlp, share in zip(pipelines, shares, strict=True)
+    )
     result.meta |= {
         "name": f"{pipelines[0].meta['name']}_joined",
         "description": f"The recognisers of several pipelines, joined as one: {members}.",

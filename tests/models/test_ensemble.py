@@ -62,6 +62,7 @@ def test_moves_are_the_means(trained, other, joined):
 
 def test_weights_are_those_of_the_scores(trained, other):
     joined = join_pipelines([trained, other], weights=[3, 1])
+    assert "pipeline 0.0.0 (75%), pipeline 0.0.0 (25%)" in joined.meta["description"]
     docs = [char_doc(joined.vocab, text) for text, _ in tiny.SENTENCES]
     first, second, found = (model_of(nlp).predict(docs).dataXd for nlp in (trained, other, joined))
     np.testing.assert_allclose(found, 0.75 * first + 0.25 * second, atol=1e-4)
