@@ -39,6 +39,7 @@ from spacy.vocab import Vocab
 
 from spacy_cmner.analysis.evaluation import evaluate
 from spacy_cmner.analysis.gold import Gold, GoldText, entities_of
+from spacy_cmner.annotation.items import SourceRecord
 from spacy_cmner.data.corpus import load_docs, subsample
 from spacy_cmner.data.files import replacing
 from spacy_cmner.models.compile import compile_pipeline, find_compilable
@@ -278,7 +279,8 @@ class Point:
         docs = []
         if not all((self.folder / student).exists() for student in configs_of):
             nlp = compiled(self.load(teacher))
-            docs = list(pseudo_label(nlp, texts, min_score=TRUSTED, possible=POSSIBLE))
+            records = map(SourceRecord, texts)
+            docs = list(pseudo_label(nlp, records, min_score=TRUSTED, possible=POSSIBLE))
             print(f"{sum(len(doc.ents) for doc in docs)} entities for {name}", flush=True)
         for student, config in configs_of.items():
             self.score(student, self.load(self.train(student, config, extra=docs, epochs=epochs)))

@@ -258,6 +258,9 @@ class Messages:
     CM175 = Message(
         "limit = {limit!r} is not possible. Give the number of documents to read, or 0 for all."
     )
+    CM176 = Message(
+        "{count} of {total} texts could not be annotated. They are left out; the first: {first}"
+    )
 
     # CM2xx: resources
     CM201 = Message(

@@ -140,3 +140,10 @@ def findings(doc: Doc) -> list[tuple]:
         for span, score in zip(group, group.attrs.get("scores", [None] * len(group)), strict=True)
     ]
     return entities + groups
+
+
+@Language.component("cmner_test_fails_on_x")
+def fails_on_x(doc):
+    if "x" in doc.text:
+        raise RuntimeError("an x")
+    return doc

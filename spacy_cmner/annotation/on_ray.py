@@ -20,10 +20,11 @@ from spacy.language import Language
 from thinc.api import require_gpu
 
 from spacy_cmner.annotation.checkpoint import Checkpoint
+from spacy_cmner.annotation.documents import choose_batch_size
 from spacy_cmner.annotation.items import BadRecord, Item, SourceRecord
 from spacy_cmner.annotation.job import beside, check_place, check_types, describe_job, resume
 from spacy_cmner.annotation.lock import locked
-from spacy_cmner.annotation.runner import annotate_items, choose_batch_size, segments
+from spacy_cmner.annotation.runner import annotate_items, segments
 from spacy_cmner.annotation.sinks import LineFile, OutputFormat, PartFolder, create_part_folder
 from spacy_cmner.annotation.sources import Source
 from spacy_cmner.annotation.workers import check_number

@@ -1,19 +1,18 @@
 """A pipeline over a source, in segments: each is written, then noted in the checkpoint."""
 
-from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any, TypeVar, cast
 
 from spacy.language import Language
 from spacy.tokens import Doc
 from thinc.api import Model
 
 from spacy_cmner.annotation.checkpoint import Checkpoint
+from spacy_cmner.annotation.documents import choose_batch_size, read_documents
 from spacy_cmner.annotation.items import BadRecord, FoundEntity, Item, SourceRecord
 from spacy_cmner.annotation.job import beside, check_place, check_types, describe_job, resume
 from spacy_cmner.annotation.lock import locked
@@ -21,14 +20,12 @@ from spacy_cmner.annotation.sinks import LineFile, OutputFormat, create_sink
 from spacy_cmner.annotation.sources import Source
 from spacy_cmner.annotation.workers import check_number, map_in_processes
 from spacy_cmner.data.spans import found_entities
-from spacy_cmner.errors import CmnerError, Messages
 from spacy_cmner.pipeline.assertion import read_attributes
 from spacy_cmner.pipeline.batches import MAX_TOKENS
 from spacy_cmner.pipeline.confidence import read_score
 from spacy_cmner.pipeline.reading import chunk
 from spacy_cmner.pipeline.source import describe_sources
 
-ItemT = TypeVar("ItemT", bound=Item)
 Progress = Callable[[Iterable[Item]], Iterable[Item]]
 
 
@@ -114,11 +111,7 @@ def annotate_items(
 ) -> Generator[Item, None, None]:
     """Add the entities to the records of a stream, in its order; bad ones pass through.
 
-    Where a component fails on a batch, its texts are tried one by one, and those that fail again
-    become bad records.
-
-    RAISES (CmnerError): A component has a problem that is not the text's, such as no labels; or a
-        process has died.
+    RAISES (CmnerError): As ``read_documents``, or a process has died.
     """
     batch_size = choose_batch_size(nlp, batch_size)
     if n_process != 1:
@@ -129,77 +122,13 @@ def annotate_items(
                 yield from batch
         return
 
-    errors = _Errors()
-    unread = enumerate(items)
-    with _error_handler(nlp, errors):
-        while (yield from _annotate_stream(nlp, unread, batch_size, errors)):
-            pass
-
-
-def _annotate_stream(
-    nlp: Language, unread: Iterator[tuple[int, Item]], batch_size: int, errors: "_Errors"
-) -> Generator[Item, None, bool]:
-    """Annotate until all is read or a component breaks off; returns whether the latter happened."""
-    waiting: deque[tuple[int, Item]] = deque()
-    of_the_source: list[Exception] = []
-
-    def texts() -> Iterator[tuple[str, int]]:
-        try:
-            for place, item in unread:
-                waiting.append((place, item))
-                # a bad record goes through as an empty text, so that few items wait at a time
-                yield (item.text if isinstance(item, SourceRecord) else ""), place
-        except Exception as error:
-            of_the_source.append(error)
-            raise
-
-    broken_off = False
-    try:
-        docs = nlp.pipe(texts(), as_tuples=True, batch_size=batch_size)
-        with closing(cast(Generator, docs)):
-            for doc, place in docs:
-                while waiting[0][0] < place:
-                    yield _annotate_alone(nlp, waiting.popleft()[1], errors)
-                yield with_entities(waiting.popleft()[1], doc)
-    except Exception as error:
-        if of_the_source or not waiting or isinstance(error, CmnerError):
-            raise
-        broken_off = True
-    for _, item in waiting:
-        yield _annotate_alone(nlp, item, errors)
-    return broken_off
-
-
-@contextmanager
-def _error_handler(nlp: Language, handler: Any) -> Iterator[None]:
-    """For a time as after ``nlp.set_error_handler``, which breaks off at a parser or ner of spaCy:
-    these cannot hold a handler, so an error of theirs is raised and ends ``nlp.pipe``."""
-    with ExitStack() as stack:
-        stack.callback(setattr, nlp, "default_error_handler", nlp.default_error_handler)
-        nlp.default_error_handler = handler
-        for _, component in nlp.components:
-            pipe = cast(Any, component)
-            with suppress(AttributeError):
-                own = pipe.get_error_handler()
-                pipe.set_error_handler(handler)
-                stack.callback(pipe.set_error_handler, own)
-        yield
+    for read in read_documents(nlp, items, batch_size):
+        yield read if isinstance(read, BadRecord) else with_entities(*read)
 
 
 def _is_on_gpu(nlp: Language) -> bool:
     models = (getattr(pipe, "model", None) for _, pipe in nlp.pipeline)
     return any(isinstance(model, Model) and model.ops.device_type == "gpu" for model in models)
-
-
-def choose_batch_size(nlp: Language, size: int | None) -> int:
-    """The texts that go through a pipeline together; None for its own number.
-
-    RAISES: CM160 for no text at a time, with which spaCy reads nothing.
-    """
-    chosen = nlp.batch_size if size is None else size
-    if chosen < 1:
-        raise Messages.CM160.error(value=chosen)
-    return chosen
 
 
 def _annotate_batch(nlp: Language, batch_size: int, items: list[Item]) -> list[Item]:
@@ -225,42 +154,8 @@ def _size(item: Item) -> int:
     return 1 + len(item.text if isinstance(item, SourceRecord) else item.reason)
 
 
-class _Errors:
-    """An error handler that keeps what went wrong with texts, and lets the rest happen.
-
-    What a component of ours says is the pipeline's problem, unless one before it has failed: then
-    it misses what that one should have left.
-    """
-
-    def __init__(self) -> None:
-        self.kept: list[Exception] = []
-
-    def __call__(self, name: object, component: object, docs: object, error: Exception) -> None:
-        if isinstance(error, CmnerError) and not self.kept:
-            raise error
-        self.kept.append(error)
-
-
-def _annotate_alone(nlp: Language, item: Item, errors: _Errors) -> Item:
-    """Annotate a record of a batch that failed."""
-    if isinstance(item, BadRecord):
-        return item
-    errors.kept.clear()
-    try:
-        doc = nlp(item.text)
-    except Exception as error:  # noqa: BLE001 – whatever a component may raise
-        errors(None, None, item, error)
-    if not errors.kept:
-        return with_entities(item, doc)
-    problem = f"{type(errors.kept[0]).__name__}: {errors.kept[0]}"
-    reason = Messages.CM150.format(number=item.number, problem=problem)
-    return BadRecord(item.file, item.number or 0, reason)
-
-
-def with_entities(item: ItemT, doc: Doc) -> ItemT:
-    """The record with the entities of its document; a bad one stays as it is."""
-    if isinstance(item, BadRecord):
-        return item
+def with_entities(record: SourceRecord, doc: Doc) -> SourceRecord:
+    """The record with the entities of its document."""
     entities = tuple(
         FoundEntity(
             span.start_char,
@@ -273,4 +168,4 @@ def with_entities(item: ItemT, doc: Doc) -> ItemT:
         )
         for span in found_entities(doc)
     )
-    return replace(item, entities=entities)
+    return replace(record, entities=entities)

@@ -54,6 +54,5 @@ def pseudo_label_command(
     check_writable(out)
     records = read_source(Source(source, Layout(text=text_column, encoding=encoding)))
     nlp = load_pipeline(model)
-    texts = (record.text for record in records)
-    docs = pseudo_label(nlp, texts, min_score=min_score, possible=possible, hits_key=hits_key)
+    docs = pseudo_label(nlp, records, min_score=min_score, possible=possible, hits_key=hits_key)
     write_annotated(docs, out)

@@ -11,9 +11,11 @@ from typing import Literal, NamedTuple
 from spacy.language import Language
 from spacy.tokens import Doc
 
-from spacy_cmner.annotation.items import SourceRecord
+from spacy_cmner.annotation.documents import cannot_be_read, warn_of_bad
+from spacy_cmner.annotation.items import BadRecord, SourceRecord
 from spacy_cmner.annotation.runner import with_entities
 from spacy_cmner.data.spans import found_entities
+from spacy_cmner.errors import CmnerError
 from spacy_cmner.pipeline.annotate import ENTS
 from spacy_cmner.pipeline.cmner import ChineseMedicalNER
 from spacy_cmner.pipeline.confidence import read_score
@@ -44,13 +46,17 @@ def rank(
         McCallum, 2005), which is lower for longer texts; ``character``: the logarithm of that by
         the length of the text (Shen et al., 2018); ``entity``: the probability of its least
         certain entity, 1 without any.
-    RAISES: CM431 if no component of the pipeline is a recogniser.
+    RETURNS (List[Suggestion]): one for each text; those on which a component fails are left out.
+    RAISES: CM431 if no component of the pipeline is a recogniser; CM176 if one fails on all texts.
+    WARNS: CM176 of texts that are left out.
     """
     recognisers = find_recognisers(nlp)
     # To one that fills a span group what others have put into doc.ents is certain.
     recogniser = ([pipe for pipe in recognisers if pipe.target == ENTS] or recognisers)[-1]
     with settings(recognisers, scores=True):
-        suggestions = list(_annotate(nlp, recogniser, records, CERTAINTIES[by]))
+        annotated = list(_annotate(nlp, recogniser, records, CERTAINTIES[by]))
+    suggestions = [item for item in annotated if isinstance(item, Suggestion)]
+    warn_of_bad([item for item in annotated if isinstance(item, BadRecord)], len(suggestions))
     return sorted(suggestions, key=lambda suggestion: suggestion.certainty)
 
 
@@ -59,17 +65,23 @@ def _annotate(
     recogniser: ChineseMedicalNER,
     records: Iterable[SourceRecord],
     certainty: "Certainty",
-) -> Iterator[Suggestion]:
+) -> Iterator[Suggestion | BadRecord]:
     """The best reading is looked for before its entities are on the document: afterwards they are
     constraints, and it is certain."""
     for record in records:
-        doc = nlp.make_doc(record.text)
         log_probability = 0.0
-        for _, pipe in nlp.pipeline:
-            if pipe is recogniser and certainty.needs_reading:
-                log_probability = recogniser.kbest(doc, 1)[0].log_probability
-            doc = pipe(doc)
-        yield Suggestion(with_entities(record, doc), certainty.of(doc, log_probability))
+        try:
+            doc = nlp.make_doc(record.text)
+            for _, pipe in nlp.pipeline:
+                if pipe is recogniser and certainty.needs_reading:
+                    log_probability = recogniser.kbest(doc, 1)[0].log_probability
+                doc = pipe(doc)
+        except CmnerError:
+            raise
+        except Exception as error:  # noqa: BLE001 – whatever a component may raise
+            yield cannot_be_read(record, error)
+        else:
+            yield Suggestion(with_entities(record, doc), certainty.of(doc, log_probability))
 
 
 def _least_entity(doc: Doc) -> float:

@@ -13,6 +13,8 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.vocab import Vocab
 
+from spacy_cmner.annotation.documents import read_documents, warn_of_bad
+from spacy_cmner.annotation.items import BadRecord, SourceRecord
 from spacy_cmner.errors import Messages
 from spacy_cmner.pipeline.annotate import warn_missing
 from spacy_cmner.pipeline.confidence import read_score
@@ -28,7 +30,7 @@ SURE = 0.6
 
 def pseudo_label(
     nlp: Language,
-    texts: Iterable[str],
+    records: Iterable[SourceRecord],
     *,
     min_score: float = SURE,
     possible: float = POSSIBLE,
@@ -40,9 +42,12 @@ def pseudo_label(
     min_score (float): the least probability of an entity to be learned from.
     possible (float): entities of a lower probability are not considered.
     hits_key (Optional[str]): the span group of a dictionary.
-    YIELDS (Doc): one for each text, with one token a character.
+    YIELDS (Doc): one for each text, with one token a character; those on which a component fails
+        are left out.
     RAISES: CM425 if `possible` is too low to decode by; CM434 if `min_score` is no probability
-        above it; CM431 if no component of the pipeline is a recogniser.
+        above it; CM431 if no component of the pipeline is a recogniser; CM176 if a component fails
+        on all texts.
+    WARNS: CM176 of texts that are left out.
     """
     if possible < LOWEST_THRESHOLD:
         raise Messages.CM425.error(value=possible, lowest=LOWEST_THRESHOLD)
@@ -51,8 +56,14 @@ def pseudo_label(
     recognisers = find_recognisers(nlp)
     vocab = Vocab()
     with settings(recognisers, decoding=MARGINAL, threshold=possible, scores=True):
-        for doc in nlp.pipe(texts):
-            yield annotate_again(vocab, doc, min_score=min_score, hits_key=hits_key)
+        bad, good = [], 0
+        for read in read_documents(nlp, records):
+            if isinstance(read, BadRecord):
+                bad.append(read)
+            else:
+                good += 1
+                yield annotate_again(vocab, read[1], min_score=min_score, hits_key=hits_key)
+    warn_of_bad(bad, good)
 
 
 def annotate_again(vocab: Vocab, doc: Doc, *, min_score: float, hits_key: str | None = None) -> Doc:

@@ -138,13 +138,6 @@ def test_as_many_texts_go_together_as_were_asked_for(
     assert all(len(texts) <= expected for texts in sent)
 
 
-@Language.component("cmner_test_fails_on_x")
-def fails_on_x(doc):
-    if "x" in doc.text:
-        raise RuntimeError("an x")
-    return doc
-
-
 @pytest.mark.parametrize("n_process", [1, 2])
 def test_only_the_record_that_a_component_fails_on_is_bad(tmp_path, n_process):
     nlp = spacy.blank("zh", config=tiny.CHARACTERS)
@@ -171,7 +164,7 @@ def needs_a_mark(doc):
 
 @Language.component("cmner_test_marks_unless_x")
 def marks_unless_x(doc):
-    doc = fails_on_x(doc)
+    doc = tiny.fails_on_x(doc)
     doc.user_data["read"] = True
     return doc
 

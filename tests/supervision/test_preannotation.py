@@ -17,7 +17,7 @@ from spacy_cmner.data.jsonl import read_jsonl
 from spacy_cmner.data.label_studio import read_label_studio
 from spacy_cmner.data.records import Entity, Record
 from spacy_cmner.data.report import Report
-from spacy_cmner.errors import CmnerError
+from spacy_cmner.errors import CmnerError, CmnerWarning
 from spacy_cmner.supervision.preannotation import Suggestion, rank
 from spacy_cmner.supervision.tools import labelling_config, write_suggestions
 
@@ -57,6 +57,20 @@ def test_the_least_certain_come_first(unsure, by):
     certainties = [suggestion.certainty for suggestion in rank(unsure, RECORDS, by)]
     assert certainties == sorted(certainties)
     assert certainties[0] < certainties[-1]
+
+
+def test_a_text_that_a_component_fails_on_is_left_out(unsure):
+    nlp = tiny.blank().from_bytes(unsure.to_bytes(), exclude=["cmner_dictionary"])
+    nlp.add_pipe("cmner_test_fails_on_x")
+    bad = SourceRecord("x", number=7)
+    with pytest.warns(CmnerWarning, match=r"CM176.*1 of 6.*Record 7.*RuntimeError: an x"):
+        suggestions = rank(nlp, [bad, *RECORDS])
+    assert {s.record.id for s in suggestions} == {record.id for record in RECORDS}
+    with pytest.raises(CmnerError, match=r"CM176.*1 of 1.*Record 7"):
+        rank(nlp, [bad])
+    nlp.add_pipe("cmner", name="untrained")
+    with pytest.raises(CmnerError, match="CM405"):
+        rank(nlp, RECORDS)
 
 
 def test_measures(unsure):

@@ -9,11 +9,13 @@ from spacy.vocab import Vocab
 from typer.testing import CliRunner
 
 import spacy_cmner.cli  # noqa: F401  (registers its commands on spaCy's)
+from spacy_cmner.annotation.items import SourceRecord
 from spacy_cmner.data.corpus import load_docbin
 from spacy_cmner.errors import CmnerError, CmnerWarning
 from spacy_cmner.supervision.pseudo_labels import annotate_again, pseudo_label
 
 TEXTS = [text for text, _ in tiny.SENTENCES]
+RECORDS = [SourceRecord(text) for text in TEXTS]
 
 
 def test_what_a_pipeline_is_sure_of_is_learned_again(fresh):
@@ -51,7 +53,7 @@ def unsure(resource_dir):
 def test_entities_are_learned_missing_or_outside_by_their_probability(unsure):
     low, high = 0.19, 0.21
     recogniser = unsure.get_pipe("cmner")
-    labelled = list(pseudo_label(unsure, TEXTS, min_score=high, possible=low))
+    labelled = list(pseudo_label(unsure, RECORDS, min_score=high, possible=low))
     assert (recogniser.decoding, recogniser.threshold, recogniser.scores) == ("viterbi", 0, False)
     recogniser.decoding, recogniser.threshold, recogniser.scores = "marginal", low, True
     for text, doc in zip(TEXTS, labelled, strict=True):
@@ -72,7 +74,7 @@ def test_settings_of_all_recognisers_return_when_the_reader_stops_early(unsure, 
 
     recognisers[1].scores = True
     before = settings()
-    reading = pseudo_label(unsure, TEXTS, possible=0.3)
+    reading = pseudo_label(unsure, RECORDS, possible=0.3)
     next(reading)
     assert settings() == [("marginal", 0.3, True)] * 2
     reading.close()
@@ -81,7 +83,7 @@ def test_settings_of_all_recognisers_return_when_the_reader_stops_early(unsure, 
 
 def test_without_a_recogniser():
     with pytest.raises(CmnerError, match="CM431"):
-        next(pseudo_label(spacy.blank("zh", config=tiny.CHARACTERS), TEXTS))
+        next(pseudo_label(spacy.blank("zh", config=tiny.CHARACTERS), RECORDS))
 
 
 @pytest.mark.parametrize(
@@ -95,7 +97,7 @@ def test_without_a_recogniser():
 )
 def test_impossible_probabilities(unsure, settings, code):
     with pytest.raises(CmnerError, match=code):
-        next(pseudo_label(unsure, TEXTS, **settings))
+        next(pseudo_label(unsure, RECORDS, **settings))
 
 
 @pytest.mark.parametrize(
@@ -103,15 +105,25 @@ def test_impossible_probabilities(unsure, settings, code):
     [{"possible": 0.05}, {"min_score": 0.4, "possible": 0.4}, {"min_score": 1.0, "possible": 1.0}],
 )
 def test_probabilities_that_are_just_possible(unsure, settings):
-    assert next(pseudo_label(unsure, TEXTS, **settings)).text == TEXTS[0]
+    assert next(pseudo_label(unsure, RECORDS, **settings)).text == TEXTS[0]
 
 
 def test_hits_that_nothing_looks_for(unsure):
     unsure.add_pipe("cmner_dictionary", config={"target": "hits"}).add_terms([("脑梗", "dis")])
-    texts = ["无殊。", "无头晕。"]
-    assert len(list(pseudo_label(unsure, texts, hits_key="hits"))) == 2
+    records = [SourceRecord("无殊。"), SourceRecord("无头晕。")]
+    assert len(list(pseudo_label(unsure, records, hits_key="hits"))) == 2
     with pytest.warns(CmnerWarning, match=r"CM427.*'hit'.*'hits'"):
-        list(pseudo_label(unsure, texts, hits_key="hit"))
+        list(pseudo_label(unsure, records, hits_key="hit"))
+
+
+def test_a_text_that_a_component_fails_on_is_left_out(unsure):
+    unsure.add_pipe("cmner_test_fails_on_x")
+    bad = SourceRecord("x", number=7)
+    with pytest.warns(CmnerWarning, match=r"CM176.*1 of 13.*Record 7.*RuntimeError: an x"):
+        labelled = list(pseudo_label(unsure, [*RECORDS, bad, *RECORDS]))
+    assert [doc.text for doc in labelled] == TEXTS * 2
+    with pytest.raises(CmnerError, match=r"CM176.*2 of 2.*Record 7"):
+        list(pseudo_label(unsure, [bad, bad]))
 
 
 def test_command(trained, tmp_path):
