@@ -18,88 +18,24 @@ import numpy.typing as npt
 
 from spacy_cmner.jit import jit
 from spacy_cmner.layers.crf import BEGIN, INSIDE, LAST, SINGLE, Bools, SpanPaths, TagMasks
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
+from spacy_cmner.layers.crf_best_numba import kbest_paths, viterbi
+from spacy_cmner.layers.crf_chain_numba import (
+    Floats,
+    Ints,
+    Rows,
+    all_allowed,
+    masked,
+    prepare_chain,
+    prepare_moves,
+    prepare_rows,
+    rows_between,
+    to_float64,
+)
 
 # Terms below the smallest float64 (1e-308) vanish; a sum above this has lost nothing by that.
 _TRUSTED_SUM = 1e-280
 # exp of this times a lost term is still nothing (1e260 * 1e-308).
 _TRUSTED_EXPONENT = 600.0
-_LOWEST = np.finfo(np.float64).min
-# exp of less is subnormal in float32.
-_LOWEST_FLOAT32_EXPONENT = -87.0
-
-# How many float64 the compiler's loops take at once; what is left over is taken one by one.
-_VECTOR = 8
-
-
-class Rows(NamedTuple):
-    """The characters of a packed batch, or of one sentence of it.
-
-    scores ((N, T) float32 or float64): the emissions.
-    tops ((N,) float64): the largest of each row.
-    relative ((N, T), float32 or float64): exp(scores - tops).
-    allowed ((N, T) bool): the tags that each may have.
-    """
-
-    scores: npt.NDArray
-    tops: Floats
-    relative: npt.NDArray
-    allowed: Bools
-
-
-class Moves(NamedTuple):
-    """Scores of the moves from the row's tag to the column's.
-
-    Most legal moves are those from a tag that ends something to one that begins something: a dense
-    block, whose rows and columns are packed here. Few are left over: those inside an entity. A mask
-    with other moves left over than two to each such tag, which BIOES has not, is one block.
-
-    log ((T, T) float64): -inf where illegal.
-    relative ((T, T) float64): exp(log - peak).
-    peak (float): the largest legal score.
-    sources, targets ((S,), (R,) int64): the tags from which, and to which, O is moved to and from;
-        all tags where all is one block.
-    block ((S, at least R) float64): the relative scores of moves from sources to targets, and
-        columns of 0 that make its rows a multiple of ``_VECTOR`` long.
-    others ((2 I, 2) int64): all other legal moves, in the order of the tags moved to.
-    inner ((I,) int64): the tags moved to by ``others``, two moves to each.
-    backward (bool): whether sentences are read from their ends; moves are transposed then.
-    """
-
-    log: Floats
-    relative: Floats
-    peak: float
-    sources: Ints
-    targets: Ints
-    block: Floats
-    others: Ints
-    inner: Ints
-    backward: bool
-
-
-class Edge(NamedTuple):
-    """Scores of the tags at an end of a sentence.
-
-    log ((T,) float64): -inf where illegal.
-    relative ((T,) float64): exp(log - peak).
-    peak (float): the largest legal score.
-    """
-
-    log: Floats
-    relative: Floats
-    peak: float
-
-
-class Chain(NamedTuple):
-    """The scores that all sentences share: of the first tag and the last, and of the moves between,
-    along a sentence and back."""
-
-    start: Edge
-    end: Edge
-    forth: Moves
-    back: Moves
 
 
 class SweepMessages(NamedTuple):
@@ -171,14 +107,14 @@ def decode(
     masks: TagMasks,
     allowed: Bools | None,
 ) -> tuple[npt.NDArray[np.int32], Floats]:
-    moves = _moves(transitions, masks.transition)
-    return _viterbi(
+    moves = prepare_moves(transitions, masks.transition)
+    return viterbi(
         np.ascontiguousarray(emissions),
         lengths,
-        _all_allowed(emissions, allowed),
+        all_allowed(emissions, allowed),
         moves,
-        _masked(start, masks.start),
-        _masked(end, masks.end),
+        masked(start, masks.start),
+        masked(end, masks.end),
     )
 
 
@@ -192,82 +128,11 @@ def kbest(
     k: int,
     allowed: Bools | None,
 ) -> list[tuple[npt.NDArray[np.int32], Floats]]:
-    scores = np.where(_all_allowed(emissions, allowed), to_float64(emissions), -np.inf)
-    moves = _masked(transitions, masks.transition)
-    first, last = _masked(start, masks.start), _masked(end, masks.end)
+    scores = np.where(all_allowed(emissions, allowed), to_float64(emissions), -np.inf)
+    moves = masked(transitions, masks.transition)
+    first, last = masked(start, masks.start), masked(end, masks.end)
     sentences = np.split(scores, np.cumsum(lengths))[:-1]
-    return [_kbest(sentence, moves, first, last, k) for sentence in sentences]
-
-
-def prepare_chain(
-    transitions: npt.NDArray, start: npt.NDArray, end: npt.NDArray, masks: TagMasks
-) -> Chain:
-    return Chain(
-        _edge(start, masks.start),
-        _edge(end, masks.end),
-        _moves(transitions, masks.transition),
-        _moves(transitions, masks.transition, backward=True),
-    )
-
-
-def prepare_rows(emissions: npt.NDArray, allowed: Bools | None) -> Rows:
-    """Exponentials are taken in the type of the scores: of float32 they are as precise as these
-    are, unless some are too small for it, and then all is taken in float64."""
-    scores = np.ascontiguousarray(emissions)
-    tops = _row_tops(scores)
-    with np.errstate(invalid="ignore"):  # not finite: reported by the caller
-        relative = scores - tops[:, None]
-    if scores.dtype != np.float64 and relative.min(initial=0.0) < _LOWEST_FLOAT32_EXPONENT:
-        return prepare_rows(to_float64(scores), allowed)
-    relative = np.exp(relative, out=relative)
-    return Rows(scores, to_float64(tops), relative, _all_allowed(emissions, allowed))
-
-
-def to_float64(array: npt.NDArray) -> Floats:
-    return np.ascontiguousarray(array, dtype=np.float64)
-
-
-def _edge(scores: npt.NDArray, mask: Bools) -> Edge:
-    log = _masked(scores, mask)
-    return Edge(log, *_exp(log))
-
-
-def _exp(log: Floats) -> tuple[Floats, float]:
-    """The exponentials relative to the largest, and the logarithm of that one; if none is legal,
-    0 and the lowest of numbers."""
-    peak = float(max(np.max(log), _LOWEST))
-    with np.errstate(invalid="ignore"):  # not finite: reported by the caller
-        return np.exp(log - peak), peak
-
-
-def _moves(transitions: npt.NDArray, mask: Bools, backward: bool = False) -> Moves:
-    """Prepare ``Moves`` from raw scores and the mask of legal ones."""
-    if backward:
-        transitions, mask = transitions.T, mask.T
-    log = _masked(transitions, mask)
-    relative, peak = _exp(log)
-    sources, targets = np.flatnonzero(mask[:, 0]), np.flatnonzero(mask[0])
-    left_over = mask & ~np.outer(mask[:, 0], mask[0])
-    if (left_over.sum(axis=0) != np.where(mask[0], 0, 2)).any():
-        sources = targets = np.arange(len(mask))
-        left_over = np.zeros_like(mask)
-    block = np.zeros((len(sources), -(-len(targets) // _VECTOR) * _VECTOR))
-    block[:, : len(targets)] = relative[np.ix_(sources, targets)]
-    moved_to, moved_from = np.nonzero(left_over.T)
-    others = np.stack([moved_from, moved_to], axis=1)
-    return Moves(
-        log, relative, peak, sources, targets, block, others, moved_to[::2].copy(), backward
-    )
-
-
-def _masked(scores: npt.NDArray, mask: Bools) -> Floats:
-    return np.where(mask, to_float64(scores), -np.inf)
-
-
-def _all_allowed(emissions: npt.NDArray, allowed: Bools | None) -> Bools:
-    if allowed is None:
-        return np.ones(emissions.shape, dtype=np.bool_)
-    return np.ascontiguousarray(allowed)
+    return [kbest_paths(sentence, moves, first, last, k) for sentence in sentences]
 
 
 @jit()
@@ -282,16 +147,6 @@ def _log_sum_exp(scores, more):
     for i in range(len(scores)):
         total += np.exp(scores[i] + more[i] - peak)
     return peak + np.log(total)
-
-
-@jit()
-def rows_between(rows, begin, stop):
-    return Rows(
-        rows.scores[begin:stop],
-        rows.tops[begin:stop],
-        rows.relative[begin:stop],
-        rows.allowed[begin:stop],
-    )
 
 
 @jit()
@@ -311,18 +166,6 @@ def log_weight(messages, t, j):
     if messages.in_logs[t]:
         return messages.logs[t, j]
     return messages.peaks[t] + np.log(messages.weights[t, j])
-
-
-# Without regard to NaN, which the caller finds, numba vectorises extremes, here and below.
-@jit(fastmath={"nnan", "nsz"})
-def _row_tops(scores):
-    tops = np.empty(len(scores), scores.dtype)
-    for t in range(len(scores)):
-        top = scores[t, 0]
-        for j in range(scores.shape[1]):
-            top = max(top, scores[t, j])
-        tops[t] = top
-    return tops
 
 
 @jit(fastmath={"contract", "nnan", "nsz"})
@@ -563,117 +406,3 @@ def span_probability(first, last, k, rows, alpha, gamma, log_z, moves):
         log_p += moves.log[tag, inside] + emission
         tag = inside
     return np.exp(log_p + moves.log[tag, end] + log_weight(gamma, last, end))
-
-
-@jit()
-def _best(scores, moves_to):
-    """The lowest index of the largest sum, and that sum."""
-    best, best_score = 0, -np.inf
-    for i in range(len(scores)):
-        if scores[i] + moves_to[i] > best_score:
-            best, best_score = i, scores[i] + moves_to[i]
-    return best, best_score
-
-
-@jit(fastmath={"nnan", "nsz"})
-def _arrive_best(scores, moves, block, highest, best):
-    """The highest score of a move to each tag. ``highest`` (R + padding,) is working memory."""
-    sources, targets, others, inner = moves.sources, moves.targets, moves.others, moves.inner
-    between = moves.log
-    for b in range(len(highest)):
-        highest[b] = -np.inf
-    for a in range(len(sources)):
-        score = scores[sources[a]]
-        for b in range(len(highest)):
-            highest[b] = max(highest[b], score + block[a, b])
-    for b in range(len(targets)):
-        best[targets[b]] = highest[b]
-    for m in range(len(inner)):
-        i, k, j = others[2 * m, 0], others[2 * m + 1, 0], inner[m]
-        best[j] = max(scores[i] + between[i, j], scores[k] + between[k, j])
-
-
-@jit()
-def _viterbi(emissions, lengths, allowed, moves, start, end):
-    """Keep the best scores, no pointers: the way back looks for the move that gave a score."""
-    n_tags = emissions.shape[1]
-    between = moves.log
-    tags = np.zeros(len(emissions), np.int32)
-    scores = np.zeros(len(lengths))
-    arriving = np.empty(emissions.shape)  # before the emission
-    delta = np.empty(emissions.shape)
-    block = np.zeros(moves.block.shape)
-    for a in range(len(moves.sources)):
-        for b in range(len(moves.targets)):
-            block[a, b] = between[moves.sources[a], moves.targets[b]]
-    highest = np.empty(block.shape[1])
-    begin = 0
-    for b in range(len(lengths)):
-        stop = begin + lengths[b]
-        for t in range(begin, stop):
-            if t > begin:
-                _arrive_best(delta[t - 1], moves, block, highest, arriving[t])
-            for j in range(n_tags):
-                if t == begin:
-                    arriving[t, j] = start[j]
-                delta[t, j] = arriving[t, j] + emissions[t, j] if allowed[t, j] else -np.inf
-        if stop > begin:
-            tags[stop - 1], scores[b] = _best(delta[stop - 1], end)
-            for t in range(stop - 1, begin, -1):
-                j = tags[t]
-                for i in range(n_tags):
-                    if delta[t - 1, i] + between[i, j] == arriving[t, j]:
-                        tags[t - 1] = i
-                        break
-        begin = stop
-    return tags, scores
-
-
-@jit()
-def _insert(scores, pointers, score, pointer):
-    """Put a candidate into a list of the best ones, sorted from the best; False if too bad."""
-    place = len(scores) - 1
-    if not score > scores[place]:
-        return False
-    while place > 0 and score > scores[place - 1]:
-        scores[place] = scores[place - 1]
-        pointers[place] = pointers[place - 1]
-        place -= 1
-    scores[place] = score
-    pointers[place] = pointer
-    return True
-
-
-@jit()
-def _kbest(emissions, transitions, start, end, k):
-    """Viterbi that keeps k predecessors per tag; a pointer is ``tag * k + rank``.
-
-    Scores of what is illegal or not allowed are -inf.
-    """
-    length, n_tags = emissions.shape
-    if length == 0:
-        return np.zeros((1, 0), np.int32), np.zeros(1)
-    delta = np.full((length, n_tags, k), -np.inf)
-    pointers = np.zeros((length, n_tags, k), np.int64)
-    delta[0, :, 0] = start + emissions[0]
-    for t in range(1, length):
-        for j in range(n_tags):
-            for i in range(n_tags):
-                for r in range(k):
-                    score = delta[t - 1, i, r] + transitions[i, j] + emissions[t, j]
-                    if not _insert(delta[t, j], pointers[t, j], score, i * k + r):
-                        break
-    scores = np.full(k, -np.inf)
-    pointer = np.zeros(k, np.int64)
-    for i in range(n_tags):
-        for r in range(k):
-            if not _insert(scores, pointer, delta[-1, i, r] + end[i], i * k + r):
-                break
-    found = (scores > -np.inf).sum()
-    paths = np.zeros((found, length), np.int32)
-    for m in range(found):
-        at = pointer[m]
-        for t in range(length - 1, -1, -1):
-            paths[m, t] = at // k
-            at = pointers[t, at // k, at % k]
-    return paths, scores[:found]

@@ -13,18 +13,20 @@ import numpy.typing as npt
 
 from spacy_cmner.jit import jit
 from spacy_cmner.layers.crf import BEGIN, INSIDE, LAST, SINGLE, Bools, TagMasks
-from spacy_cmner.layers.crf_numba import (
+from spacy_cmner.layers.crf_chain_numba import (
     Floats,
     Ints,
-    add_marginals,
-    empty_messages,
-    log_partition,
     prepare_chain,
     prepare_rows,
     rows_between,
+    to_float64,
+)
+from spacy_cmner.layers.crf_numba import (
+    add_marginals,
+    empty_messages,
+    log_partition,
     span_probability,
     sweep,
-    to_float64,
 )
 
 # How far rounding may put the probability of a tag below that of an entity it is part of.
