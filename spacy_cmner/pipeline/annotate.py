@@ -39,11 +39,11 @@ def check_target(target: str) -> None:
         raise Messages.CM435.error(name="target", value=target, expected=expected)
 
 
-def check_source(source: str) -> None:
-    """RAISES: CM435 if it can be no source of an entity."""
-    if not isinstance(source, str) or not source:
-        expected = "the name of a component"
-        raise Messages.CM435.error(name="source", value=source, expected=expected)
+def check_source(source: str, setting: str = "source") -> None:
+    """RAISES: CM435 if it can be no source of an entity, of which several are one word with +."""
+    if not isinstance(source, str) or not source or "+" in source:
+        expected = "the name of a component, without +"
+        raise Messages.CM435.error(name=setting, value=source, expected=expected)
 
 
 class Alignment:

@@ -10,7 +10,7 @@ from thinc.api import Config
 
 from spacy_cmner.data.spans import SPANS_KEY, found_inside
 from spacy_cmner.errors import Messages
-from spacy_cmner.pipeline.annotate import ENTS, check_target, warn_missing
+from spacy_cmner.pipeline.annotate import ENTS, check_source, check_target, warn_missing
 from spacy_cmner.pipeline.confidence import read_score, read_scores
 from spacy_cmner.pipeline.entity_data import Identity, identity
 from spacy_cmner.pipeline.marks import blocked_spans
@@ -86,8 +86,8 @@ class Merge(Pipe):
     priors (Mapping[str, float]): scores for what a source or a single rule (``span.id_``, as the
         ``span_ruler`` sets it) finds. The score of an entity is the highest of these, of its
         own and of the one that a span group has for it in ``attrs["scores"]``.
-    RAISES: CM415 for another policy, CM429 without inputs, CM435 for what can be no target; also
-        later, if they are changed.
+    RAISES: CM415 for another policy, CM429 without inputs, CM435 for what can be no target or
+        source; also later, if they are changed.
     """
 
     def __init__(
@@ -133,6 +133,7 @@ class Merge(Pipe):
         if not self.inputs:
             raise Messages.CM429.error(name=self.name)
         check_target(self.target)
+        check_source(self.unknown, "unknown")
 
     def _candidates(
         self, doc: Doc, found: Mapping[str, Sequence[Span]], blocked: Iterable[Span]

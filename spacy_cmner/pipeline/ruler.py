@@ -59,7 +59,8 @@ class Ruler(BatchPipe[list[CharSpan]]):
     alignment_mode (str): what becomes of a span whose boundary lies inside a token: strict drops
         it with a warning, contract and expand move the boundary.
     source (str): ``span._.cmner_source`` of what it finds.
-    RAISES: CM401 for another alignment mode, CM435 for what can be no target or source.
+    RAISES: CM401 for another alignment mode, CM435 for what can be no target or source; also
+        later, if they are changed.
     """
 
     def __init__(
@@ -71,14 +72,12 @@ class Ruler(BatchPipe[list[CharSpan]]):
         alignment_mode: str,
         source: str,
     ) -> None:
-        check_alignment_mode(alignment_mode)
-        check_target(target)
-        check_source(source)
         self.name = name
         self.target = target
         self.overwrite = overwrite
         self.alignment_mode = alignment_mode
         self.source = source
+        self._check_settings()
 
     def write(self, doc: Doc, found: list[CharSpan]) -> None:
         write_spans(
@@ -89,3 +88,12 @@ class Ruler(BatchPipe[list[CharSpan]]):
             alignment_mode=self.alignment_mode,
             source=self.source,
         )
+
+    def _annotate(self, docs: Sequence[Doc]) -> None:
+        self._check_settings()  # anyone may have changed them
+        super()._annotate(docs)
+
+    def _check_settings(self) -> None:
+        check_alignment_mode(self.alignment_mode)
+        check_target(self.target)
+        check_source(self.source)

@@ -217,6 +217,8 @@ def test_without_inputs_nothing_would_be_left():
         ("policy", "vote", r"CM415.*vote"),
         ("policy", ["longest"], r"CM415.*longest"),
         ("inputs", [], r"CM429.*cmner_merge"),
+        ("unknown", "", r"CM435.*unknown = ''"),
+        ("unknown", "ner+ruler", r"CM435.*unknown = 'ner\+ruler'"),
         ("target", "", r"CM435.*target = ''"),
     ],
 )

@@ -1,5 +1,7 @@
 """Components of rules read batches: the result is that of one document after the other."""
 
+import re
+
 import pytest
 import spacy
 from hypothesis import given
@@ -104,7 +106,12 @@ def test_long_documents_are_not_read_together(shouts, monkeypatch):
 
 
 @pytest.mark.parametrize("component", ["cmner_dictionary", "cmner_patterns"])
-@pytest.mark.parametrize("setting", ["target", "source"])
-def test_impossible_settings(component, setting):
-    with pytest.raises(CmnerError, match=rf"CM435.*{setting} = ''"):
-        spacy.blank("zh").add_pipe(component, config={setting: ""})
+@pytest.mark.parametrize(("setting", "value"), [("target", ""), ("source", ""), ("source", "a+b")])
+def test_impossible_settings(component, setting, value):
+    nlp = spacy.blank("zh")
+    refused = pytest.raises(CmnerError, match=rf"CM435.*{setting} = '{re.escape(value)}'")
+    with refused:
+        nlp.add_pipe(component, config={setting: value})
+    setattr(nlp.add_pipe(component), setting, value)
+    with refused:
+        nlp("头痛3天")
