@@ -42,7 +42,7 @@ def test_the_legend_has_the_colours_of_the_text():
 def test_page_escapes_text_label_and_title():
     doc = make("<b>肺炎", (3, 5, "<i>"))
     doc.ents[0]._.cmner_source = '"<s>'
-    doc.ents[0]._.cmner_assertion = ["<b>"]
+    doc.ents[0]._.cmner_assertion = {"<b>": None}
     page = to_page([doc], "<u>")
     assert not re.search('<[bius]>|""', page)
     assert re.findall(r'<mark style="background: (#\w+)', page) == [DEFAULT_COLOR] * 2

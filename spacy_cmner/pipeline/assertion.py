@@ -7,7 +7,7 @@ Importing this module registers the extensions ``span._.negated``, ``.uncertain`
 """
 
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -171,11 +171,14 @@ def write_attributes(span: Span, attributes: Iterable[str]) -> None:
     user_data(span)[user_key(span, NAME)] = dict.fromkeys(attributes)
 
 
-def _set(span: Span, value: Mapping[str, Any] | Iterable[str]) -> None:
+def _set(span: Span, value: Mapping[str, Any] | Collection[str]) -> None:
     if isinstance(value, Mapping):
         restore(span, NAME, value)
-    else:
+    elif isinstance(value, Collection) and all(each in ATTRIBUTES for each in value):
         write_attributes(span, value)
+    else:
+        expected = f"a list of {', '.join(ATTRIBUTES)}, or an empty one"
+        raise Messages.CM435.error(name=NAME, value=value, expected=expected)
 
 
 def _has(attribute: str, span: Span) -> bool:

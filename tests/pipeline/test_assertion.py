@@ -8,7 +8,7 @@ import spacy
 from spacy.tokens import Doc, DocBin, Span
 from tiny import CHARACTERS
 
-from spacy_cmner.errors import CmnerWarning
+from spacy_cmner.errors import CmnerError, CmnerWarning
 from spacy_cmner.pipeline.assertion import register_extensions
 
 TEXT = "无发热，其父有哮喘。"
@@ -123,6 +123,14 @@ def test_attributes_can_be_set_without_triggers():
     fever._.cmner_assertion = ["negated", "past"]
     assert fever._.cmner_assertion == ("negated", "past")
     assert fever._.negated and fever._.negated_trigger is None
+
+
+@pytest.mark.parametrize("value", ["negated", ["denied"], None, 1, [None]])
+def test_other_attributes_are_refused(value):
+    fever = pipeline()("无发热").ents[0]
+    with pytest.raises(CmnerError, match=r"CM435.*cmner_assertion = .*negated, uncertain"):
+        fever._.cmner_assertion = value
+    assert fever._.cmner_assertion == ("negated",)
 
 
 def test_an_order_that_does_nothing_is_seen():
