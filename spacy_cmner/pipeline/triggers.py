@@ -81,7 +81,8 @@ def read_triggers(path: Path) -> list[Trigger]:
 
     RAISES: CM101 and CM102 for a file that cannot be read, CM411 for a line that is no trigger.
     """
-    expected = "a JSON object with the fields of a trigger"
+    others = ", ".join(Trigger._fields[2:])
+    fields = f"a JSON object with trigger, direction and, where they are needed, {others}"
     triggers = []
     for number, line in enumerate(read_lines(path), start=1):
         if not line.strip():
@@ -89,23 +90,24 @@ def read_triggers(path: Path) -> list[Trigger]:
         try:
             trigger = Trigger(**json.loads(line))
         except (*UNREADABLE_JSON, TypeError):
-            raise Messages.CM411.error(path=path, line=number, expected=expected) from None
-        if not _is_valid(trigger):
+            raise Messages.CM411.error(path=path, line=number, expected=fields) from None
+        if expected := _find_expected(trigger):
             raise Messages.CM411.error(path=path, line=number, expected=expected)
         triggers.append(trigger)
     return triggers
 
 
-def _is_valid(trigger: Trigger) -> bool:
-    has_attribute = trigger.attribute in ATTRIBUTES
-    if trigger.direction in ("pseudo", "terminator"):
-        has_attribute = has_attribute or trigger.attribute is None
-    return (
-        isinstance(trigger.trigger, str)
-        and all(word and not BRACE.search(word) for word in trigger.words())
-        and trigger.direction in DIRECTIONS
-        and trigger.scope in SCOPES
-        and isinstance(trigger.ending, str)
-        and isinstance(trigger.after, str)
-        and has_attribute
-    )
+def _find_expected(trigger: Trigger) -> str | None:
+    """What one of the fields should be, and is not; None if all are right."""
+    choices = {"direction": DIRECTIONS, "scope": SCOPES}
+    if trigger.attribute is not None or trigger.direction not in ("pseudo", "terminator"):
+        choices["attribute"] = ATTRIBUTES
+    for name, allowed in choices.items():
+        if getattr(trigger, name) not in allowed:
+            return f"one of {', '.join(allowed)} as {name}, not {getattr(trigger, name)!r}"
+    for name in ("trigger", "ending", "after"):
+        if not isinstance(getattr(trigger, name), str):
+            return f"a string as {name}, not {getattr(trigger, name)!r}"
+    if not all(word and not BRACE.search(word) for word in trigger.words()):
+        return f"a word as trigger, in which each brace has its other, not {trigger.trigger!r}"
+    return None

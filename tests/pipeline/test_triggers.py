@@ -23,30 +23,52 @@ def test_braces_stand_for_any_one_of_what_is_in_them(trigger, words):
 
 
 @pytest.mark.parametrize(
-    "line",
+    ("line", "expected"),
     [
-        "无",
-        '{"trigger": "无"}',
-        '{"trigger": "", "direction": "pseudo"}',
-        '{"trigger": 1, "direction": "pseudo"}',
-        '{"trigger": "无", "direction": "forward"}',
-        '{"trigger": "无", "direction": "up", "attribute": "negated"}',
-        '{"trigger": "无", "direction": "forward", "attribute": "absent"}',
-        '{"trigger": "无", "direction": "forward", "attribute": "negated", "scope": "word"}',
-        '{"trigger": "无", "direction": "pseudo", "note": "x"}',
-        '{"trigger": "无", "direction": "pseudo", "ending": ["癌"]}',
-        '{"trigger": "无", "direction": "pseudo", "after": ["建议"]}',
-        '{"trigger": "没{,有", "direction": "pseudo"}',
-        '{"trigger": "没}有", "direction": "pseudo"}',
-        '{"trigger": "{没,{,没}有}", "direction": "pseudo"}',
-        '{"trigger": "{没有,}", "direction": "pseudo"}',
-        "[1]",
-        f'{{"trigger": {"1" * 5000}}}',
-        "[" * 100_000,
+        ("无", "trigger, direction and, where"),
+        ('{"trigger": "无"}', "trigger, direction and, where"),
+        ('{"trigger": "", "direction": "pseudo"}', "as trigger, .*not ''"),
+        ('{"trigger": 1, "direction": "pseudo"}', "a string as trigger, not 1"),
+        ('{"trigger": "无", "direction": "forward"}', "negated, .* as attribute, not None"),
+        (
+            '{"trigger": "无", "direction": "up", "attribute": "negated"}',
+            "forward, .* as direction, not 'up'",
+        ),
+        (
+            '{"trigger": "无", "direction": "forward", "attribute": "absent"}',
+            "negated, .* as attribute, not 'absent'",
+        ),
+        (
+            '{"trigger": "无", "direction": "pseudo", "attribute": "absent"}',
+            "negated, .* as attribute, not 'absent'",
+        ),
+        (
+            '{"trigger": "无", "direction": "forward", "attribute": "negated", "scope": "word"}',
+            "clause, .* as scope, not 'word'",
+        ),
+        (
+            '{"trigger": "无", "direction": "pseudo", "note": "x"}',
+            "trigger, direction and, .* ending, after",
+        ),
+        (
+            '{"trigger": "无", "direction": "pseudo", "ending": ["癌"]}',
+            r"a string as ending, not \['癌'\]",
+        ),
+        (
+            '{"trigger": "无", "direction": "pseudo", "after": ["建议"]}',
+            r"a string as after, not \['建议'\]",
+        ),
+        ('{"trigger": "没{,有", "direction": "pseudo"}', "each brace .*not '没{,有'"),
+        ('{"trigger": "没}有", "direction": "pseudo"}', "each brace .*not '没}有'"),
+        ('{"trigger": "{没,{,没}有}", "direction": "pseudo"}', "each brace .*not"),
+        ('{"trigger": "{没有,}", "direction": "pseudo"}', "as trigger, .*not '{没有,}'"),
+        ("[1]", "trigger, direction and, where"),
+        (f'{{"trigger": {"1" * 5000}}}', "trigger, direction and, where"),
+        ("[" * 100_000, "trigger, direction and, where"),
     ],
 )
-def test_a_faulty_trigger_is_named(tmp_path, line):
+def test_a_faulty_trigger_is_named(tmp_path, line, expected):
     path = tmp_path / "triggers.jsonl"
     path.write_text('{"trigger": "但", "direction": "terminator"}\n\n' + line, encoding="utf8")
-    with pytest.raises(CmnerError, match=r"CM411.*line 3"):
+    with pytest.raises(CmnerError, match=rf"CM411.*line 3: expected .*{expected}"):
         read_triggers(path)
