@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from numbers import Real
 
 from spacy.language import Language
 from spacy.pipeline import Pipe
@@ -86,8 +87,8 @@ class Merge(Pipe):
     priors (Mapping[str, float]): scores for what a source or a single rule (``span.id_``, as the
         ``span_ruler`` sets it) finds. The score of an entity is the highest of these, of its
         own and of the one that a span group has for it in ``attrs["scores"]``.
-    RAISES: CM415 for another policy, CM429 without inputs, CM435 for what can be no target or
-        source; also later, if they are changed.
+    RAISES: CM415 for another policy, CM429 without inputs, CM435 for what can be no target,
+        source or prior; also later, if they are changed.
     """
 
     def __init__(
@@ -134,6 +135,14 @@ class Merge(Pipe):
             raise Messages.CM429.error(name=self.name)
         check_target(self.target)
         check_source(self.unknown, "unknown")
+        if not isinstance(self.priors, Mapping):
+            expected = "a probability for each rule or source"
+            raise Messages.CM435.error(name="priors", value=self.priors, expected=expected)
+        priors = {f"priors.{rule}": value for rule, value in self.priors.items()}
+        for name, value in {"prior": self.prior, **priors}.items():
+            if not isinstance(value, Real) or not 0 <= value <= 1:
+                expected = "a probability, from 0 to 1"
+                raise Messages.CM435.error(name=name, value=value, expected=expected)
 
     def _candidates(
         self, doc: Doc, found: Mapping[str, Sequence[Span]], blocked: Iterable[Span]

@@ -220,6 +220,11 @@ def test_without_inputs_nothing_would_be_left():
         ("unknown", "", r"CM435.*unknown = ''"),
         ("unknown", "ner+ruler", r"CM435.*unknown = 'ner\+ruler'"),
         ("target", "", r"CM435.*target = ''"),
+        ("prior", 80, r"CM435.*prior = 80 .*from 0 to 1"),
+        ("prior", "0.8", r"CM435.*prior = '0\.8'"),
+        ("prior", float("nan"), r"CM435.*prior = nan"),
+        ("priors", None, r"CM435.*priors = None .*each rule or source"),
+        ("priors", {"icd": 0.5, "R1": -1.0}, r"CM435.*priors\.R1 = -1\.0"),
     ],
 )
 def test_settings_that_were_changed_are_checked(name, value, message):
