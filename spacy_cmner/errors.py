@@ -575,8 +575,8 @@ class Messages:
         "have them as found."
     )
     CM429 = Message(
-        "'{name}' has no inputs, so it would remove all entities. Name groups of doc.spans in "
-        'inputs, or "ents" for the entities that are there.'
+        "'{name}' has no inputs, so it would {effect}. Name groups of doc.spans in inputs, or "
+        '"ents" for the entities that are there.'
     )
     CM430 = Message("min_precision = {value} is not possible. Give a number from 0 to 1.")
     CM431 = Message(

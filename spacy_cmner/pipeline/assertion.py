@@ -68,11 +68,13 @@ class Assertions(BatchPipe[Asserted]):
     name (str): the component's name.
     inputs (Sequence[str]): where the entities are: "ents" for ``doc.ents``, keys of ``doc.spans``;
         a group that a document does not have is empty, with a warning.
+    RAISES: CM429 without inputs; also later, if they are changed.
     """
 
     def __init__(self, name: str = "cmner_assertion", *, inputs: Sequence[str] = (ENTS,)) -> None:
         self.name = name
         self.inputs = list(inputs)
+        self._check_inputs()
         self.rules = ContextRules(read_triggers(shipped("triggers")))
 
     def initialize(
@@ -98,6 +100,7 @@ class Assertions(BatchPipe[Asserted]):
 
     def find(self, docs: Sequence[Doc]) -> list[Asserted]:
         """What the texts of the documents say of each of their entities."""
+        self._check_inputs()
         for doc in docs:
             warn_missing(doc, self.name, self.inputs)
         places = [self._places(doc) for doc in docs]
@@ -120,6 +123,10 @@ class Assertions(BatchPipe[Asserted]):
                 attribute: (place.start - entity.start, place.end - entity.start)
                 for attribute, place in assertion.items()
             }
+
+    def _check_inputs(self) -> None:
+        if not self.inputs:
+            raise Messages.CM429.error(name=self.name, effect="say nothing of any entity")
 
     def _places(self, doc: Doc) -> list[TextRange]:
         return [

@@ -132,7 +132,7 @@ class Merge(Pipe):
         if self.policy not in [*POLICIES]:  # one that cannot be a key, too
             raise Messages.CM415.error(value=self.policy, allowed=", ".join(POLICIES))
         if not self.inputs:
-            raise Messages.CM429.error(name=self.name)
+            raise Messages.CM429.error(name=self.name, effect="remove all entities")
         check_target(self.target)
         check_source(self.unknown, "unknown")
         if not isinstance(self.priors, Mapping):

@@ -86,6 +86,15 @@ def test_span_groups():
     assert attributes(doc.spans["terms"]) == EXPECTED
 
 
+def test_without_inputs_nothing_would_be_said():
+    with pytest.raises(CmnerError, match=r"CM429.*cmner_assertion.*say nothing"):
+        pipeline(inputs=[])
+    nlp = pipeline()
+    nlp.get_pipe("cmner_assertion").inputs = []
+    with pytest.raises(CmnerError, match=r"CM429.*cmner_assertion.*say nothing"):
+        nlp(TEXT)
+
+
 def test_tokens_of_several_characters():
     nlp = pipeline({"nlp": {"tokenizer": {"@tokenizers": "spacy.Tokenizer.v1"}}})
     for negation in ("否认", "曾否认"):  # a trigger in a token is told as the token
