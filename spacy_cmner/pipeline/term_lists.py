@@ -38,6 +38,7 @@ TERM_HEADERS = (
 LABEL_HEADERS = ("type", "label", "category", "标签", ".*(类型|类别|分类)(名称)?")
 CODE_HEADERS = ("code", "[^类]*(编码|代码)", "icd(-?1[01])?", "id")
 NUMBER = re.compile(r"[\d.,]+")
+OTHER_SEPARATORS = "\t;|，"
 
 
 class Term(NamedTuple):
@@ -98,6 +99,7 @@ def _read_txt(path: Path, lines: list[str], label: str | None) -> Iterator[tuple
 
 def _read_csv(path: Path, lines: list[str], label: str | None) -> Iterator[tuple[int, Term]]:
     rows = list(_read_rows(path, lines))
+    _check_separator(path, rows)
     columns = _find_columns(rows[0][1] if rows else ())
     has_header = columns.term >= 0 and (columns.label >= 0 or label is not None)
     if not has_header:
@@ -159,6 +161,14 @@ def _read_rows(path: Path, lines: list[str]) -> Iterator[tuple[int, list[str]]]:
     except csv.Error as error:
         expected = f"CSV whose quotes are closed, and doubled within others ({error})"
         raise Messages.CM411.error(path=path, line=number, expected=expected) from None
+
+
+def _check_separator(path: Path, rows: Sequence[tuple[int, list[str]]]) -> None:
+    """RAISES: CM411 if each row is a single cell with the same other separator in it."""
+    for other in OTHER_SEPARATORS:
+        if rows and all(len(row) == 1 and other in row[0] for _, row in rows):
+            expected = f"columns with commas between them, not {other!r}"
+            raise Messages.CM411.error(path=path, line=rows[0][0], expected=expected)
 
 
 def _read_jsonl(path: Path, lines: list[str], label: str | None) -> Iterator[tuple[int, Term]]:

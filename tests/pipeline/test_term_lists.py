@@ -171,6 +171,22 @@ def test_a_bad_line_is_named(tmp_path, name, content, line):
         read_terms(tmp_path / name)
 
 
+@pytest.mark.parametrize("label", [None, "dis"])
+@pytest.mark.parametrize("separator", ["\t", ";", "|", "，"])
+def test_another_separator_is_named(tmp_path, separator, label):
+    path = tmp_path / "a.csv"
+    path.write_text("\n疾病名称,编码\n心梗,I21\n".replace(",", separator), encoding="utf8")
+    with pytest.raises(CmnerError, match=r"CM411.*a\.csv, line 2: .* commas") as caught:
+        read_terms(path, label)
+    assert f"not {separator!r}" in str(caught.value)
+
+
+def test_a_term_may_hold_another_separator(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("铁;叶酸缺乏\n心梗\n", encoding="utf8")
+    assert [term.text for term in read_terms(path, "dis")] == ["铁;叶酸缺乏", "心梗"]
+
+
 def test_another_ending_is_refused(tmp_path):
     with pytest.raises(CmnerError, match="CM410"):
         read_terms(tmp_path / "a.xlsx")
