@@ -39,6 +39,12 @@ def check_target(target: str) -> None:
         raise Messages.CM435.error(name="target", value=target, expected=expected)
 
 
+def check_group(name: str, key: str) -> None:
+    """RAISES: CM435 if it can be no key of a span group, as the name of ``doc.ents`` cannot."""
+    if not isinstance(key, str) or key == ENTS:
+        raise Messages.CM435.error(name=name, value=key, expected="the key of a span group")
+
+
 def check_source(source: str, setting: str = "source") -> None:
     """RAISES: CM435 if it can be no source of an entity, of which several are one word with +."""
     if not isinstance(source, str) or not source or "+" in source:

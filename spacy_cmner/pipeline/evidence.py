@@ -12,6 +12,7 @@ from spacy_cmner.automaton import Matches
 from spacy_cmner.errors import Messages
 from spacy_cmner.models.evidence import Evidence
 from spacy_cmner.models.words import places
+from spacy_cmner.pipeline.annotate import check_group
 from spacy_cmner.pipeline.entity_data import Identity, identity
 from spacy_cmner.pipeline.source import is_recorded, read_sources
 from spacy_cmner.types import TextRange
@@ -33,10 +34,7 @@ class EvidenceReader:
     weights: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if not isinstance(self.key, str):
-            raise Messages.CM435.error(
-                name="evidence_key", value=self.key, expected="the key of a span group"
-            )
+        check_group("evidence_key", self.key)
         if not isinstance(self.weights, Mapping):
             raise Messages.CM435.error(
                 name="evidence_weights",

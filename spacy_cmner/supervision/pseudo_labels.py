@@ -16,7 +16,7 @@ from spacy.vocab import Vocab
 from spacy_cmner.annotation.documents import read_documents, warn_of_bad
 from spacy_cmner.annotation.items import BadRecord, SourceRecord
 from spacy_cmner.errors import Messages
-from spacy_cmner.pipeline.annotate import warn_missing
+from spacy_cmner.pipeline.annotate import check_group, warn_missing
 from spacy_cmner.pipeline.confidence import read_score
 from spacy_cmner.pipeline.decoding import LOWEST_THRESHOLD, MARGINAL
 from spacy_cmner.pipeline.marks import char_spans
@@ -45,14 +45,16 @@ def pseudo_label(
     YIELDS (Doc): one for each text, with one token a character; those on which a component fails
         are left out.
     RAISES: CM425 if `possible` is too low to decode by; CM434 if `min_score` is no probability
-        above it; CM431 if no component of the pipeline is a recogniser; CM176 if a component fails
-        on all texts.
+        above it; CM435 if `hits_key` can be no span group; CM431 if no component of the pipeline
+        is a recogniser; CM176 if a component fails on all texts.
     WARNS: CM176 of texts that are left out.
     """
     if possible < LOWEST_THRESHOLD:
         raise Messages.CM425.error(value=possible, lowest=LOWEST_THRESHOLD)
     if not possible <= min_score <= 1:
         raise Messages.CM434.error(value=min_score, possible=possible)
+    if hits_key is not None:
+        check_group("hits_key", hits_key)
     recognisers = find_recognisers(nlp)
     vocab = Vocab()
     with settings(recognisers, decoding=MARGINAL, threshold=possible, scores=True):

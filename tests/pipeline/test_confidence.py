@@ -309,6 +309,7 @@ def test_too_low_a_threshold_is_the_lowest(fresh):
         ("source", None, r"CM435.*source = None.*component"),
         ("source", "", r"CM435.*source = ''"),
         ("evidence_key", 7, r"CM435.*evidence_key = 7.*span group"),
+        ("evidence_key", "ents", r"CM435.*evidence_key = 'ents'.*span group"),
         ("evidence_weight", float("inf"), r"CM417.*inf"),  # without a key, too
         ("evidence_weights", {"icd": "much"}, r"CM417.*'much'"),
         ("alignment_mode", "wide", r"CM401.*'wide'"),

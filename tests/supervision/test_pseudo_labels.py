@@ -114,6 +114,8 @@ def test_hits_that_nothing_looks_for(unsure):
     assert len(list(pseudo_label(unsure, records, hits_key="hits"))) == 2
     with pytest.warns(CmnerWarning, match=r"CM427.*'hit'.*'hits'"):
         list(pseudo_label(unsure, records, hits_key="hit"))
+    with pytest.raises(CmnerError, match=r"CM435.*hits_key = 'ents'.*span group"):
+        list(pseudo_label(unsure, records, hits_key="ents"))
 
 
 def test_a_text_that_a_component_fails_on_is_left_out(unsure):
