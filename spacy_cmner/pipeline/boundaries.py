@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from spacy.util import ensure_path
 
 from spacy_cmner.errors import Messages
 
@@ -23,11 +24,11 @@ class WordBoundaries:
     model_dir (Optional[Path]): the model of pkuseg, see ``resources.segment.load_segmenter``.
     """
 
-    def __init__(self, tool: str = "jieba", model_dir: Path | None = None) -> None:
+    def __init__(self, tool: str = "jieba", model_dir: str | Path | None = None) -> None:
         if tool not in TOOLS:
             raise Messages.CM412.error(tool=tool, tools=", ".join(TOOLS))
         self.tool = tool
-        self.model_dir = model_dir
+        self.model_dir = ensure_path(model_dir)
 
     @cached_property
     def cut(self) -> Callable[[str], Iterable[str]]:
@@ -51,7 +52,9 @@ class WordBoundaries:
         return {"tool": self.tool, "model_dir": self.model_dir}
 
 
-def create_word_boundaries(tool: str = "jieba", model_dir: Path | None = None) -> FindBoundaries:
+def create_word_boundaries(
+    tool: str = "jieba", model_dir: str | Path | None = None
+) -> FindBoundaries:
     """Registered as `spacy-cmner.word_boundaries.v1`, for the dictionary's ``boundaries``.
 
     See ``WordBoundaries``. RAISES: CM412 for another tool.

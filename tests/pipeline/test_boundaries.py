@@ -2,6 +2,7 @@ import pickle
 
 import numpy as np
 import pytest
+import spacy
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -39,3 +40,15 @@ def test_pickles_without_its_segmenter():
 def test_another_tool_is_refused():
     with pytest.raises(CmnerError, match=r"CM412.*thulac"):
         WordBoundaries("thulac")
+
+
+def test_a_model_is_named_in_a_config_as_a_string(tmp_path):
+    block = {
+        "@misc": "spacy-cmner.word_boundaries.v1",
+        "tool": "pkuseg",
+        "model_dir": str(tmp_path),
+    }
+    nlp = spacy.blank("zh")
+    nlp.add_pipe("cmner_dictionary", config={"boundaries": block}).add_terms([("医院", "bod")])
+    with pytest.raises(CmnerError, match="CM225"):
+        nlp("医院")
