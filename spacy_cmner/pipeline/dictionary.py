@@ -170,8 +170,11 @@ class Dictionary(Ruler):
         from_lists (Sequence[Path]): further term lists, see ``pipeline.term_lists``.
         stop_terms (Sequence[str]): terms that are never found.
         encoding (str): that of the lists in ``from_lists``.
-        RAISES: as ``read_terms`` and ``add_terms``.
+        RAISES: as ``read_terms`` and ``add_terms``; CM420 for a path in the place of several.
         """
+        if isinstance(from_lists, str | Path):  # else each of its characters is one
+            expected = "a list of paths: put a single one into one"
+            raise Messages.CM420.error(value=str(from_lists), expected=expected)
         listed = [term for path in from_lists for term in read_terms(path, encoding=encoding)]
         self.matcher.replace([*terms, *listed], stop_terms)
 

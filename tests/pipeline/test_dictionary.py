@@ -212,6 +212,18 @@ def test_initialize_with_a_part_of_the_settings(settings):
     assert len(nlp.get_pipe("cmner_dictionary")) == len(settings.get("terms", ()))
 
 
+def test_lists_for_a_component_in_use(tmp_path):
+    path = tmp_path / "dru.txt"
+    path.write_text("黄连\n", encoding="utf8")
+    dictionary = pipeline([("旧词", "X")]).get_pipe("cmner_dictionary")
+    for one in (str(path), path):
+        with pytest.raises(CmnerError, match=r"CM420.*dru\.txt' is not a list"):
+            dictionary.initialize(list, from_lists=one)
+    assert dict(dictionary.matcher) == {"旧词": ("X",)}
+    dictionary.initialize(list, from_lists=[path])
+    assert dict(dictionary.matcher) == {"黄连": ("dru",)}
+
+
 @pytest.mark.parametrize("way", ["disk", "bytes", "pickle"])
 def test_saving_keeps_terms_and_stop_terms(way, tmp_path):
     boundaries = {"@misc": "spacy-cmner.word_boundaries.v1", "tool": "jieba"}
