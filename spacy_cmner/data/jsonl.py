@@ -26,7 +26,8 @@ from spacy_cmner.tokenizer import replace_surrogates
 _TEXT_KEYS = ("text", "originalText")
 _ENTITY_KEYS = ("entities", "label", "labels")
 _SURFACE_KEYS = ("text", "mention", "entity")  # of an entity's own text
-_COMMENTS = "Comments"  # in each record that doccano exports
+# Offsets count UTF-16 units in what doccano exports, and in what `preannotate` writes for it.
+_UTF16_KEYS = ("Comments", "certainty")
 
 
 def read_jsonl(path: Path, report: Report, *, encoding: str = "utf-8") -> Iterator[Record]:
@@ -36,9 +37,9 @@ def read_jsonl(path: Path, report: Report, *, encoding: str = "utf-8") -> Iterat
     An entity is `[start, end, label]`, or an object with `start`, `start_offset` or `start_pos`,
     `end`, `end_offset` or `end_pos`, and `label` or `label_type`; its own text, if it is there as
     `text`, `mention` or `entity`, must be what its offsets give, but for blanks. All other fields,
-    and those of `meta`, are kept in `meta`. In a record with `Comments`, as doccano exports it,
-    offsets count UTF-16 units, as its issue 2290 tells: behind an emoji or a rare character they
-    are put right and reported.
+    and those of `meta`, are kept in `meta`. In a record with `Comments`, as doccano exports it, or
+    `certainty`, as `preannotate` writes it for doccano, offsets count UTF-16 units, as its issue
+    2290 tells: behind an emoji or a rare character they are put right and reported.
 
     RAISES (CmnerError): The file is missing or in another encoding.
     """
@@ -54,7 +55,8 @@ def read_jsonl(path: Path, report: Report, *, encoding: str = "utf-8") -> Iterat
             continue
         spans = [_span(entity) for entity in item.pop(key)]
         id_, text = item.pop("id", None), item.pop(next(k for k in _TEXT_KEYS if k in item))
-        if _COMMENTS in item and isinstance(text, str) and utf16_length(text) > len(text):
+        is_doccano = any(key in item for key in _UTF16_KEYS)
+        if is_doccano and isinstance(text, str) and utf16_length(text) > len(text):
             spans = [_in_characters(span, text, report, number) for span in spans]
         if isinstance(text, str):
             spans = [_with_blanks_of(span, text) for span in spans]

@@ -128,6 +128,8 @@ def test_what_doccano_exports_is_read_back(tmp_path):
         "record": "a-7",
         "certainty": 0.25,
     }
+    unread, _ = read_jsonl(path, Report())  # which nobody has given to doccano
+    assert unread.entities == (Entity(2, 4, "dis"),)
     # doccano numbers the texts, and adds comments
     rows = [{"id": i, "Comments": [], **row} for i, row in enumerate(rows, 1)]
     rows[1]["label"] = [[0, 1, "sym"]]
