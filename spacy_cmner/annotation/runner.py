@@ -113,8 +113,8 @@ def annotate_items(
 
     RAISES (CmnerError): As ``read_documents``, or a process has died.
     """
-    batch_size = choose_batch_size(nlp, batch_size)
     if n_process != 1:
+        batch_size = choose_batch_size(nlp, batch_size)
         batches = chunk(items, MAX_TOKENS, _size, batch_size)
         work = partial(_annotate_batch, nlp, batch_size)
         with closing(map_in_processes(work, batches, n_process)) as results:

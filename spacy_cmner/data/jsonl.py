@@ -26,8 +26,8 @@ from spacy_cmner.tokenizer import replace_surrogates
 _TEXT_KEYS = ("text", "originalText")
 _ENTITY_KEYS = ("entities", "label", "labels")
 _SURFACE_KEYS = ("text", "mention", "entity")  # of an entity's own text
-# Offsets count UTF-16 units in what doccano exports, and in what `preannotate` writes for it.
-_UTF16_KEYS = ("Comments", "certainty")
+_COMMENTS = "Comments"  # in each record that doccano exports
+_CERTAINTY = "certainty"  # in each that `preannotate` writes for doccano, with `label`
 
 
 def read_jsonl(path: Path, report: Report, *, encoding: str = "utf-8") -> Iterator[Record]:
@@ -38,8 +38,8 @@ def read_jsonl(path: Path, report: Report, *, encoding: str = "utf-8") -> Iterat
     `end`, `end_offset` or `end_pos`, and `label` or `label_type`; its own text, if it is there as
     `text`, `mention` or `entity`, must be what its offsets give, but for blanks. All other fields,
     and those of `meta`, are kept in `meta`. In a record with `Comments`, as doccano exports it, or
-    `certainty`, as `preannotate` writes it for doccano, offsets count UTF-16 units, as its issue
-    2290 tells: behind an emoji or a rare character they are put right and reported.
+    `label` and `certainty`, as `preannotate` writes it for doccano, offsets count UTF-16 units, as
+    its issue 2290 tells: behind an emoji or a rare character they are put right and reported.
 
     RAISES (CmnerError): The file is missing or in another encoding.
     """
@@ -55,7 +55,7 @@ def read_jsonl(path: Path, report: Report, *, encoding: str = "utf-8") -> Iterat
             continue
         spans = [_span(entity) for entity in item.pop(key)]
         id_, text = item.pop("id", None), item.pop(next(k for k in _TEXT_KEYS if k in item))
-        is_doccano = any(key in item for key in _UTF16_KEYS)
+        is_doccano = _COMMENTS in item or (key == "label" and _CERTAINTY in item)
         if is_doccano and isinstance(text, str) and utf16_length(text) > len(text):
             spans = [_in_characters(span, text, report, number) for span in spans]
         if isinstance(text, str):

@@ -1,4 +1,4 @@
-"""The CRF of ``crf.py`` for NumPy arrays: forward–backward and Viterbi compiled by numba.
+"""The CRF of ``crf.py`` for NumPy arrays, compiled by numba: forward–backward is here.
 
 Sums run in float64. A step of a recursion is a product of a vector and a matrix of weights, each
 relative to its largest entry, so that a character costs one logarithm instead of T² exponentials.

@@ -39,10 +39,10 @@ def check_target(target: str) -> None:
         raise Messages.CM435.error(name="target", value=target, expected=expected)
 
 
-def check_group(name: str, key: str) -> None:
+def check_group(key: str, setting: str) -> None:
     """RAISES: CM435 if it can be no key of a span group, as the name of ``doc.ents`` cannot."""
     if not isinstance(key, str) or key == ENTS:
-        raise Messages.CM435.error(name=name, value=key, expected="the key of a span group")
+        raise Messages.CM435.error(name=setting, value=key, expected="the key of a span group")
 
 
 def check_source(source: str, setting: str = "source") -> None:

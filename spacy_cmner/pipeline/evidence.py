@@ -34,7 +34,7 @@ class EvidenceReader:
     weights: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        check_group("evidence_key", self.key)
+        check_group(self.key, "evidence_key")
         if not isinstance(self.weights, Mapping):
             raise Messages.CM435.error(
                 name="evidence_weights",

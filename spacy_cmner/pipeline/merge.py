@@ -138,9 +138,9 @@ class Merge(Pipe):
         if not isinstance(self.priors, Mapping):
             expected = "a probability for each rule or source"
             raise Messages.CM435.error(name="priors", value=self.priors, expected=expected)
-        priors = {f"priors.{rule}": value for rule, value in self.priors.items()}
-        for name, value in {"prior": self.prior, **priors}.items():
+        for rule, value in [(None, self.prior), *self.priors.items()]:
             if not isinstance(value, Real) or not 0 <= value <= 1:
+                name = "prior" if rule is None else f"priors.{rule}"
                 expected = "a probability, from 0 to 1"
                 raise Messages.CM435.error(name=name, value=value, expected=expected)
 

@@ -54,7 +54,7 @@ def pseudo_label(
     if not possible <= min_score <= 1:
         raise Messages.CM434.error(value=min_score, possible=possible)
     if hits_key is not None:
-        check_group("hits_key", hits_key)
+        check_group(hits_key, "hits_key")
     recognisers = find_recognisers(nlp)
     vocab = Vocab()
     with settings(recognisers, decoding=MARGINAL, threshold=possible, scores=True):

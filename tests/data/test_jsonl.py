@@ -172,6 +172,12 @@ def test_an_entity_whose_own_text_is_elsewhere_is_left_out(tmp_path, key):
     assert [finding.code for finding in report.findings] == ["CM125"]
 
 
+def test_characters_count_in_other_records_that_tell_a_certainty(tmp_path):
+    item = {"text": "😀见肺炎", "entities": [[2, 4, "dis"]], "certainty": 0.5}
+    [record], report = read(tmp_path, json.dumps(item))
+    assert record.entities == (Entity(2, 4, "dis"),) and not report.findings
+
+
 def test_an_own_text_is_held_against_mended_offsets(tmp_path):
     entity = {"start_offset": 3, "end_offset": 5, "label": "dis", "text": "肺炎"}
     item = {"text": "😀见肺炎", "entities": [entity], "Comments": []}
