@@ -557,10 +557,6 @@ class Messages:
         "pipeline, or first the component that it listens to, such as 'transformer' or 'tok2vec'."
     )
     CM424 = Message("decoding = {value!r} is not possible. Choose one of: {allowed}.")
-    CM425 = Message(
-        "threshold = {value} is too low for decoding = 'marginal'. Give a probability of at least "
-        "{lowest}; half of the F1 that the pipeline reaches is best for F1, such as 0.3."
-    )
     CM426 = Message(
         "threshold = {value} is too low for decoding = 'marginal', which takes {lowest} for it. "
         "Half of the F1 that the pipeline reaches is best for F1, such as 0.3."

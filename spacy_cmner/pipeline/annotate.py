@@ -32,6 +32,12 @@ def check_alignment_mode(mode: str) -> None:
         raise Messages.CM401.error(value=mode, allowed=", ".join(ALIGNMENT_MODES))
 
 
+def check_switch(value: bool, setting: str) -> None:
+    """RAISES: CM435 if it is neither true nor false."""
+    if value not in (True, False):
+        raise Messages.CM435.error(name=setting, value=value, expected="true or false")
+
+
 def check_target(target: str) -> None:
     """RAISES: CM435 if it names neither the entities nor a span group."""
     if not isinstance(target, str) or not target:

@@ -32,6 +32,7 @@ from spacy_cmner.pipeline.annotate import (
     add_entities,
     check_alignment_mode,
     check_source,
+    check_switch,
     check_target,
     warn_missing,
 )
@@ -356,8 +357,7 @@ class ChineseMedicalNER(TrainablePipe):
             raise Messages.CM408.error(value=self.threshold)
         if self.decoding not in DECODINGS:
             raise Messages.CM424.error(value=self.decoding, allowed=", ".join(DECODINGS))
-        if self.scores not in (True, False):
-            raise Messages.CM435.error(name="scores", value=self.scores, expected="true or false")
+        check_switch(self.scores, "scores")
         check_target(self.target)
         check_source(self.source)
         self._check_nested_in()

@@ -14,6 +14,7 @@ from spacy.tokens import Doc
 from spacy_cmner.pipeline.annotate import (
     check_alignment_mode,
     check_source,
+    check_switch,
     check_target,
     write_spans,
 )
@@ -59,8 +60,8 @@ class Ruler(BatchPipe[list[CharSpan]]):
     alignment_mode (str): what becomes of a span whose boundary lies inside a token: strict drops
         it with a warning, contract and expand move the boundary.
     source (str): ``span._.cmner_source`` of what it finds.
-    RAISES: CM401 for another alignment mode, CM435 for what can be no target or source; also
-        later, if they are changed.
+    RAISES: CM401 for another alignment mode, CM435 for what can be no target, source or answer to
+        ``overwrite``; also later, if they are changed.
     """
 
     def __init__(
@@ -95,5 +96,6 @@ class Ruler(BatchPipe[list[CharSpan]]):
 
     def _check_settings(self) -> None:
         check_alignment_mode(self.alignment_mode)
+        check_switch(self.overwrite, "overwrite")
         check_target(self.target)
         check_source(self.source)

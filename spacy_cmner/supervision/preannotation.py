@@ -53,11 +53,13 @@ def rank(
     recognisers = find_recognisers(nlp)
     # To one that fills a span group what others have put into doc.ents is certain.
     recogniser = ([pipe for pipe in recognisers if pipe.target == ENTS] or recognisers)[-1]
+    measure = CERTAINTIES[by]
     with settings(recognisers, scores=True):
-        annotated = list(_annotate(nlp, recogniser, records, CERTAINTIES[by]))
+        annotated = list(_annotate(nlp, recogniser, records, measure))
     suggestions = [item for item in annotated if isinstance(item, Suggestion)]
     warn_of_bad([item for item in annotated if isinstance(item, BadRecord)], len(suggestions))
-    return sorted(suggestions, key=lambda suggestion: suggestion.certainty)
+    suggestions.sort(key=lambda suggestion: suggestion.certainty)
+    return [Suggestion(record, measure.shown(value)) for record, value in suggestions]
 
 
 def _annotate(
@@ -94,15 +96,18 @@ class Certainty(NamedTuple):
 
     of (Callable[[Doc, float], float]): from the annotated text and the logarithm of the probability
         of its best reading.
+    shown (Callable[[float], float]): what is shown of it once texts are sorted: a probability would
+        be 0 of all long texts.
     needs_reading (bool): whether it uses that, which takes another pass over the text.
     """
 
     of: Callable[[Doc, float], float]
+    shown: Callable[[float], float] = float
     needs_reading: bool = True
 
 
 CERTAINTIES: dict[str, Certainty] = {
-    "reading": Certainty(lambda doc, log_probability: math.exp(log_probability)),
+    "reading": Certainty(lambda doc, log_probability: log_probability, shown=math.exp),
     "character": Certainty(lambda doc, log_probability: log_probability / max(len(doc.text), 1)),
     "entity": Certainty(lambda doc, _: _least_entity(doc), needs_reading=False),
 }

@@ -44,13 +44,14 @@ def pseudo_label(
     hits_key (Optional[str]): the span group of a dictionary.
     YIELDS (Doc): one for each text, with one token a character; those on which a component fails
         are left out.
-    RAISES: CM425 if `possible` is too low to decode by; CM434 if `min_score` is no probability
-        above it; CM435 if `hits_key` can be no span group; CM431 if no component of the pipeline
-        is a recogniser; CM176 if a component fails on all texts.
+    RAISES: CM435 if `possible` is too low to decode by, or `hits_key` can be no span group; CM434
+        if `min_score` is no probability above it; CM431 if no component of the pipeline is a
+        recogniser; CM176 if a component fails on all texts.
     WARNS: CM176 of texts that are left out.
     """
     if possible < LOWEST_THRESHOLD:
-        raise Messages.CM425.error(value=possible, lowest=LOWEST_THRESHOLD)
+        expected = f"a probability of at least {LOWEST_THRESHOLD}, such as {POSSIBLE}"
+        raise Messages.CM435.error(name="possible", value=possible, expected=expected)
     if not possible <= min_score <= 1:
         raise Messages.CM434.error(value=min_score, possible=possible)
     if hits_key is not None:

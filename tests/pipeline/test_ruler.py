@@ -115,3 +115,11 @@ def test_impossible_settings(component, setting, value):
     setattr(nlp.add_pipe(component), setting, value)
     with refused:
         nlp("头痛3天")
+
+
+@pytest.mark.parametrize("component", ["cmner_dictionary", "cmner_patterns"])
+def test_a_word_is_no_answer_to_overwrite(component):
+    nlp = spacy.blank("zh")
+    nlp.add_pipe(component).overwrite = "no"  # true, to Python
+    with pytest.raises(CmnerError, match=r"CM435.*overwrite = 'no'.*true or false"):
+        nlp("头痛3天")

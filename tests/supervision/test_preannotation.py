@@ -59,6 +59,13 @@ def test_the_least_certain_come_first(unsure, by):
     assert certainties[0] < certainties[-1]
 
 
+def test_long_texts_are_told_apart_though_their_probability_is_too_small_for_a_float(unsure):
+    shorter, longer = (SourceRecord("患者发热。" * times, number=times) for times in (600, 900))
+    suggestions = rank(unsure, [shorter, longer])
+    assert [suggestion.certainty for suggestion in suggestions] == [0, 0]
+    assert [suggestion.record.number for suggestion in suggestions] == [900, 600]
+
+
 def test_a_text_that_a_component_fails_on_is_left_out(unsure):
     nlp = tiny.blank().from_bytes(unsure.to_bytes(), exclude=["cmner_dictionary"])
     nlp.add_pipe("cmner_test_fails_on_x")
