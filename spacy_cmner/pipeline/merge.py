@@ -1,8 +1,9 @@
 """Model and rules made one as a spaCy component: ``nlp.add_pipe("cmner_merge")``."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from numbers import Real
+from typing import TypeAlias
 
 from spacy.language import Language
 from spacy.pipeline import Pipe
@@ -148,6 +149,24 @@ class Merge(Pipe):
         self, doc: Doc, found: Mapping[str, Sequence[Span]], blocked: Iterable[Span]
     ) -> list[Candidate]:
         """What the inputs hold, each entity once, but nothing on tokens blocked for entities."""
+        # What the model found inside an entity says nothing of it as an entity of its own.
+        inside = set() if SPANS_KEY in found else {*map(identity, found_inside(doc))}
+        findings = self._gather(doc, found, blocked, inside)
+        _add_scores(doc, findings, {SPANS_KEY, *found}, inside)
+        return [
+            Candidate(finding.span, (*finding.sources,), self._score(finding))
+            for finding in findings.values()
+        ]
+
+    def _gather(
+        self,
+        doc: Doc,
+        found: Mapping[str, Sequence[Span]],
+        blocked: Iterable[Span],
+        inside: Set[Identity],
+    ) -> "Findings":
+        """The entities of the inputs with their sources, of which the model is none if it found
+        them ``inside`` others only."""
         closed = {span.start for span in blocked}
         strangers = {key for key, spans in found.items() if spans and not _is_on_record(doc, key)}
         # What is on record of a stranger's entity may be that of another input.
@@ -156,9 +175,7 @@ class Merge(Pipe):
             for key in (found.keys() - strangers if strangers else ())
             for span in found[key]
         }
-        # What the model found inside an entity says nothing of it as an entity of its own.
-        inside = set() if SPANS_KEY in found else {*map(identity, found_inside(doc))}
-        findings: dict[Identity, _Finding] = {}
+        findings: Findings = {}
         for key, spans in found.items():
             missing = (self.unknown if key == ENTS else key,)
             for span in spans:
@@ -168,29 +185,16 @@ class Merge(Pipe):
                     continue
                 entity = identity(span)
                 is_own = key not in strangers or entity not in recorded
-                if entity not in findings:
-                    findings[entity] = _Finding(span)
                 sources = read_sources(span) if is_own else ()
                 if entity in inside:
                     sources = tuple(source for source in sources if source != MODEL)
-                sources = sources or missing
+                if entity not in findings:
+                    findings[entity] = _Finding(span)
                 findings[entity].add(
-                    span, (self.unknown if each == UNKNOWN else each for each in sources)
+                    span,
+                    (self.unknown if each == UNKNOWN else each for each in sources or missing),
                 )
-        # ``Doc.from_docs`` and ``Doc.to_json`` keep scores on entities, not those of span groups.
-        for entity, finding in findings.items():
-            if entity not in inside and (score := read_score(finding.span)) is not None:
-                finding.scores.append(score)
-        for key in {SPANS_KEY, *found}:
-            for span, score in read_scores(doc, key):
-                entity = identity(span)
-                is_other = key == SPANS_KEY and entity in inside
-                if score is not None and entity in findings and not is_other:
-                    findings[entity].scores.append(float(score))
-        return [
-            Candidate(finding.span, (*finding.sources,), self._score(finding))
-            for finding in findings.values()
-        ]
+        return findings
 
     def _score(self, finding: "_Finding") -> float:
         known = (*finding.rules, *finding.sources) if self.priors else ()
@@ -219,6 +223,24 @@ class _Finding:
         self.rules.add(span.id_)
         if not _has_id(self.span) and _has_id(span):
             self.span = span
+
+
+Findings: TypeAlias = dict[Identity, _Finding]
+
+
+def _add_scores(doc: Doc, findings: Findings, keys: Iterable[str], inside: Set[Identity]) -> None:
+    """Add the scores of the entities themselves and those that the span groups ``keys`` have for
+    them, but for what they have ``inside`` others."""
+    # ``Doc.from_docs`` and ``Doc.to_json`` keep scores on entities, not those of span groups.
+    for entity, finding in findings.items():
+        if entity not in inside and (score := read_score(finding.span)) is not None:
+            finding.scores.append(score)
+    for key in keys:
+        for span, score in read_scores(doc, key):
+            entity = identity(span)
+            is_other = key == SPANS_KEY and entity in inside
+            if score is not None and entity in findings and not is_other:
+                findings[entity].scores.append(float(score))
 
 
 def _has_id(span: Span) -> bool:
