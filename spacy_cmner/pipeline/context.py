@@ -15,7 +15,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from spacy_cmner.pipeline.folding import Folding
+from spacy_cmner.pipeline.folding import SIMPLIFIED, Folding
 from spacy_cmner.pipeline.layout import find_sections, part_fields
 from spacy_cmner.pipeline.masking import mask, unmask
 from spacy_cmner.pipeline.scopes import Scopes, Stops, distance
@@ -23,22 +23,6 @@ from spacy_cmner.pipeline.term_matcher import TermMatcher
 from spacy_cmner.pipeline.tick_boxes import read_boxes
 from spacy_cmner.pipeline.triggers import ATTRIBUTES, Trigger
 from spacy_cmner.types import CharSpan, TextRange
-
-# The traditional forms of the characters of the expressions below and of the triggers that ship.
-TRADITIONAL = (
-    "無无 沒没 認认 見见 聞闻 觸触 訴诉 診诊 現现 發发 髮发 懷怀 慮虑 從从 傳传 傷伤 僅仅 會会 "
-    "體体 兒儿 別别 創创 劃划 則则 動动 勁劲 協协 卻却 嗎吗 嘔呕 啞哑 囑嘱 處处 媽妈 寧宁 對对 "
-    "屬属 帶带 幾几 張张 彈弹 徵征 後后 惡恶 應应 據据 擔担 擬拟 斷断 時时 暈晕 暫暂 條条 機机 "
-    "檢检 歷历 曆历 氣气 淚泪 減减 為为 爲为 燒烧 熱热 爺爷 狀状 環环 異异 當当 瘺瘘 瘻瘘 療疗 "
-    "癢痒 癥症 稱称 種种 穩稳 節节 糾纠 紅红 線线 結结 統统 經经 綜综 緩缓 縮缩 繫系 係系 義义 "
-    "聲声 腫肿 脈脉 腦脑 脹胀 與与 臟脏 藥药 規规 親亲 計计 許许 詳详 誘诱 調调 該该 證证 識识 "
-    "貝贝 質质 輕轻 轉转 較较 過过 運运 進进 適适 遺遗 醫医 鈎钩 鉤钩 針针 鑑鉴 鑒鉴 長长 鏈链 "
-    "閉闭 間间 關关 陰阴 難难 須须 頭头 頻频 預预 顯显 類类 鳥鸟 鹽盐 麼么 點点 黃黄 齊齐 傾倾 "
-    "兩两 雙双 週周 裏里 裡里 術术 壓压 喫吃 夾夹 敗败 組组 軟软 寬宽 強强 遲迟 鈍钝 輩辈 內内 "
-    "況况 層层 妳你 瘡疮 脫脱 併并 並并 顏颜 們们 圍围 寶宝 視视 論论 議议 瀉泻 癒愈 "
-    "變变 圖图 復复 複复 嬸婶 學学 實实 開开 曉晓 潛潜 電电 評评 問问 鏡镜 險险 題题 風风 觀观 "
-    "鄰邻 姪侄 蘭兰"
-)
 
 # Ends a sentence as 。 does: 无发热. 5.6 and 2. do not.
 PERIOD = re.compile(r"(?<!\d)\.(?=\s|$)|(?<=[一-鿿)])\.(?=[一-鿿])")
@@ -75,7 +59,7 @@ class ContextRules:
         self._outside = TermMatcher(whole_words=False)
         self._inside = TermMatcher(whole_words=False)
         self._folding = Folding()
-        self._folding.update({ord(pair[0]): ord(pair[1]) for pair in TRADITIONAL.split()})
+        self._folding.update(SIMPLIFIED)
         self._folding.update(dict.fromkeys(map(ord, DASHES), ord("-")))
         by_trigger = [
             (trigger, self._fold(word)) for trigger in self.triggers for word in trigger.words()

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from spacy_cmner.errors import Messages
-from spacy_cmner.pipeline.folding import Folding
+from spacy_cmner.pipeline.folding import SIMPLIFIED, Folding
 from spacy_cmner.pipeline.patterns import PATTERNS
 from spacy_cmner.types import CharSpan
 
@@ -30,8 +30,9 @@ class PatternMatcher:
         self.labels = tuple(labels) or tuple(PATTERNS)
         self._folding = Folding()
         self._width = Folding(case=False)
-        self._folding.update(_SIGNS)
-        self._width.update(_SIGNS)
+        for folding in (self._folding, self._width):
+            folding.update(SIMPLIFIED)
+            folding.update(_SIGNS)
         # By what they need, which is looked for once.
         self._searches: dict[re.Pattern[str], list[_Search]] = {}
         for label in self.labels:

@@ -8,7 +8,7 @@ from spacy.scorer import PRFScore
 from spacy_cmner.analysis.gold import load_gold
 from spacy_cmner.data.records import Entity
 from spacy_cmner.errors import CmnerError
-from spacy_cmner.pipeline.folding import Folding
+from spacy_cmner.pipeline.folding import SIMPLIFIED, Folding
 from spacy_cmner.pipeline.pattern_matcher import PatternMatcher
 from spacy_cmner.pipeline.patterns import PATTERNS
 
@@ -843,6 +843,32 @@ def test_finds(label, text, value):
 )
 def test_does_not_find(label, text):
     assert found(text, label) == []
+
+
+@pytest.mark.parametrize(
+    ("label", "text", "values"),
+    [
+        ("dose", "體重60kg，口服1片，靜脈滴注三十毫克，飲水500ml", ["1片", "三十毫克"]),
+        ("frequency", "每8小時一次，每日1劑，每週一三五", ["每8小時一次", "每日1劑", "每週一三五"]),
+        ("lab_value", "白細胞計數12.3，血鈉 138，膽紅素 35", ["12.3", "138", "35"]),
+        ("stage", "臨床Ⅲ期，心功能Ⅱ級，Ⅲ期臨床試驗", ["Ⅲ期", "Ⅱ級"]),
+        ("blood_pressure", "血壓150/95，眼壓16/18mmHg", ["150/95"]),
+        ("temperature", "體溫38.5，水溫35℃", ["38.5"]),
+        ("duration", "頭痛兩天，術後3個月餘，飯後半小時，2歲6個月", ["兩天", "3個月餘", "半小時"]),
+    ],
+)
+def test_reads_traditional_characters(label, text, values):
+    assert found(text, label) == values
+
+
+def test_reads_all_examples_in_traditional_characters():
+    traditional = {simplified: char for char, simplified in SIMPLIFIED.items()}
+    for label, cases in FOUND.items():
+        for text, value in cases:
+            assert found(text.translate(traditional), label) == [value.translate(traditional)]
+    for label, texts in NOT_FOUND.items():
+        for text in texts:
+            assert found(text.translate(traditional), label) == []
 
 
 @pytest.mark.parametrize(
