@@ -4,8 +4,7 @@ Compiling is an explicit step that makes a new pipeline. Nothing is cached behin
 where a cache could go stale as the weights change.
 """
 
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Iterable
 from typing import Any, Literal, cast
 
 import torch
@@ -18,6 +17,7 @@ from spacy_cmner.layers.char_table import CharTable
 from spacy_cmner.layers.contextual import WordContext
 from spacy_cmner.layers.local_global import LocalGlobal
 from spacy_cmner.models.char_table import build_char_table_embed
+from spacy_cmner.models.input_bounds import measure_bounds
 from spacy_cmner.models.onnx_bilstm import compile_bilstm
 from spacy_cmner.models.rebuild import Replacement, rebuild
 from spacy_cmner.models.shim import TorchShim, shim_of
@@ -59,11 +59,14 @@ def compile_pipeline(
     names = [name for name, pipe in nlp.components if find_compilable(pipe, runtime)]
     if not names:
         raise Messages.CM318.error(architectures=", ".join(architectures))
+    in_bytes = runtime == "onnx" and precision == "int8"
+    bounds = measure_bounds(nlp, _is_bilstm) if in_bytes else {}
     replacements = {}
     for name in names:
         config = compile_config(nlp.config["components"][name]["model"], architectures)
         model = cast(TrainablePipe, nlp.get_pipe(name)).model
-        replacements[name] = Replacement(config, compile_model(model, precision, runtime))
+        compiled_model = compile_model(model, precision, runtime, bounds.get(name, ()))
+        replacements[name] = Replacement(config, compiled_model)
     compiled = rebuild(nlp, replacements)
     if precision != "float32":
         compiled.meta["performance"] = {}  # those of the exact weights
@@ -77,6 +80,10 @@ def find_compilable(pipe: Any, runtime: Runtime = "torch") -> list[Model]:
         return []
     names = (LOCAL_GLOBAL, BILSTM) if runtime == "onnx" else (LOCAL_GLOBAL,)
     return [node for node in model.walk() if node.name in names and is_in_config(node)]
+
+
+def _is_bilstm(node: Model) -> bool:
+    return node.name == BILSTM and is_in_config(node)
 
 
 def is_in_config(node: Model) -> bool:
@@ -95,16 +102,20 @@ def compile_config(config: Any, architectures: dict[str, str]) -> Any:
 
 
 def compile_model(
-    model: Model, precision: Precision = "float32", runtime: Runtime = "torch"
+    model: Model, precision: Precision, runtime: Runtime, bounds: Iterable[float] = ()
 ) -> Model:
-    """A copy of a trained model, with each layer that can be compiled replaced."""
+    """A copy of a trained model, with each layer that can be compiled replaced.
+
+    bounds (Iterable[float]): of its BiLSTMs (``input_bounds``), where these compute in bytes.
+    """
     compiled = model.copy()
     compilers: dict[str, Callable[[Model], Model]] = {LOCAL_GLOBAL: compile_embed}
     for node in compiled.walk():
         if node.name == CONTEXTUAL:
             compile_words(node)
     if runtime == "onnx":
-        compilers[BILSTM] = partial(compile_bilstm, precision=precision)
+        limits = iter(bounds)
+        compilers[BILSTM] = lambda encoder: compile_bilstm(encoder, next(limits, None))
     for node in list(compiled.walk()):
         if node.name in compilers and is_in_config(node):
             compiled.replace_node(node, compilers[node.name](node))

@@ -142,13 +142,22 @@ def forward(
     tok2vec, output = model.layers[:2]
     encoded, backprop_tok2vec = tok2vec(docs, is_train)
     lengths = model.ops.asarray1i([len(rows) for rows in encoded])
-    emissions, backprop_output = output(pack_rows(model.ops, encoded), is_train)
+    rows: Any = pack_rows(model.ops, encoded)
+    if not is_train:
+        # As the layer does, but numpy's product takes a third of the time of thinc's.
+        weights, bias = (output.get_param(name) for name in ("W", "b"))
+        return Ragged(rows @ weights.T + bias, lengths), _no_backprop
+    emissions, backprop_output = output(rows, is_train)
 
     def backprop(d_emissions: Ragged) -> list[Doc]:
         d_rows = backprop_output(d_emissions.dataXd)
         return backprop_tok2vec(PackedRows(d_rows, model.ops.to_numpy(d_emissions.lengths)))
 
     return Ragged(emissions, lengths), backprop
+
+
+def _no_backprop(d_emissions: Ragged) -> list[Doc]:
+    raise RuntimeError("Call the model with is_train=True to train it.")
 
 
 def listens(model: Model) -> bool:

@@ -1,20 +1,14 @@
 """`spacy-cmner.OnnxBiLSTMEncoder.v1`: a trained BiLSTM, compiled for ONNX Runtime.
 
 Its int8 arithmetic is what makes it worth it: a matrix product of bytes takes a fraction of the
-time of one of floats. Needs the ``onnx`` extra; only building a graph needs the package ``onnx``
-itself, running it needs ``onnxruntime`` alone.
-
-The values that pass through the LSTM are rounded to a byte by the largest among those of one call.
-Entities may therefore differ a little from those of the trained encoder and, unlike anywhere else
-in this package, from one batch to another.
+time of one of floats. Needs the ``onnx`` extra; only building a graph (``bilstm_graph``) needs the
+package ``onnx`` itself, running it needs ``onnxruntime`` alone.
 """
 
 import os
 import zlib
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, cast
 
 import numpy as np
@@ -25,11 +19,9 @@ from thinc.shims.shim import Shim
 
 from spacy_cmner.errors import Messages
 from spacy_cmner.layers.bilstm import BiLSTM, group_by_length
+from spacy_cmner.models.bilstm_graph import build_graph
 from spacy_cmner.models.shim import PackedRows, pack_rows, shim_of
-from spacy_cmner.models.storage import Precision
 from spacy_cmner.types import EncodeModel, Rows
-
-OPSET, IR_VERSION = 17, 8
 
 # For ``group_by_length``, by trial: a step costs less than one of torch's.
 OVERHEAD = 1
@@ -129,8 +121,8 @@ def forward(model: EncodeModel, X: Rows, is_train: bool) -> tuple[Rows, Callable
         places = starts[group] + np.minimum(step, sizes - 1)  # (L, G)
         inputs = {"rows": rows.take(places, axis=0), "lengths": sizes.astype(np.int32)}
         output, _ = run(inputs)  # (L, G, 2H)
-        valid = np.flatnonzero(step < sizes)
-        encoded[places.ravel()[valid]] = output.reshape(-1, encoded.shape[1]).take(valid, axis=0)
+        valid = step < sizes
+        encoded[places[valid]] = output[valid]
     return PackedRows(model.ops.asarray2f(encoded), lengths), _no_backprop
 
 
@@ -138,94 +130,15 @@ def _no_backprop(gradient: Any) -> Any:
     raise Messages.CM322.error()
 
 
-def compile_bilstm(encoder: EncodeModel, precision: Precision) -> EncodeModel:
+def compile_bilstm(encoder: EncodeModel, bound: float | None = None) -> EncodeModel:
     """Turn a trained ``BiLSTMEncoder`` into a graph of ONNX operators.
 
-    precision (str): with int8 the products are computed in bytes, otherwise in float32.
+    bound (Optional[float]): the largest absolute value of its inputs, by which products are
+        computed in bytes; None computes in float32.
     RAISES: CM320 if the packages of the extra are missing.
     """
     module = cast(BiLSTM, shim_of(encoder).module)
     compiled = build_onnx_bilstm_encoder()
-    graph = build_graph(module)
-    shim = cast(OnnxShim, compiled.shims[0])
-    shim.set_graph(quantize(graph) if precision == "int8" else graph)
+    cast(OnnxShim, compiled.shims[0]).set_graph(build_graph(module, bound))
     compiled.set_dim("nO", 2 * module.hidden_width)
     return compiled
-
-
-def build_graph(module: BiLSTM) -> bytes:
-    """rows (L, G, width_in) and lengths (G,), to encoded (L, G, 2H)."""
-    try:
-        from onnx import TensorProto, helper, numpy_helper
-    except ImportError as error:
-        raise Messages.CM320.error(package="onnx") from error
-    nodes, weights = [], [numpy_helper.from_array(np.array([0, 0, -1]), "joined")]
-    rows = "rows"
-    for layer, directions in enumerate(zip(module.forwards, module.backwards, strict=True)):
-        names = [f"{name}{layer}" for name in ("input", "recurrent", "bias")]
-        left, right = map(onnx_weights, directions)
-        for name, *arrays in zip(names, left, right, strict=True):
-            weights.append(numpy_helper.from_array(np.stack(arrays), name))
-        states, apart, encoded = (f"{name}{layer}" for name in ("states", "apart", "encoded"))
-        nodes += [
-            helper.make_node(
-                "LSTM",
-                [rows, *names, "lengths"],
-                [states],  # (L, 2, G, H)
-                hidden_size=module.hidden_width,
-                direction="bidirectional",
-            ),
-            helper.make_node("Transpose", [states], [apart], perm=[0, 2, 1, 3]),
-            helper.make_node("Reshape", [apart, "joined"], [encoded]),
-        ]
-        rows = encoded
-    width = cast(Any, module.forwards[0]).input_size
-    graph = helper.make_graph(
-        nodes,
-        "bilstm",
-        [
-            helper.make_tensor_value_info("rows", TensorProto.FLOAT, ["L", "G", width]),
-            helper.make_tensor_value_info("lengths", TensorProto.INT32, ["G"]),
-        ],
-        [
-            helper.make_tensor_value_info(
-                rows, TensorProto.FLOAT, ["L", "G", 2 * module.hidden_width]
-            )
-        ],
-        weights,
-    )
-    opsets = [helper.make_opsetid("", OPSET)]
-    model = helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION)
-    # Quantizing warns where it finds no such mark; there is nothing to prepare in an LSTM.
-    helper.set_model_props(model, {"onnx.quant.pre_process": "onnxruntime.quant"})
-    return model.SerializeToString()
-
-
-def onnx_weights(lstm: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Weights of a torch LSTM in ONNX's order of gates: input, output, forget, cell."""
-    tensors = (lstm.weight_ih_l0, lstm.weight_hh_l0, lstm.bias_ih_l0, lstm.bias_hh_l0)
-    ordered = []
-    for tensor in tensors:
-        enter, forget, cell, leave = tensor.detach().cpu().float().chunk(4)
-        ordered.append(torch.cat([enter, leave, forget, cell]).numpy())
-    return ordered[0], ordered[1], np.concatenate(ordered[2:])
-
-
-def quantize(graph: bytes) -> bytes:
-    """Weights as bytes with a scale for each row; inputs become bytes as they come."""
-    try:
-        import onnx
-        from onnxruntime.quantization import QuantType, quantize_dynamic
-    except ImportError as error:
-        raise Messages.CM320.error(package="onnxruntime") from error
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "bilstm.onnx"
-        quantize_dynamic(
-            onnx.load_from_string(graph),
-            path,
-            weight_type=QuantType.QInt8,
-            op_types_to_quantize=["LSTM"],
-            per_channel=True,
-            reduce_range=True,  # 7 bits: without VNNI a sum of products of 8 overflows
-        )
-        return path.read_bytes()

@@ -18,6 +18,7 @@ from spacy_cmner.models.compile import compile_pipeline
 from spacy_cmner.models.onnx_bilstm import build_onnx_bilstm_encoder, compile_bilstm
 
 WIDTH = 7
+BOUND = 4.0
 TEXTS = [text for text, _ in tiny.SENTENCES]
 
 
@@ -35,7 +36,7 @@ def encoder(request):
 @given(lengths=st.lists(st.integers(0, 40), max_size=30))
 def test_the_same_arithmetic(encoder, lengths):
     rows = rows_of(lengths)
-    compiled = compile_bilstm(encoder, "float32")
+    compiled = compile_bilstm(encoder)
     for ours, trained in zip(compiled.predict(rows), encoder.predict(rows), strict=True):
         np.testing.assert_allclose(ours, trained, atol=1e-5)
 
@@ -50,7 +51,7 @@ def test_rows_are_arrays_of_the_models_library(encoder):
         def asarray(self, data, dtype=None):
             return np.asarray(data, dtype).view(Elsewhere)
 
-    compiled = compile_bilstm(encoder, "float32")
+    compiled = compile_bilstm(encoder)
     compiled.ops = OtherOps()
     rows = compiled.predict(rows_of([3, 0]))
     assert all(isinstance(array, Elsewhere) for array in (*rows, rows.packed))
@@ -58,11 +59,32 @@ def test_rows_are_arrays_of_the_models_library(encoder):
 
 def test_bytes_come_near_to_it(encoder):
     rows = rows_of([12, 3, 0, 40])
-    exact, compiled = compile_bilstm(encoder, "float32"), compile_bilstm(encoder, "int8")
+    exact, compiled = compile_bilstm(encoder), compile_bilstm(encoder, BOUND)
     for ours, trained in zip(compiled.predict(rows), exact.predict(rows), strict=True):
         assert ours.shape == trained.shape
         np.testing.assert_allclose(ours, trained, atol=0.05)
     assert not np.array_equal(compiled.predict(rows)[3], exact.predict(rows)[3])
+
+
+@settings(max_examples=30)
+@given(
+    lengths=st.lists(st.integers(0, 40), max_size=30),
+    scale=st.floats(0, 100),
+    seed=st.integers(0, 9),
+)
+def test_in_bytes_a_sequence_is_the_same_alone_and_in_any_batch(encoder, lengths, scale, seed):
+    rows = [scale * each for each in rows_of(lengths, seed)]
+    compiled = compile_bilstm(encoder, BOUND)
+    together = [each.copy() for each in compiled.predict(rows)]
+    for each, encoded in zip(rows, together, strict=True):
+        np.testing.assert_array_equal(compiled.predict([each])[0], encoded)
+
+
+def test_inputs_beyond_the_bound_are_cut(encoder):
+    compiled = compile_bilstm(encoder, BOUND)
+    (rows,) = rows_of([12])
+    (cut,) = compiled.predict([(9 * rows).clip(-BOUND, BOUND)])
+    np.testing.assert_array_equal(compiled.predict([9 * rows])[0], cut)
 
 
 @pytest.fixture(scope="module", params=["float32", "int8"])
@@ -106,7 +128,7 @@ def test_a_fork_makes_its_own_session(trained, compiled, monkeypatch):
 def test_a_fork_does_not_wait_for_threads_of_its_parent(encoder, monkeypatch):
     monkeypatch.setattr("torch.get_num_threads", lambda: 2)
     rows = rows_of([9, 4])
-    compiled = compile_bilstm(encoder, "float32")
+    compiled = compile_bilstm(encoder)
     compiled.predict(rows)
     fork = multiprocessing.get_context("fork").Process(target=compiled.predict, args=(rows,))
     fork.start()
@@ -127,7 +149,7 @@ def test_it_cannot_be_trained_or_initialised(compiled):
 @settings(max_examples=50)
 @given(place=st.integers(0), value=st.integers(0, 255))
 def test_a_damaged_graph(encoder, place, value):
-    saved = compile_bilstm(encoder, "float32").shims[0].to_bytes()
+    saved = compile_bilstm(encoder).shims[0].to_bytes()
     place %= len(saved)
     damaged = saved[:place] + bytes([value]) + saved[place + 1 :]
     shim = build_onnx_bilstm_encoder().shims[0]
@@ -149,4 +171,4 @@ def test_a_graph_that_is_none():
 def test_a_missing_package_is_named(encoder, monkeypatch, package):
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(CmnerError, match=rf"CM320.* {package}.*spacy-cmner\[onnx\]"):
-        compile_bilstm(encoder, "int8").predict(rows_of([3]))
+        compile_bilstm(encoder, BOUND).predict(rows_of([3]))
