@@ -15,7 +15,9 @@ import numpy as np
 
 from spacy_cmner.types import ScoredSpan, TextRange
 
-SENTENCE_END = re.compile(r"[。！？!?\n\r\u2028\u2029]+[”’」』】）)\]\s]*")
+# What closes a sentence may stand behind its end, but not in the next line.
+_BREAK = r"\n\r\u2028\u2029"
+SENTENCE_END = re.compile(rf"[。！？!?]+(?:[”’」』】）)\]]|[^\S{_BREAK}])*|[{_BREAK}]")
 
 # Part of a window that the next one reads again.
 OVERLAP = 0.25

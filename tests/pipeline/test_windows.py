@@ -54,6 +54,22 @@ def test_all_but_white_space_is_read_and_nothing_kept_is_cut(case, max_length):
             assert end - start <= max_length
 
 
+@given(TEXTS, TEXTS, TEXTS, st.sampled_from("\n\r\u2028\u2029"), st.integers(1, 20))
+def test_lines_are_cut_alike_in_any_surroundings(before, text, after, line_end, max_length):
+    around = split_windows(line_end.join([before, text, after]), max_length)
+    start = len(before) + 1
+    inside = range(start, start + len(text))
+    shifted = [(a - start, b - start) for a, b in around if a in inside]
+    assert shifted == split_windows(text, max_length)
+
+
+@pytest.mark.parametrize("text", ["咳嗽\n？", "咳嗽\n）", "咳嗽。 \n”"])
+def test_nothing_in_a_line_belongs_to_the_one_before(text):
+    first, second = text.split("\n")
+    pieces = [text[start:end] for start, end in split_windows(text, 100)]
+    assert pieces == [first.strip(), second]
+
+
 @given(TEXTS, TEXTS, st.integers(1, 20))
 def test_sentences_are_cut_alike_in_any_surroundings(before, text, max_length):
     """What stands before does not matter once its last sentence is over."""
