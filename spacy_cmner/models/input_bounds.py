@@ -37,9 +37,10 @@ def measure_bounds(nlp: Language, is_encoder: Callable[[Model], bool]) -> dict[s
         recorders[name] = [build_recorder(encoder) for encoder in encoders]
         for encoder, recorder in zip(encoders, recorders[name], strict=True):
             model.replace_node(encoder, recorder)
-    with copy.select_pipes(enable=names):
-        for _ in copy.pipe(_texts()):
-            pass
+    if any(recorders.values()):
+        with copy.select_pipes(enable=names):
+            for _ in copy.pipe(_texts()):
+                pass
     return {name: [node.attrs["largest"] for node in nodes] for name, nodes in recorders.items()}
 
 
