@@ -1,9 +1,9 @@
 """Torch modules inside thinc models, with the conventions of thinc kept.
 
 thinc's own ``PyTorchShim`` ignores ``use_averages``, switches the shared module between training
-and evaluation in ``predict`` (so that threads disturb each other), clips every tensor alone, and
-stores weights by pickling. This shim mends all four and steps a whole module at once with torch's
-fused Adam, which is several times faster than tensor by tensor.
+and evaluation in ``predict`` (so that threads disturb each other), clips every tensor alone, gives
+its id to copies, and stores weights by pickling. This shim mends all five and steps a whole module
+at once with torch's fused Adam, which is several times faster than tensor by tensor.
 """
 
 import contextlib
@@ -23,6 +23,7 @@ from thinc.backends import Ops
 from thinc.model import Model
 from thinc.optimizers import Optimizer
 from thinc.shims.pytorch import PyTorchShim
+from thinc.shims.shim import Shim
 from thinc.types import ArgsKwargs, Floats2d, FloatsXd
 from thinc.util import get_torch_default_device, torch2xp, xp2torch
 from torch import nn
@@ -166,6 +167,12 @@ class TorchShim(PyTorchShim):
         self._device = torch.device("cpu" if device_type == "cpu" else f"cuda:{device_id}")
         if self._model is not None:
             self._model.to(self._device)
+
+    def copy(self) -> "TorchShim":
+        """With an id of its own, by which optimizers tell its weights from the original's."""
+        copied = super().copy()
+        copied.id = Shim(None).id
+        return copied
 
     def round_to(self, precision: Precision) -> None:
         """Round the weights to what takes less room, and save them so from now on.

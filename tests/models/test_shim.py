@@ -180,6 +180,22 @@ def test_averages_after_many_steps_are_thincs_averages():
             np.testing.assert_allclose(averaged, expected[name], rtol=1e-6, atol=1e-7)
 
 
+def test_a_copy_has_averages_of_its_own():
+    first = build()
+    models, optimizer = [first, first.copy()], Adam(0.1, use_averages=True)
+    alone = [build() for _ in models], [Adam(0.1, use_averages=True) for _ in models]
+    for seed in range(4):
+        for number, model in enumerate(models):
+            step(model, optimizer, 10 * number + seed)
+            step(alone[0][number], alone[1][number], 10 * number + seed)
+    with models[0].use_params(optimizer.averages), models[1].use_params(optimizer.averages):
+        averaged = [weights(model) for model in models]
+    for found, model, its_own in zip(averaged, *alone, strict=True):
+        with model.use_params(its_own.averages):
+            for name, value in weights(model).items():
+                np.testing.assert_array_equal(found[name], value)
+
+
 def test_use_params_restores_after_an_error():
     model, optimizer = build(), Adam(0.01, use_averages=True)
     step(model, optimizer)
