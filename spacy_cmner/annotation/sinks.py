@@ -30,9 +30,10 @@ from spacy_cmner.annotation.parquet import import_parquet, write_parquet
 from spacy_cmner.data.brat import write_brat
 from spacy_cmner.data.docs import DOCBIN_ATTRS, record_to_doc
 from spacy_cmner.data.records import Entity
-from spacy_cmner.data.spans import gold_group
+from spacy_cmner.data.spans import SPANS_KEY, gold_group
 from spacy_cmner.errors import Messages
 from spacy_cmner.pipeline import assertion, confidence, source
+from spacy_cmner.pipeline.entity_data import identity
 
 OutputFormat = Literal["jsonl", "csv", "parquet", "brat", "docbin"]
 
@@ -235,7 +236,9 @@ def _write_docbin(records: Sequence[SourceRecord], path: Path) -> None:
     docbin = DocBin(attrs=[*DOCBIN_ATTRS, "ENT_KB_ID"], store_user_data=True)
     for record in records:
         doc = record_to_doc(record, vocab)
-        for span, entity in zip(gold_group(doc) or doc.ents, record.entities, strict=True):
+        group, flat = gold_group(doc), {*map(identity, doc.ents)}
+        spans = [*(group or doc.ents)]
+        for span, entity in zip(spans, record.entities, strict=True):
             if isinstance(entity, FoundEntity):
                 if entity.source != source.UNKNOWN:
                     span._.set(source.NAME, entity.source)
@@ -243,8 +246,11 @@ def _write_docbin(records: Sequence[SourceRecord], path: Path) -> None:
                     span._.set(confidence.NAME, entity.score)
                 if entity.assertion is not None:
                     assertion.write_attributes(span, entity.assertion)
-                for token in span if entity.kb_id else ():
-                    token.ent_kb_id_ = entity.kb_id
+                span.kb_id_ = entity.kb_id
+        # Only now do the document and its group have the codes: these spans are copies.
+        doc.set_ents([span for span in spans if identity(span) in flat], default="unmodified")
+        if group:
+            doc.spans[SPANS_KEY] = spans
         docbin.add(doc)
     docbin.to_disk(path)
 

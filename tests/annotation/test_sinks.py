@@ -191,6 +191,20 @@ def test_docbin_keeps_a_score_of_zero_and_adds_no_source(tmp_path):
     assert ent._.cmner_score == 0.0 and read_sources(ent) == ()
 
 
+@pytest.mark.parametrize("outer", ["R10", ""])
+def test_docbin_tells_the_code_of_an_entity_from_that_of_one_inside(tmp_path, outer):
+    out = create_part_folder(tmp_path / "out.spacy")
+    out.rewind(0)
+    entities = (FoundEntity(0, 5, "sym", kb_id=outer), FoundEntity(0, 3, "bod", kb_id="B7"))
+    out.write([SourceRecord("右上腹剧痛", entities=entities)])
+    [doc] = DocBin().from_disk(out.path / "part-000000.spacy").get_docs(Vocab())
+    assert [ent.kb_id_ for ent in doc.ents] == [outer]
+    assert [(span.text, span.kb_id_) for span in doc.spans["cmner"]] == [
+        ("右上腹", "B7"),
+        ("右上腹剧痛", outer),
+    ]
+
+
 def test_brat_is_read_back(nlp, tmp_path):
     out = tmp_path / "out"
     source = Source(write_texts(tmp_path / "in.jsonl"))
