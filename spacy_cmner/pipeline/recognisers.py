@@ -6,8 +6,11 @@ from typing import Any
 
 from spacy.language import Language
 
+from spacy_cmner.data.spans import SPANS_KEY
 from spacy_cmner.errors import Messages
+from spacy_cmner.pipeline.annotate import ENTS
 from spacy_cmner.pipeline.cmner import ChineseMedicalNER
+from spacy_cmner.pipeline.merge import Merge
 
 
 def find_recognisers(nlp: Language) -> list[ChineseMedicalNER]:
@@ -22,10 +25,16 @@ def find_recognisers(nlp: Language) -> list[ChineseMedicalNER]:
 
 
 def entity_types(nlp: Language) -> set[str]:
-    """The types that the components of a pipeline can give to entities."""
+    """The types that the components of a pipeline can give to entities, those too that go to a span
+    group of which ``cmner_merge`` makes some."""
+    read = {ENTS, SPANS_KEY}
+    for _, pipe in nlp.pipeline:
+        if isinstance(pipe, Merge) and pipe.target == ENTS:
+            read.update(pipe.inputs)
     types: set[str] = set()
     for name, pipe in nlp.pipeline:
-        if "doc.ents" in nlp.get_pipe_meta(name).assigns:
+        usual = ENTS if "doc.ents" in nlp.get_pipe_meta(name).assigns else None
+        if getattr(pipe, "target", usual) in read:
             types.update(getattr(pipe, "labels", ()))
     return types
 
