@@ -275,7 +275,7 @@ def crf_span_scores(
     paths = scheme.span_paths(sizes, spans)
     arrays = emissions, sizes, transitions, start, end
     probabilities, _ = _probabilities(*arrays, scheme.masks, paths, allowed)
-    return probabilities
+    return probabilities.clip(max=1.0)  # what is certain comes out above that by rounding, too
 
 
 def crf_decode(

@@ -287,6 +287,14 @@ def assert_no_path(backend, problem, allowed, match="CM306"):
         crf_kbest(*problem.scores, 2, allowed)
 
 
+def test_no_span_is_more_than_certain(backend):
+    for seed in range(30):
+        problem = Problem(seed=seed, scale=20.0, dtype=np.float32)
+        tags = backend(crf_decode, *problem.scores, allowed=problem.allowed)[0]
+        arguments = *problem.scores[:-1], SCHEME, SCHEME.decode(tags)
+        assert (backend(crf_span_scores, *arguments, allowed=problem.allowed) <= 1).all()
+
+
 def test_no_spans_have_no_scores(backend):
     problem = Problem()
     assert backend(crf_span_scores, *problem.scores[:-1], SCHEME, []).shape == (0,)
