@@ -293,8 +293,8 @@ def decode_kbest(
     arrays = _host_arrays(model, emissions)
     log_z = crf.crf_log_partition(*arrays, scheme.masks, allowed=allowed)
     found = crf.crf_kbest(*arrays, scheme.masks, k, allowed=allowed)
-    return [
-        [(tags, float(score - total)) for tags, score in zip(*paths, strict=True)]
+    return [  # what is certain may come out above 0 by rounding
+        [(tags, min(float(score - total), 0.0)) for tags, score in zip(*paths, strict=True)]
         for paths, total in zip(found, log_z, strict=True)
     ]
 

@@ -9,6 +9,7 @@ from spacy_cmner.layers.crf import TagScheme
 from spacy_cmner.models.crf_tagger import (
     build_crf_tagger,
     decode,
+    decode_kbest,
     loss_and_gradient,
     resize_output,
     scale_scores,
@@ -86,6 +87,15 @@ def test_decoded_tags_obey_what_is_allowed(docs):
     assert [span[:2] for span in SCHEME.decode(tags)] == [(0, 2), (2, 4), (5, 7)]
     free = decode(model, emissions, SCHEME)
     assert SCHEME.decode(free) != SCHEME.decode(tags)
+
+
+def test_no_reading_is_more_than_certain(docs):
+    model, rng = build(docs), np.random.default_rng(0)
+    for _ in range(50):
+        scores = (rng.normal(size=(7, SCHEME.n_tags)) * 8).astype("float32")
+        emissions = Ragged(scores, np.array([4, 0, 3], dtype="int32"))
+        for [(_, log_probability)] in decode_kbest(model, emissions, SCHEME, 1, allowed()):
+            assert -1e-5 < log_probability <= 0.0
 
 
 def test_resizing_keeps_what_was_learnt(docs):
