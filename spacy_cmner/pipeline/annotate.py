@@ -162,9 +162,11 @@ def write_spans(
     alignment = Alignment(alignment_mode)
     spans, _ = alignment.align(doc, found)
     alignment.warn()
-    entities = {identity(ent) for ent in doc.ents}
+    entities = {identity(ent): ent for ent in doc.ents}
     if target == ENTS:
         agreed = [span for span in spans if identity(span) in entities]
+        # Where it replaces itself an entity keeps its id and its code.
+        spans = [entities.get(identity(span), span) for span in spans]
         added = add_entities(doc, spans, overwrite=overwrite)
     else:
         if overwrite or not doc.spans.get(target):

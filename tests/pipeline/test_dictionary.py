@@ -319,8 +319,9 @@ def test_synonyms_share_a_code():
     assert codes(nlp("心梗"), "terms") == [("心梗", "dis", "", "")]
 
 
-def test_what_is_there_gets_a_code_but_keeps_its_own():
-    nlp = pipeline(CODED)
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_what_is_there_gets_a_code_but_keeps_its_own(overwrite):
+    nlp = pipeline(CODED, overwrite=overwrite)
     doc = nlp.make_doc(CODED_TEXT)
     doc.ents = [Span(doc, 0, 2, "dis", kb_id="own"), Span(doc, 3, 7, "dis", span_id="rule")]
     assert codes(nlp(doc)) == [
