@@ -8,7 +8,7 @@ from spacy.tokens import Doc
 from thinc.api import Model
 from thinc.types import Ragged
 
-from spacy_cmner.layers.crf import TagScheme
+from spacy_cmner.layers.crf import Span, TagScheme
 from spacy_cmner.models.crf_tagger import decode, decode_spans, score_spans
 from spacy_cmner.pipeline.emissions import take_rows
 from spacy_cmner.pipeline.marks import Bools, Marks
@@ -64,8 +64,11 @@ class Decoder:
         if not (self.scores or self.threshold):
             return [ScoredSpan(*span, None) for span in spans]
         scores = score_spans(self.model, emissions, self.scheme, spans, allowed)
-        found = zip(spans, scores, strict=True)
-        return [ScoredSpan(*span, score) for span, score in found if score >= self.threshold]
+        return [
+            ScoredSpan(*span, score)
+            for span, score in zip(spans, scores, strict=True)
+            if score >= self.threshold or _is_decided(span, allowed)
+        ]
 
     def _decode_inside(
         self,
@@ -91,6 +94,12 @@ class Decoder:
             for span, (*_, score) in zip(placed, found, strict=True)
             if span is not None
         ]
+
+
+def _is_decided(span: Span, allowed: Bools | None) -> bool:
+    """Whether it has been there before: then rounding may put its score below 1 all the same."""
+    start, end, _ = span
+    return allowed is not None and bool((allowed[start:end].sum(axis=1) == 1).all())
 
 
 def constrain(scheme: TagScheme, batch: Sequence[Window], marks: Sequence[Marks]) -> Bools | None:

@@ -11,6 +11,7 @@ from spacy.training import Example
 from spacy_cmner.analysis.gold import Gold, entities_of
 from spacy_cmner.data.docs import doc_to_record
 from spacy_cmner.errors import CmnerError, CmnerWarning
+from spacy_cmner.models.crf_tagger import scale_scores
 from spacy_cmner.pipeline.confidence import read_scores
 
 TEXTS = [text for text, _ in tiny.SENTENCES]
@@ -105,6 +106,18 @@ def test_a_score_is_that_beside_the_entities_that_are_there(unsure, monkeypatch,
         entity = (ent.start_char, ent.end_char, ent.label_)
         holding = [reading.probability for reading in readings if entity in reading.spans]
         assert ent._.cmner_score == pytest.approx(math.fsum(holding))
+
+
+@pytest.mark.parametrize("decoding", ["viterbi", "marginal"])
+def test_what_is_there_passes_any_threshold(fresh, decoding):
+    recogniser = fresh.get_pipe("cmner")
+    recogniser.threshold, recogniser.decoding = 1.0, decoding
+    scale_scores(recogniser.model, 8.0)  # so that rounding tells
+    for start in range(len(TEXTS[0])):
+        doc = fresh.make_doc(TEXTS[0])
+        doc.set_ents([Span(doc, start, start + 1, "dru")], default="missing")
+        found = [tuple(entity[:3]) for entity in recogniser.predict([doc])[0]]
+        assert (start, start + 1, "dru") in found
 
 
 def test_readings_leave_blocked_tokens_out(unsure):
