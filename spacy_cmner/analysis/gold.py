@@ -108,7 +108,8 @@ def read(nlp: Language, texts: Iterable[str]) -> Iterator[Doc]:
 
 def load_gold(path: Path) -> list[GoldText]:
     """Read the annotated texts of a .spacy or .jsonl file, or a folder of .spacy files; texts
-    without annotation are left out. Blanks at the ends of entities are taken off, as by `convert`.
+    without annotation are left out. In .jsonl blanks at the ends of entities are taken off, as by
+    `convert`, whose .spacy files have none.
 
     RAISES: CM101, CM102, CM112 if the file is missing or damaged, CM116 if the folder is empty,
         CM501 if the file is of another kind, CM504 if a record of it is faulty, CM506 if it holds
