@@ -62,14 +62,12 @@ def fit_temperature(nlp: Language, texts: Sequence[GoldText]) -> tuple[Language,
 
 def _soften(nlp: Language, temperature: float) -> Language:
     factor = 1 / temperature
-    readers = {pipe.name: pipe.read_evidence for pipe in find_recognisers(nlp)}
     weights = {
-        name: {
-            "evidence_weight": reader.weight * factor,
-            "evidence_weights": {rule: w * factor for rule, w in reader.weights.items()},
+        pipe.name: {
+            "evidence_weight": pipe.evidence_weight * factor,
+            "evidence_weights": {rule: w * factor for rule, w in pipe.evidence_weights.items()},
         }
-        for name, reader in readers.items()
-        if reader is not None
+        for pipe in find_recognisers(nlp)
     }
     softened = rebuild(nlp, {}, weights)
     for recogniser in find_recognisers(softened):

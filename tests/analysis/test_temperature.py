@@ -80,8 +80,9 @@ def test_entities_stay_and_log_probabilities_are_divided(trained, fitted):
         assert after * temperature == pytest.approx(before, rel=1e-3)
 
 
-def test_given_evidence_counts_as_before(trained, mixed, tmp_path):
-    settings = {"evidence_key": "hits", "evidence_weight": 3.0, "evidence_weights": {"sure": 9.0}}
+@pytest.mark.parametrize("key", ["hits", None], ids=["read", "read later"])
+def test_given_evidence_counts_as_before(trained, mixed, tmp_path, key):
+    settings = {"evidence_key": key, "evidence_weight": 3.0, "evidence_weights": {"sure": 9.0}}
     trained.to_disk(tmp_path / "trained")
     nlp = spacy.load(tmp_path / "trained", config={"components": {"cmner": settings}})
     fitted, temperature = fit_temperature(nlp, mixed)
@@ -89,6 +90,7 @@ def test_given_evidence_counts_as_before(trained, mixed, tmp_path):
     loaded = spacy.load(tmp_path / "fitted")
 
     def read(nlp, rule):
+        nlp.get_pipe("cmner").evidence_key = "hits"
         doc = nlp.make_doc("一切正常")
         doc.spans["hits"] = [Span(doc, 0, 2, "sym", span_id=rule)]
         return nlp.get_pipe("cmner").kbest(doc, 4)
