@@ -88,9 +88,9 @@ def to_page(docs: Iterable[Doc], title: str) -> str:
                     "start": ent.start_char,
                     "end": ent.end_char,
                     "label": escape(ent.label_),
-                    "params": _fill(ent, inner),
+                    "params": _fill(ent, inside),
                 }
-                for ent, inner in _with_inner(doc)
+                for ent, inside in _nest(found_entities(doc))
             ],
         }
         for doc in docs
@@ -131,24 +131,29 @@ def to_terminal(doc: Doc) -> str:
     return text + "\n" + wasabi.table(cells, header=header, aligns=aligns)
 
 
-def _with_inner(doc: Doc) -> list[tuple[Span, list[Span]]]:
-    """Each entity of `doc.ents`, and what was found inside it."""
+def _nest(spans: Iterable[Span]) -> list[tuple[Span, list[Span]]]:
+    """Spans, and for each what is inside it; of two that cross the second is left out.
+
+    spans (Iterable[Span]): in the order of the text, the longest of those that begin together
+        first.
+    """
     pairs: list[tuple[Span, list[Span]]] = []
-    for span in found_entities(doc):
-        if pairs and span.end <= pairs[-1][0].end:
-            pairs[-1][1].append(span)
-        else:
+    for span in spans:
+        if not pairs or span.start >= pairs[-1][0].end:
             pairs.append((span, []))
+        elif span.end <= pairs[-1][0].end:
+            pairs[-1][1].append(span)
     return pairs
 
 
-def _fill(ent: Span, inner: Sequence[Span] = ()) -> dict[str, str]:
+def _fill(ent: Span, inside: Iterable[Span] = ()) -> dict[str, str]:
     """What `ENTITY` says of an entity, beside its type."""
     text, position = "", 0
-    for span in inner:
+    for span, inner in _nest(inside):
         start, end = span.start_char - ent.start_char, span.end_char - ent.start_char
         text += escape(ent.text[position:start])
-        text += ENTITY.format(bg=_color(span.label_), label=escape(span.label_), **_fill(span))
+        said = _fill(span, inner)
+        text += ENTITY.format(bg=_color(span.label_), label=escape(span.label_), **said)
         position = end
     return {
         "text": text + escape(ent.text[position:]),

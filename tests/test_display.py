@@ -131,6 +131,17 @@ def test_entities_inside_others_are_marked_in_them():
     assert [line.split()[2] for line in lines[-4:]] == ["sym", "bod", "ite", "dis"]
 
 
+def test_the_text_stands_once_however_entities_lie_inside_others():
+    doc = make("左上肺叶切除", (0, 6, "pro"))
+    inside = [(0, 4, "bod"), (0, 3, "sym"), (1, 3, "bod"), (2, 5, "sym"), (4, 6, "dis")]
+    doc.spans["cmner"] = [*doc.ents, *(doc.char_span(*span) for span in inside)]
+    doc.spans["cmner"].attrs["nested"] = True
+    marks = re.findall(r"<mark[^>]*>.*</mark>", to_page([doc], ""))
+    assert "左上肺叶切除" in re.sub(r"<span>.*?</span>|<[^>]*>", "", "".join(marks))
+    said = re.findall(r"<span>(\w+)</span>", marks[-1])
+    assert said == ["bod", "sym", "bod", "dis", "pro"]
+
+
 @pytest.mark.parametrize("text", ["", "一切正常。"])
 def test_terminal_without_entities(text):
     assert to_terminal(make(text)) == text
