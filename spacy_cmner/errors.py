@@ -253,7 +253,8 @@ class Messages:
     )
     CM173 = Message("Record {number}: entity {entity} holds nothing but blanks. Remove it.")
     CM174 = Message(
-        "--labels cannot hold {label!r}. Name a type as it is (dis), or with a new name (疾病=dis)."
+        "--labels cannot hold {label!r}. Name a type once, as it is (dis), or with a new name "
+        "(疾病=dis)."
     )
     CM175 = Message(
         "limit = {limit!r} is not possible. Give the number of documents to read, or 0 for all."

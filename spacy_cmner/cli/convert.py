@@ -75,12 +75,12 @@ def convert_command(
 
 def _read_names(labels: str) -> dict[str, str]:
     """The types of `--labels`, and what they are to be called."""
-    names = {}
+    names: dict[str, str] = {}
     for label in split(labels):
         old, equals, new = map(str.strip, label.partition("="))
-        if not old or (equals and not new):
+        new = new if equals else old
+        if not old or not new or names.setdefault(old, new) != new:
             raise Messages.CM174.error(label=label)
-        names[old] = new or old
     return names
 
 

@@ -58,6 +58,8 @@ def test_strict_takes_no_offence_at_types_that_were_not_asked_for(tmp_path):
         (["--labels", "DIS,symptom"], "of the type DIS, symptom. Its types are: dis."),
         (["--labels", "dis,dru="], "CM174] --labels cannot hold 'dru='"),
         (["--labels", "=dru"], "CM174] --labels cannot hold '=dru'"),
+        (["--labels", "dis=a,dis=b"], "CM174] --labels cannot hold 'dis=b'"),
+        (["--labels", "dis,dis=b"], "CM174] --labels cannot hold 'dis=b'"),
         (["--fraction", "0.1"], "A fraction of 0.1"),
     ],
 )
