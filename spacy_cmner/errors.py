@@ -502,6 +502,11 @@ class Messages:
         "{vectors} only. Copy the tokenizer's files (vocab.txt or tokenizer.json) from the model "
         "that the weights are from."
     )
+    CM337 = Message(
+        "None of the {words} words of the character vectors is a single character. Give the path "
+        "of a file made by `python -m spacy cmner resources vectors` or `import-vectors`, or leave "
+        "it out to use the shipped one."
+    )
 
     # CM4xx: pipeline
     CM401 = Message("alignment_mode = {value!r} is not possible. Choose one of: {allowed}.")

@@ -60,7 +60,8 @@ def build_local_global_embed(
     width (Optional[int]): project the whole to this width, which makes what reads it faster; a
         compiled table holds the projected vectors.
     RAISES: CM314 if all parts are off, CM315 for channels that the spatial encoder cannot group,
-        CM333 for sizes that are not possible; those of a part that is off do not matter.
+        CM333 for sizes that are not possible; those of a part that is off do not matter. CM337 at
+        initialisation if the resources have no vector of a character.
     Source: the paper, Methodology.
     """
     if not (char2vec or spatial or sequential or use_global):
@@ -131,6 +132,8 @@ def build_module(attrs: dict[str, Any], resources: Resources) -> tuple[LocalGlob
     }
     if attrs["char2vec"]:
         known.update(word for word in resources.vectors.words if len(word) == 1)
+        if not known:
+            raise Messages.CM337.error(words=len(resources.vectors))
         settings["char_width"] = resources.vectors.dim
     if attrs["spatial"]:
         known.update(resources.glyphs.chars)

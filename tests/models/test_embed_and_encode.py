@@ -14,6 +14,7 @@ from thinc.api import Adam, set_dropout_rate
 from spacy_cmner.errors import CmnerError
 from spacy_cmner.models.bilstm import build_bilstm_encoder
 from spacy_cmner.models.local_global import build_local_global_embed
+from spacy_cmner.resources.bundle import Resources
 from spacy_cmner.tokenizer import char_doc
 
 SMALL_WEIGHT = 0.03  # of the reconstruction, other than the default
@@ -118,6 +119,14 @@ def test_impossible_settings():
     with pytest.raises(CmnerError, match=r"CM315.*100"):
         build_local_global_embed(channels=100)
     build_local_global_embed(spatial=False, channels=100)
+
+
+def test_vectors_of_no_character_are_refused(resource_dir):
+    paths = tiny.resource_paths(resource_dir)
+    model = build_local_global_embed(**SMALL)
+    model.attrs["resources"] = Resources(**paths | {"vectors": paths["bigrams"]})
+    with pytest.raises(CmnerError, match=r"CM337.*words of the character vectors"):
+        model.initialize()
 
 
 def test_initialising_again_starts_anew(embed, resources, docs):
