@@ -144,6 +144,9 @@ def _read_jsonl(path: Path, layout: Layout, meter: Meter) -> Iterator[Item]:
         item = _parse_object(path, number, line, layout)
         if isinstance(item, BadRecord) and _has_surrogates(line):  # so its names may be, too
             item = _undecoded(path, number, layout)
+        elif isinstance(item, BadRecord) and len(line) >= layout.longest_line:
+            problem = f"its line is longer than {layout.longest_line} characters, the most read"
+            item = _bad(path, number, Messages.CM120, problem=problem)
         yield item
 
 

@@ -283,6 +283,15 @@ def test_a_line_without_end_takes_bounded_memory(tmp_path, monkeypatch, name, li
     assert items[2].number == 3
 
 
+def test_of_json_that_is_cut_the_length_is_the_reason(tmp_path, monkeypatch):
+    monkeypatch.setattr("spacy_cmner.annotation.sources._OTHER_FIELDS", 30)
+    path = tmp_path / "images.jsonl"
+    path.write_text(json.dumps({"text": "a", "image": "b" * 200}) + '\n{"text": "b"}\n')
+    cut, good = read(path, max_length=5)
+    assert "CM120] Record 1: its line is longer than 90 characters" in cut.reason
+    assert good.text == "b"
+
+
 @pytest.mark.parametrize("mark", ["", "\ufeff"])
 def test_a_whole_file_that_is_too_long_is_bad(tmp_path, mark):
     (tmp_path / "a.txt").write_text(mark + "一" * 10, encoding="utf-8")
