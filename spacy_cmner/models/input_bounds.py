@@ -1,10 +1,8 @@
 """How large the inputs of a trained BiLSTM become, which computing in bytes has to know."""
 
 from collections.abc import Callable, Iterator
-from typing import Any, cast
 
 from spacy.language import Language
-from spacy.pipeline import TrainablePipe
 from thinc.api import Model
 
 from spacy_cmner.models.rebuild import rebuild
@@ -13,7 +11,7 @@ from spacy_cmner.resources.segment import read_words
 from spacy_cmner.resources.shipped import shipped
 from spacy_cmner.types import EncodeModel, Rows
 
-# The terms of a text, which many models read as one batch.
+# How many make a text: a model that reads documents takes each at once.
 TERMS = 1000
 
 
@@ -29,16 +27,16 @@ def measure_bounds(nlp: Language, is_encoder: Callable[[Model], bool]) -> dict[s
     RETURNS (Dict[str, List[float]]): by component, in the order in which its model walks them.
     """
     copy = rebuild(nlp, {})
-    names = [name for name, pipe in copy.components if isinstance(_model(pipe), Model)]
+    all_models = {name: getattr(pipe, "model", None) for name, pipe in copy.components}
+    models = {name: model for name, model in all_models.items() if isinstance(model, Model)}
     recorders: dict[str, list[Model]] = {}
-    for name in names:
-        model = _model(copy.get_pipe(name))
+    for name, model in models.items():
         encoders = [node for node in model.walk() if is_encoder(node)]
         recorders[name] = [build_recorder(encoder) for encoder in encoders]
         for encoder, recorder in zip(encoders, recorders[name], strict=True):
             model.replace_node(encoder, recorder)
     if any(recorders.values()):
-        with copy.select_pipes(enable=names):
+        with copy.select_pipes(enable=[*models]):
             for _ in copy.pipe(_texts()):
                 pass
     return {name: [node.attrs["largest"] for node in nodes] for name, nodes in recorders.items()}
@@ -61,7 +59,3 @@ def _texts() -> Iterator[str]:
     terms = read_words([shipped("terms")])
     for start in range(0, len(terms), TERMS):
         yield "\n".join(terms[start : start + TERMS])
-
-
-def _model(pipe: Any) -> Any:
-    return getattr(cast(TrainablePipe, pipe), "model", None)
