@@ -1,9 +1,11 @@
-"""A device without a GPU: arrays that, as CuPy's, meet no others and become no others by the way.
+"""A device without a GPU: arrays that, as CuPy's, meet no others and become no others by the way,
+and tensors of the same kind.
 
-NumPy computes. What code has to do on a GPU, to move arrays where they are needed, it has to do
-here; that torch's tensors are on the right device is not seen.
+The host computes. What code has to do on a GPU, to move arrays and tensors where they are needed,
+it has to do here.
 """
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import ModuleType
@@ -14,10 +16,12 @@ import pytest
 import thinc.backends
 import thinc.util
 import torch
+from device_tensor import DEVICE, DeviceMode, DeviceTensor
 from numpy.lib.mixins import NDArrayOperatorsMixin
 from thinc.api import Ops, get_current_ops, set_current_ops
-from torch.utils.dlpack import from_dlpack, to_dlpack
+from torch.utils import dlpack
 
+FROM_DLPACK = dlpack.from_dlpack
 ON_HOST = ("shape", "dtype", "size", "ndim", "flags", "tolist")
 
 
@@ -39,7 +43,7 @@ class DeviceArray(NDArrayOperatorsMixin):
         return on_device(function)(*args, **kwargs)
 
     def __getitem__(self, key):
-        return to_device(self.host[to_host(key)])
+        return to_device(self.host[to_index(key)])
 
     def __setitem__(self, key, value):
         self.host[to_host(key)] = to_host(value)
@@ -52,6 +56,8 @@ class DeviceArray(NDArrayOperatorsMixin):
 
     def __int__(self):
         return int(self.host)
+
+    __index__ = __int__
 
     def __bool__(self):
         return bool(self.host)
@@ -71,7 +77,7 @@ class DeviceArray(NDArrayOperatorsMixin):
         return self.host.copy()
 
     def toDlpack(self) -> Any:  # noqa: N802
-        return to_dlpack(torch.from_numpy(self.host))
+        return self
 
 
 def to_host(value: Any) -> Any:
@@ -84,6 +90,11 @@ def to_host(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return (list if isinstance(value, list) else tuple)(map(to_host, value))
     return value
+
+
+def to_index(key: Any) -> Any:
+    """May be of the host, as with CuPy."""
+    return tuple(map(to_index, key)) if isinstance(key, tuple) else getattr(key, "host", key)
 
 
 def to_device(value: Any) -> Any:
@@ -135,22 +146,41 @@ class DeviceOps(Ops):
         return self.xp.asarray(data, dtype)
 
     def scatter_add(self, table, indices, values):
-        np.add.at(*to_host((table, indices, values)))
+        np.add.at(table.host, to_index(indices), to_host(values))
+
+
+def torch_device() -> torch.device:
+    return DEVICE if isinstance(get_current_ops(), DeviceOps) else torch.device("cpu")
+
+
+def tensor_of(array: Any) -> torch.Tensor:
+    on_host = not isinstance(array, DeviceArray)
+    return FROM_DLPACK(array) if on_host else DeviceTensor(torch.from_numpy(array.host))
 
 
 @contextmanager
 def current_device(monkeypatch: pytest.MonkeyPatch) -> Iterator[DeviceOps]:
     """What is made in the context is made on the device."""
+    modules = [*sys.modules.values()]
+    stand_ins = {
+        "get_torch_default_device": torch_device,
+        "_get_fused_kernels_supported_devices": lambda: ["cpu", DEVICE.type],
+    }
+    for name, stand_in in stand_ins.items():
+        for module in (each for each in modules if name in vars(each)):
+            monkeypatch.setattr(module, name, stand_in)
+    monkeypatch.setattr(torch, "inference_mode", torch.no_grad)  # which wrapped tensors do not bear
+    monkeypatch.setattr(dlpack, "from_dlpack", tensor_of)
+    monkeypatch.setattr(dlpack, "to_dlpack", lambda tensor: tensor.host.numpy())
+    monkeypatch.setattr(thinc.util, "cupy_from_dlpack", to_device)
+    monkeypatch.setattr(thinc.util, "is_torch_cuda_array", lambda x: isinstance(x, DeviceTensor))
     monkeypatch.setattr(thinc.util, "has_cupy", True)
     monkeypatch.setattr(thinc.util, "cupy", DeviceOps.xp)
-    monkeypatch.setattr(thinc.util, "is_torch_cuda_array", torch.is_tensor)
-    monkeypatch.setattr(
-        thinc.util, "cupy_from_dlpack", lambda capsule: to_device(from_dlpack(capsule).numpy())
-    )
     monkeypatch.setattr(thinc.backends, "CupyOps", DeviceOps)
     before, ops = get_current_ops(), DeviceOps()
     set_current_ops(ops)
     try:
-        yield ops
+        with DeviceMode():
+            yield ops
     finally:
         set_current_ops(before)

@@ -1,7 +1,9 @@
 """All that joins thinc, torch and the CRF does on a device what it does on the host."""
 
+import numpy as np
 import pytest
 import spacy
+import test_architectures
 import tiny
 from device import current_device
 from thinc.api import NumpyOps, set_current_ops
@@ -116,3 +118,22 @@ def test_a_label_added_where_another_device_is_current(device, resource_dir):
     assert_on(device, recogniser.model)
     assert recogniser.model.get_ref("evidence").get_param(BIAS).shape == (8, 17)
     show(nlp)
+
+
+@pytest.mark.parametrize("name", test_architectures.MODELS)
+def test_each_architecture(name, device, resource_dir):
+    """Learns there, and finds the same on the host."""
+    nlp = test_architectures.blank(name)
+    tiny.learn(nlp, tiny.initialize(nlp, resource_dir), 2)
+    docs = [nlp.make_doc(text) for text in TEXTS]
+    found = [emissions(each, docs) for each in (nlp, compile_pipeline(nlp))]
+    saved = nlp.to_bytes()
+    set_current_ops(NumpyOps())
+    host = test_architectures.blank(name).from_bytes(saved)
+    for each in found:
+        np.testing.assert_allclose(each, emissions(host, docs), rtol=1e-4, atol=1e-4)
+
+
+def emissions(nlp, docs) -> np.ndarray:
+    model = nlp.get_pipe("cmner").model
+    return model.ops.to_numpy(model.predict(docs).dataXd)

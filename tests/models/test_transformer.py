@@ -12,6 +12,7 @@ import pytest
 import spacy
 import tiny
 import torch
+from device import current_device
 from spacy.cli.train import train
 from spacy.language import Language
 from spacy.tokens import Doc
@@ -192,6 +193,16 @@ def weights(nlp: Language) -> dict:
         if node.name == "hf-pytorch"
     ]
     return {name: value.clone() for name, value in shim._model.named_parameters()}
+
+
+@pytest.mark.parametrize("name", ["local_global", "own"], indirect=True)
+def test_on_a_device(name, bert, resource_dir, monkeypatch):
+    with current_device(monkeypatch):
+        nlp = MODELS[name](bert)
+        optimizer = tiny.initialize(nlp, resource_dir)
+        optimizer.learn_rate = 0.005
+        tiny.learn(nlp, optimizer, 40, BATCH)
+        assert [tiny.entities(doc) for doc in nlp.pipe(TEXTS)] == GOLD
 
 
 def test_half_precision(bert, resource_dir, monkeypatch):
