@@ -262,6 +262,14 @@ class Messages:
     CM176 = Message(
         "{count} of {total} texts could not be annotated. They are left out; the first: {first}"
     )
+    CM177 = Message(
+        "The column {column!r} cannot hold both the texts and their names. Give another one for "
+        "the names, or none."
+    )
+    CM178 = Message(
+        "Record {number}: from here on the file cannot be unpacked ({reason}). Copy or pack it "
+        "again."
+    )
 
     # CM2xx: resources
     CM201 = Message(

@@ -1,6 +1,5 @@
 """Texts from files of any size: one record in memory at a time, and a bad one stops nothing."""
 
-import codecs
 import csv
 import json
 import math
@@ -14,6 +13,7 @@ from typing import Any, TextIO
 
 from spacy_cmner.annotation.items import BadRecord, Item, SourceRecord
 from spacy_cmner.annotation.parquet import read_rows
+from spacy_cmner.annotation.text_files import BROKEN, has_undecoded, open_text, position
 from spacy_cmner.data.files import UNREADABLE_JSON
 from spacy_cmner.errors import Message, Messages
 from spacy_cmner.tokenizer import replace_surrogates
@@ -21,7 +21,6 @@ from spacy_cmner.tokenizer import replace_surrogates
 # A character of JSON may be written as two escapes of six characters each.
 _LONGEST_CHARACTER = 12
 _OTHER_FIELDS = 1 << 20
-_SURROGATES = "spacy_cmner.surrogates"
 _SEPARATORS = "\t;,|"
 _UNCLOSED = "a quote in it is never closed, so the rest of the file could not be read"
 
@@ -56,11 +55,13 @@ class Source:
     formats a record has fields: those beside text and id go to its `meta`. Blank lines count as
     lines, but are no records. Hidden files and folders are passed over.
 
-    path (Path): A .txt, .jsonl, .csv, .tsv or .parquet file, or a folder with one kind of them.
+    path (Path): A .txt, .jsonl, .csv, .tsv or .parquet file, or a folder with one kind of them; all
+        but the last may be packed by gzip, with .gz behind the ending.
     layout (Layout): Where the texts are.
     RAISES (CmnerError): There is no such file, it is of no known kind, the folder has several
-        kinds, the encoding is unknown; in one of the files the column is missing, or the header
-        cannot be read. Reading raises where a Parquet file is damaged.
+        kinds, the encoding is unknown, texts and names are to be in one column; in one of the files
+        the column is missing, or the header cannot be read. Reading raises where a Parquet file is
+        damaged.
     """
 
     def __init__(self, path: Path, layout: Layout | None = None) -> None:
@@ -77,8 +78,10 @@ class Source:
         self._meter = Meter()
         try:
             "".encode(self.layout.encoding)
-        except LookupError:
+        except (LookupError, UnicodeError):  # the latter of `undefined`
             raise Messages.CM114.error(encoding=self.layout.encoding) from None
+        if self.layout.id == self.layout.text != Layout.id:
+            raise Messages.CM177.error(column=self.layout.id)
         if self._read != self._read_whole:
             for file in self.files:  # before a run has written anything
                 with closing(self.read(file)) as items:
@@ -115,12 +118,14 @@ class Source:
         except UnicodeError as error:  # such as UTF-16 without its mark
             problem = f"from here on it is not {self.layout.encoding}: {error}"
             yield _bad(file, number + 1, Messages.CM169, problem=problem)
+        except BROKEN as error:
+            yield _bad(file, number + 1, Messages.CM178, reason=error)
 
     def _read_whole(self, file: Path, layout: Layout, meter: "Meter") -> Iterator[Item]:
         """A file that is one text; no more of it is read than a text may have."""
-        with _open(file, layout, newline="") as stream:
+        with open_text(file, layout.encoding, newline="") as stream:
             text = stream.read(layout.max_length + 2).removeprefix("\ufeff")
-        name = file.relative_to(self.path).with_suffix("").as_posix()
+        name = _unpacked(file.relative_to(self.path)).with_suffix("").as_posix()
         yield _item(file, 1, {layout.text: text, layout.id: name}, layout)
 
 
@@ -142,7 +147,7 @@ def _read_txt(path: Path, layout: Layout, meter: Meter) -> Iterator[Item]:
 def _read_jsonl(path: Path, layout: Layout, meter: Meter) -> Iterator[Item]:
     for number, line in _lines(path, layout, meter):
         item = _parse_object(path, number, line, layout)
-        if isinstance(item, BadRecord) and _has_surrogates(line):  # so its names may be, too
+        if isinstance(item, BadRecord) and has_undecoded(line):  # so its names may be, too
             item = _undecoded(path, number, layout)
         elif isinstance(item, BadRecord) and len(line) >= layout.longest_line:
             problem = f"its line is longer than {layout.longest_line} characters, the most read"
@@ -162,7 +167,7 @@ def _parse_object(path: Path, number: int, line: str, layout: Layout) -> Item:
 
 def _read_csv(path: Path, layout: Layout, meter: Meter) -> Iterator[Item]:
     csv.field_size_limit(layout.longest_line)
-    with _open(path, layout, newline="") as stream:
+    with open_text(path, layout.encoding, newline="") as stream:
         delimiter = "\t" if _kind(path) == ".tsv" else ","
         line = _first_line(path, stream, layout)
         rows = csv.reader(chain([line], stream), delimiter=delimiter, strict=True)
@@ -175,7 +180,7 @@ def _read_csv(path: Path, layout: Layout, meter: Meter) -> Iterator[Item]:
             _check_separator(path, line, delimiter)
         _check_columns(path, header, layout)
         for number in count(1):
-            meter.position = stream.buffer.tell()
+            meter.position = position(stream)
             try:
                 row = next(rows)
             except StopIteration:
@@ -207,7 +212,7 @@ def _first_line(path: Path, stream: TextIO, layout: Layout) -> str:
         raise Messages.CM168.error(path=path, encoding=layout.encoding) from None
     if not line:
         raise Messages.CM165.error(path=path)
-    if _has_surrogates(line):
+    if has_undecoded(line):
         raise Messages.CM168.error(path=path, encoding=layout.encoding)
     return line
 
@@ -268,15 +273,16 @@ def _find_files(path: Path) -> list[Path]:
 
 
 def _kind(path: Path) -> str:
-    return path.suffix.lower()
+    kind = _unpacked(path).suffix.lower()
+    return path.suffix.lower() if kind == ".parquet" else kind  # which packs for itself
+
+
+def _unpacked(path: Path) -> Path:
+    return path.with_suffix("") if path.suffix.lower() == ".gz" else path
 
 
 def _is_hidden(path: Path) -> bool:
     return any(part.startswith(".") for part in path.parts)
-
-
-def _open(path: Path, layout: Layout, newline: str) -> TextIO:
-    return path.open(encoding=layout.encoding, errors=_SURROGATES, newline=newline)
 
 
 def _pass_mark(stream: TextIO) -> None:
@@ -284,29 +290,18 @@ def _pass_mark(stream: TextIO) -> None:
         stream.seek(0)
 
 
-def _as_surrogates(error: UnicodeError) -> tuple[str, int]:
-    """Bytes that are not in the encoding become lone surrogates: a bad record, not the end of the
-    run. Python's ``surrogateescape`` does so with bytes above 127 only, which UTF-16 has not."""
-    if not isinstance(error, UnicodeDecodeError):
-        raise error
-    return "".join(chr(0xDC00 + byte) for byte in error.object[error.start : error.end]), error.end
-
-
-codecs.register_error(_SURROGATES, _as_surrogates)
-
-
 def _lines(path: Path, layout: Layout, meter: Meter) -> Iterator[tuple[int, str]]:
     """The lines that are not blank, each with its number. One that is too long for a record is
     cut, where it is still too long."""
     limit = layout.longest_line
-    with _open(path, layout, newline="\n") as stream:
+    with open_text(path, layout.encoding, newline="\n") as stream:
         for number in count(1):
             line = end = stream.readline(limit)
             if not line:
                 return
             while len(end) == limit and not end.endswith("\n"):
                 end = stream.readline(limit)
-            meter.position = stream.buffer.tell()
+            meter.position = position(stream)
             if number == 1:
                 line = line.removeprefix("\ufeff")
             if line and not line.isspace():  # nothing is left where there is only a mark
@@ -332,11 +327,13 @@ def _item(path: Path, number: int, fields: dict[str, Any], layout: Layout) -> It
         return _bad(path, number, Messages.CM120, problem=problem)
     text = fields.pop(layout.text)
     id_ = _finite(fields.pop(layout.id, None))
+    if isinstance(id_, float) and id_.is_integer():
+        id_ = int(id_)  # of a column of integers in which one was missing
     if not isinstance(text, str):
         problem = f"{layout.text!r} is {text!r:.40}, not a text"
     elif len(text) > layout.max_length:
         problem = f"its text has more than {layout.max_length} characters"
-    elif _has_surrogates(text):
+    elif has_undecoded(text):
         return _undecoded(path, number, layout)
     else:
         id_ = None if id_ is None else replace_surrogates(str(id_))
@@ -347,10 +344,6 @@ def _item(path: Path, number: int, fields: dict[str, Any], layout: Layout) -> It
 def _undecoded(path: Path, number: int, layout: Layout) -> BadRecord:
     problem = f"it has bytes that are not {layout.encoding}, or a lone surrogate"
     return _bad(path, number, Messages.CM169, problem=problem)
-
-
-def _has_surrogates(text: str) -> bool:
-    return replace_surrogates(text) != text
 
 
 def _finite(value: Any) -> Any:

@@ -33,8 +33,8 @@ PipelineArgument = Annotated[
 TextsArgument = Annotated[
     Path,
     typer.Argument(
-        help="Texts: .txt (one a line), .jsonl, .csv, .tsv, .parquet, or a folder, in which each "
-        ".txt file is one text."
+        help="Texts: .txt (one a line), .jsonl, .csv, .tsv (each also .gz), .parquet, or a folder, "
+        "in which each .txt file is one text."
     ),
 ]
 TextColumnOption = Annotated[str, typer.Option(help="Column or field of the text.")]

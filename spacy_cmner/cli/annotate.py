@@ -134,6 +134,11 @@ def annotate_command(
         f"{out}: {result.read - result.bad} texts, {result.characters} characters, "
         f"{result.entities} entities"
     )
+    if not result.entities:
+        msg.warn(
+            "No entity was found. Only those in doc.ents are written: the pipeline needs a "
+            "component that finds some and puts them there."
+        )
     if result.bad:
         msg.warn(f"{result.bad} bad records: {errors}")
 

@@ -1,5 +1,6 @@
 """What is read from each kind of file, and what becomes of what cannot be read."""
 
+import gzip
 import json
 import sys
 from pathlib import Path
@@ -316,8 +317,9 @@ def test_what_cannot_be_a_source_is_refused(tmp_path):
     with pytest.raises(CmnerError, match="CM140"):
         Source(tmp_path / "a.doc")
     (tmp_path / "a.txt").touch()
-    with pytest.raises(CmnerError, match="CM114"):
-        Source(tmp_path / "a.txt", Layout(encoding="utf8000"))
+    for encoding in ("utf8000", "undefined"):
+        with pytest.raises(CmnerError, match=f"CM114.*{encoding}"):
+            Source(tmp_path / "a.txt", Layout(encoding=encoding))
     (tmp_path / "a.csv").touch()
     with pytest.raises(CmnerError, match=r"CM141.*\.csv, \.txt"):
         Source(tmp_path)
@@ -355,6 +357,67 @@ def test_hidden_files_are_passed_over_and_endings_in_capitals_are_not(tmp_path):
         (tmp_path / name).write_text(name)
     assert sorted(read_texts(tmp_path)) == ["B.TXT", "a.txt", "folder.txt/c.txt"]
     assert read_texts(tmp_path / "B.TXT") == ["B.TXT"]
+
+
+PACKED = {
+    "a.txt": "头痛\n发热\n",
+    "a.jsonl": '{"text": "头痛"}\n\n{"text": "发热"}\n',
+    "a.csv": "id,text\n1,头痛\n2,发热\n",
+    "a.tsv": "text\tid\n头痛\t1\n发热\t2\n",
+}
+
+
+@pytest.mark.parametrize("name", PACKED)
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "gb18030"])
+def test_packed_files_are_read_as_they_are_without(tmp_path, name, encoding):
+    (tmp_path / "plain").mkdir()
+    (tmp_path / "plain" / name).write_text(PACKED[name], encoding=encoding)
+    packed = tmp_path / f"{name}.GZ"
+    packed.write_bytes(gzip.compress(PACKED[name].encode(encoding)))
+    encoding = encoding.removesuffix("-sig")
+    source = Source(packed, Layout(encoding=encoding))
+    plain = read(tmp_path / "plain" / name, encoding=encoding)
+    assert [(i.number, i.text, i.id) for i in source] == [(i.number, i.text, i.id) for i in plain]
+    assert source.done == source.total == packed.stat().st_size
+
+
+def test_packed_and_plain_files_of_one_kind_make_a_folder(tmp_path):
+    (tmp_path / "b.txt").write_text("头痛")
+    (tmp_path / "a.txt.gz").write_bytes(gzip.compress("发热".encode()))
+    assert [(item.id, item.text) for item in read(tmp_path)] == [("a", "发热"), ("b", "头痛")]
+    (tmp_path / "c.parquet.gz").touch()
+    assert len(read(tmp_path)) == 2
+    with pytest.raises(CmnerError, match="CM140"):
+        Source(tmp_path / "c.parquet.gz")
+
+
+def test_a_packed_file_that_was_cut_or_damaged_is_one_bad_record(tmp_path):
+    lines = [f"第{n}人头痛" for n in range(9999)]
+    whole = gzip.compress("\n".join(lines).encode())
+    for place, data in enumerate((whole[:-9], whole[:500] + b"no" + whole[502:], b"plain")):
+        folder = tmp_path / str(place)
+        folder.mkdir()
+        (folder / "a.txt.gz").write_bytes(data)
+        *good, bad = read(folder / "a.txt.gz")
+        assert [item.text for item in good] == lines[: len(good)]
+        assert isinstance(bad, BadRecord) and bad.number == len(good) + 1
+        assert "CM178" in bad.reason and "unpacked" in bad.reason
+
+
+def test_whole_numbers_with_a_point_are_names_without_it(tmp_path):
+    """As pandas writes a column of integers in which one is missing."""
+    path = tmp_path / "a.jsonl"
+    ids = ("7.0", "null", "1e400", "0.5")
+    path.write_text("".join(f'{{"text": "一", "id": {id}}}\n' for id in ids))
+    assert [item.id for item in read(path)] == ["7", None, None, "0.5"]
+
+
+def test_texts_and_names_in_one_column_are_refused(tmp_path):
+    (tmp_path / "a.txt").touch()
+    with pytest.raises(CmnerError, match=r"CM177.*'note'"):
+        Source(tmp_path / "a.txt", Layout(text="note", id="note"))
+    (tmp_path / "a.jsonl").write_text('{"id": "一"}')
+    assert read_texts(tmp_path / "a.jsonl", text="id") == ["一"]
 
 
 def test_numbers_that_json_does_not_have_are_missing(tmp_path):

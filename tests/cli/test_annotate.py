@@ -39,6 +39,16 @@ def test_columns_encoding_length_and_summary(pipeline, tmp_path):
     assert "1 bad records" in said and "100%" in said
 
 
+def test_no_entity_at_all_is_said(pipeline, tmp_path):
+    source = tmp_path / "in.txt"
+    source.write_text("头痛\n", encoding="utf-8")
+    elsewhere = ("--components.cmner_dictionary.target", "hits")
+    for name, settings, warned in (("a", (), False), ("b", elsewhere, True)):
+        result = run(pipeline, source, tmp_path / f"{name}.jsonl", *settings)
+        assert result.exit_code == 0, result.output
+        assert ("No entity was found" in result.output) == warned
+
+
 def test_it_goes_on_and_begins_anew_when_asked(pipeline, tmp_path):
     source, out = tmp_path / "in.txt", tmp_path / "out"
     source.write_text("头痛\n", encoding="utf-8")
