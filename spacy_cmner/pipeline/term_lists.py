@@ -26,17 +26,18 @@ from spacy_cmner.pipeline.garbage import no_collection
 
 # Regular expressions, the best first: an id beside a code is often the number of the row, and
 # 分类名称 or 类别编码 are no term's.
+NOT_OTHERS = "(?!.*(英文|科室|机构|医院|企业|公司|厂[家商])(名|编|代))"
 TERM_HEADERS = (
     "term",
     "术语",
     "name",
-    "[^类]*名称",
+    f"{NOT_OTHERS}[^类]*名称",
     "词语?",
-    "通用名",
+    "[^类]*通用名",
     "(药品?|疾?病|中文|商品)名",
 )
 LABEL_HEADERS = ("type", "label", "category", "标签", ".*(类型|类别|分类)(名称)?")
-CODE_HEADERS = ("code", "[^类]*(编码|代码)", "icd(-?1[01])?", "id")
+CODE_HEADERS = ("code", f"{NOT_OTHERS}[^类]*(编码|代码)", "icd(-?1[01])?", "id")
 NUMBER = re.compile(r"[\d.,]+")
 OTHER_SEPARATORS = "\t;|，"
 

@@ -47,6 +47,13 @@ from spacy_cmner.pipeline.term_lists import Term, read_terms, write_terms
             "商品名,ICD-10,通用名,类型\n泰诺,R50,对乙酰氨基酚,dru\n",
             [("对乙酰氨基酚", "dru", "R50")],
         ),
+        ("a.csv", "商品名,药品通用名,类型\n泰诺,对乙酰氨基酚,dru\n", [("对乙酰氨基酚", "dru")]),
+        (
+            "a.csv",
+            "科室编码,科室名称,诊断编码,诊断名称,类型\n03,儿科,J18,肺炎,dis\n",
+            [("肺炎", "dis", "J18")],
+        ),
+        ("a.csv", "英文名称,中文名,类型\nAspirin,阿司匹林,dru\n", [("阿司匹林", "dru")]),
         (
             "a.csv",
             "名称,类型\n肺炎,dis\n,\n , \n哮喘,dis\n,,,\n",
