@@ -26,18 +26,19 @@ from spacy_cmner.pipeline.garbage import no_collection
 
 # Regular expressions, the best first: an id beside a code is often the number of the row, and
 # 分类名称 or 类别编码 are no term's.
-NOT_OTHERS = "(?!.*(英文|科室|机构|医院|企业|公司|厂[家商])(名|编|代))"
 TERM_HEADERS = (
     "term",
     "术语",
     "name",
-    f"{NOT_OTHERS}[^类]*名称",
+    "[^类]*名称",
     "词语?",
     "[^类]*通用名",
     "(药品?|疾?病|中文|商品)名",
 )
 LABEL_HEADERS = ("type", "label", "category", "标签", ".*(类型|类别|分类)(名称)?")
-CODE_HEADERS = ("code", f"{NOT_OTHERS}[^类]*(编码|代码)", "icd(-?1[01])?", "id")
+CODE_HEADERS = ("code", "[^类]*(编码|代码)", "icd(-?1[01])?", "id")
+# What stands beside a term and has a name and a code of its own.
+OTHERS = re.compile("(英文|科室|机构|医院|企业|公司|厂[家商])(名|编|代)")
 NUMBER = re.compile(r"[\d.,]+")
 OTHER_SEPARATORS = "\t;|，"
 
@@ -123,8 +124,13 @@ class _Columns(NamedTuple):
 
 
 def _find_columns(row: Sequence[str]) -> _Columns:
-    """What the names in a row say of its columns."""
+    """What the names in a row say of its columns; those of others only if there are no more."""
     names = [cell.strip().lower() for cell in row]
+    found = _match_columns(["" if OTHERS.search(name) else name for name in names])
+    return found if found.term >= 0 else _match_columns(names)
+
+
+def _match_columns(names: Sequence[str]) -> _Columns:
     return _Columns(
         *(
             next((i for h in headers for i, name in enumerate(names) if re.fullmatch(h, name)), -1)
