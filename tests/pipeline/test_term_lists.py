@@ -55,6 +55,8 @@ from spacy_cmner.pipeline.term_lists import Term, read_terms, write_terms
         ),
         ("a.csv", "英文名称,中文名,类型\nAspirin,阿司匹林,dru\n", [("阿司匹林", "dru")]),
         ("a.csv", "科室编码,科室名称,类型\n03,儿科,dep\n", [("儿科", "dep", "03")]),
+        ("a.csv", "序号,症状名,类型\n1,头痛,sym\n", [("头痛", "sym")]),
+        ("a.csv", "实体,类型\n头痛,sym\n", [("头痛", "sym")]),
         (
             "a.csv",
             "名称,类型\n肺炎,dis\n,\n , \n哮喘,dis\n,,,\n",
