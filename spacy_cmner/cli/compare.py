@@ -52,16 +52,16 @@ def compare_command(
     check_writable(output)
     texts, systems = _load(gold, predictions, labels)
     comparison = compare(texts, systems, flat=flat, samples=samples, seed=seed)
-    for table in comparison.to_tables():
-        typer.echo(f"\n{table.to_terminal()}")
-    kind = "flat gold" if flat else "all gold"
-    msg.info(f"{len(texts)} texts, {kind}; {samples} samples, seed {seed}")
     if output is not None:
         if output.suffix.lower() == ".csv":
             content = comparison.joined().to_csv()
         else:
             content = _markdown(comparison.to_tables())
         _write(output, content)
+    for table in comparison.to_tables():
+        typer.echo(f"\n{table.to_terminal()}")
+    kind = "flat gold" if flat else "all gold"
+    msg.info(f"{len(texts)} texts, {kind}; {samples} samples, seed {seed}")
 
 
 @cmner_cli.command("cases")
@@ -85,11 +85,11 @@ def cases_command(
     check_writable(output)
     texts, systems = _load(gold, predictions, labels)
     tables = [case.to_table() for case in find_cases(texts, systems, flat=flat)]
+    if output is not None:
+        _write(output, _markdown(tables))
     for table in tables[:limit]:
         typer.echo(f"\n{table.to_terminal()}")
     msg.info(f"{len(tables)} of {len(texts)} texts; {min(limit, len(tables))} shown")
-    if output is not None:
-        _write(output, _markdown(tables))
 
 
 def _load(gold: Path, predictions: Sequence[Path], labels: str) -> tuple[list[GoldText], Systems]:

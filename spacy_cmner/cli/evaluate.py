@@ -80,13 +80,8 @@ def evaluate_command(
         train=None if train is None else load(train),
         exclude=None if exclude_texts is None else load(exclude_texts),
     )
-    for table in evaluation_tables(evaluation):
-        typer.echo(f"\n{table.to_terminal()}")
     found = evaluation.predictions
-    msg.info(f"{len(texts)} texts, {found.characters} characters, {found.speed:,.0f} a second")
-    if evaluation.deduplicated is not None:
-        left_out = len(texts) - evaluation.deduplicated.texts
-        msg.info(f"{left_out} texts occur in {exclude_texts}; deduplicated scores leave them out")
+    # Before it is shown: what it is shown to may end early, as `head` does.
     if output is not None:
         given = {"model": model, "settings": settings, "data": str(data), "labels": wanted}
         metrics = {**given, **evaluation.to_dict()}
@@ -95,3 +90,9 @@ def evaluate_command(
     if predictions is not None:
         write_jsonl(prediction_records(texts, found), predictions)
         msg.good(f"Predictions: {predictions}")
+    for table in evaluation_tables(evaluation):
+        typer.echo(f"\n{table.to_terminal()}")
+    msg.info(f"{len(texts)} texts, {found.characters} characters, {found.speed:,.0f} a second")
+    if evaluation.deduplicated is not None:
+        left_out = len(texts) - evaluation.deduplicated.texts
+        msg.info(f"{left_out} texts occur in {exclude_texts}; deduplicated scores leave them out")

@@ -1,7 +1,7 @@
 import csv
 
 import pytest
-from commands import run
+from commands import run, run_into_closed_pipe
 
 from spacy_cmner.data.jsonl import write_jsonl
 from spacy_cmner.data.records import Entity, Record
@@ -48,6 +48,13 @@ def test_cases(files, tmp_path):
     assert "| 3–5 | sym | dis (TE) | sym | 发热 |" in output.read_text("utf-8")
     shown = run("cases", files[0], files[1])
     assert "dis (TE)" in shown.output
+
+
+@pytest.mark.parametrize("command", ["compare", "cases"])
+def test_files_are_there_before_the_tables(files, tmp_path, monkeypatch, command):
+    output = tmp_path / "report.md"
+    run_into_closed_pipe(monkeypatch, command, *files, "--output", output)
+    assert "###" in output.read_text("utf-8")
 
 
 def test_types_are_compared_alone(files, tmp_path):

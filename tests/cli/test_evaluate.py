@@ -4,7 +4,7 @@ import pytest
 import spacy
 import tiny
 import torch
-from commands import run
+from commands import run, run_into_closed_pipe
 
 from spacy_cmner.data.corpus import write_docbin
 from spacy_cmner.data.jsonl import read_jsonl, write_jsonl
@@ -56,6 +56,13 @@ def test_figures_and_predictions(folder, tmp_path, gold):
     assert first == Record("右肺疼痛", (Entity(0, 2, "bod"),), id="first")
     assert second == Record("咳嗽，发热", (Entity(0, 2, "sym"),))
     assert empty == Record("")
+
+
+def test_files_are_there_before_the_tables(folder, tmp_path, monkeypatch):
+    files = [tmp_path / "metrics.json", tmp_path / "found.jsonl"]
+    options = ("--output", files[0], "--predictions", files[1])
+    run_into_closed_pipe(monkeypatch, "evaluate", folder / "model", folder / "gold.spacy", *options)
+    assert all(path.stat().st_size for path in files)
 
 
 def test_only_what_is_asked_for(folder):
