@@ -124,16 +124,26 @@ def _check_settings(finished: Sequence[Run], configs: Sequence[Config]) -> None:
     """RAISES: CM532 as ``check_comparable``."""
     may_differ = {*DECIDED, *(setting for run in finished for setting in run.row.overrides)}
     settings = [dict_to_dot(config) for config in configs]
+    given = [_given(run, each) for run, each in zip(finished, settings, strict=True)]
     first_of_row: dict[str, int] = {}
     for i, run in enumerate(finished):
         k = first_of_row.setdefault(run.row.name, i)
-        for other, parts in ((k, ("",)), (0, ALIKE)):
-            for setting in sorted((settings[i].keys() | settings[other].keys()) - may_differ):
-                values = [settings[each].get(setting) for each in (i, other)]
-                if setting.startswith(parts) and values[0] != values[1]:
+        alike = {each for each in settings[i].keys() | settings[0].keys() if each.startswith(ALIKE)}
+        for other, names in (
+            (k, settings[i].keys() | settings[k].keys()),
+            (0, alike | given[i] | given[0]),
+        ):
+            for setting in sorted(names - may_differ):
+                if settings[i].get(setting) != settings[other].get(setting):
                     raise Messages.CM532.error(
                         folder=run.folder, setting=setting, other=finished[other].folder
                     )
+
+
+def _given(run: Run, settings: Mapping[str, Any]) -> set[str]:
+    """The settings of a run that are not those of its config: what its row and its call gave it."""
+    own = dict_to_dot(load_config(run.row.config, interpolate=False))
+    return {each for each in settings.keys() | own.keys() if settings.get(each) != own.get(each)}
 
 
 def check_overrides(overrides: Iterable[str]) -> None:

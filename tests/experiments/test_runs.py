@@ -2,7 +2,9 @@
 
 import json
 import os
+import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -123,6 +125,31 @@ def test_what_the_shipped_experiments_train_can_be_compared(training, docbin, tm
     changed.to_disk(runs[-1].config, interpolate=False)
     with pytest.raises(CmnerError, match=r"CM532.*seed-1.*training\.dropout.*seed-0"):
         check_comparable(runs, docbin)
+
+
+@pytest.mark.usefixtures("calls")
+@pytest.mark.parametrize(
+    "setting, value",
+    [
+        ("components.cmner.decoding", "marginal"),
+        ("corpora.train.limit", 3),
+        ("components.cmner.model.tok2vec.encode.depth", 2),
+    ],
+)
+def test_rows_of_which_one_was_given_a_setting_are_not_compared(
+    training, docbin, tmp_path, setting, value
+):
+    rows = load_design(DESIGN)["table3"].choose(["bilstm_crf", "soft_lexicon", "flat"])
+    first, second, last = Runs(tmp_path, "tiny", 1).plan(rows, [0])
+    execute(first, replace(training, overrides={setting: value}))
+    for other in (second, last):
+        execute(other, training)
+        for pair in ([first, other], [other, first]):
+            with pytest.raises(CmnerError, match=rf"CM532.*{setting}"):
+                check_comparable(pair, docbin)
+    shutil.rmtree(second.folder)
+    execute(second, replace(training, overrides={setting: value}))
+    check_comparable([first, second], docbin)
 
 
 def test_a_finished_run_is_left_alone(run, training, calls):
