@@ -103,16 +103,17 @@ def fingerprint(path: Path) -> str:
 def check_comparable(finished: Sequence[Run], dev: Path) -> None:
     """Look whether runs differ only in what an experiment compares.
 
-    RAISES: CM523 if one was trained with other settings than its row has, CM529 if one was scored
-        on other texts than those of `dev`, CM531 if two were trained on different ones, CM532 if
-        two were trained with different settings that no row has for itself.
+    RAISES: CM101 if the config of one is missing, CM522 if the settings of its row do not fit it,
+        CM523 if one was trained with other settings than its row has, CM529 if one was scored on
+        other texts than those of `dev`, CM531 if two were trained on different ones, CM532 if two
+        were trained with different settings that no row has for itself.
     """
-    configs = [load_config(run.config, interpolate=False) for run in finished]
+    configs = [_read_config(run.config) for run in finished]
     _check_settings(finished, configs)
     scored = fingerprint(dev)
     texts = [run.read_metrics()["fingerprints"] for run in finished]
     for run, config, each in zip(finished, configs, texts, strict=True):
-        if load_config(run.config, dict(run.row.overrides), interpolate=False) != config:
+        if _read_config(run.config, run.row.overrides) != config:
             raise Messages.CM523.error(folder=run.folder)
         if each["dev"] != scored:
             raise Messages.CM529.error(folder=run.folder)
@@ -142,7 +143,7 @@ def _check_settings(finished: Sequence[Run], configs: Sequence[Config]) -> None:
 
 def _given(run: Run, settings: Mapping[str, Any]) -> set[str]:
     """The settings of a run that are not those of its config: what its row and its call gave it."""
-    own = dict_to_dot(load_config(run.row.config, interpolate=False))
+    own = dict_to_dot(_read_config(run.row.config))
     return {each for each in settings.keys() | own.keys() if settings.get(each) != own.get(each)}
 
 
@@ -187,10 +188,7 @@ def make_config(run: Run, training: Training) -> Config:
         fixed number of texts.
     """
     overrides = {**run.row.overrides, **training.overrides, "system.seed": run.seed}
-    try:
-        config = load_config(run.row.config, overrides, interpolate=False)
-    except (ConfigValidationError, UnicodeDecodeError) as error:
-        raise Messages.CM522.error(config=run.row.config, problem=error) from None
+    config = _read_config(run.row.config, overrides)
     block = config.get("training", {})
     batcher = block.get("batcher", {})
     size = batcher.get("size")
@@ -205,6 +203,16 @@ def make_config(run: Run, training: Training) -> Config:
     return config
 
 
+def _read_config(path: Path, overrides: Mapping[str, Any] | None = None) -> Config:
+    """RAISES: CM101 if it is missing, CM522 if it is no UTF-8 or the settings do not fit it."""
+    if not path.is_file():
+        raise Messages.CM101.error(path=path)
+    try:
+        return load_config(path, {**(overrides or {})}, interpolate=False)
+    except (ConfigValidationError, UnicodeDecodeError) as error:
+        raise Messages.CM522.error(config=path, problem=error) from None
+
+
 def execute(run: Run, training: Training) -> None:
     """Train a run and score its best model, if that is not done.
 
@@ -216,7 +224,7 @@ def execute(run: Run, training: Training) -> None:
     with locked(run.lock):
         if not run.finished:
             train_and_score(run, training, config)
-        elif load_config(run.config, interpolate=False) != config:
+        elif _read_config(run.config) != config:
             raise Messages.CM523.error(folder=run.folder)
         elif run.read_metrics()["fingerprints"] != training.fingerprints:
             raise Messages.CM529.error(folder=run.folder)

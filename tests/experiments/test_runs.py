@@ -152,6 +152,16 @@ def test_rows_of_which_one_was_given_a_setting_are_not_compared(
     check_comparable([first, second], docbin)
 
 
+def test_a_finished_run_whose_config_cannot_be_compared_is_named(run, training, docbin, calls):
+    execute(run, training)
+    misfit = replace(run, row=replace(run.row, overrides={"no.such.section": 1}))
+    with pytest.raises(CmnerError, match=r"(?s)CM522.*seed-7.*no -> such"):
+        check_comparable([misfit], docbin)
+    run.config.unlink()
+    with pytest.raises(CmnerError, match=r"CM101.*config\.cfg"):
+        check_comparable([run], docbin)
+
+
 def test_a_finished_run_is_left_alone(run, training, calls):
     execute(run, training)
     execute(run, training)
