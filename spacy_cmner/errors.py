@@ -345,7 +345,8 @@ class Messages:
     )
     CM227 = Message(
         "The {words} words have no counts, which a lexicon needs to weight their vectors. "
-        "Build it with `python -m spacy cmner resources lexicon`."
+        "Build it with `python -m spacy cmner resources lexicon`, or of a word2vec file with "
+        "`… import-vectors --lexicon`."
     )
     CM228 = Message(
         "The pkuseg model cannot be fetched: {reason}. Download pkuseg-0.0.25.tar.gz from PyPI on "
@@ -376,6 +377,10 @@ class Messages:
         "the word out, or build the lexicon with `python -m spacy cmner resources lexicon`."
     )
     CM238 = Message("A value of {value:g} is too large for 16-bit floats. Leave out --half.")
+    CM239 = Message(
+        "None of the {words} words belongs into a lexicon: all are longer than ten characters or "
+        "have no letter. Take a file of words."
+    )
 
     # CM3xx: models
     CM301 = Message("The labels {labels} hold a duplicate: give every entity label once.")

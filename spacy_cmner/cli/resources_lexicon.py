@@ -14,7 +14,7 @@ from spacy_cmner.cli._util import errors_shown
 from spacy_cmner.cli.resources import resources_cli
 from spacy_cmner.data.files import check_apart, check_ending, check_outputs, check_writable
 from spacy_cmner.resources import raw_text
-from spacy_cmner.resources.lexicon import build_lexicon
+from spacy_cmner.resources.lexicon import build_lexicon, import_lexicon
 from spacy_cmner.resources.pkuseg_model import unpack_pkuseg_model
 from spacy_cmner.resources.raw_text import Sentences
 from spacy_cmner.resources.segment import load_segmenter, read_words, segment_files
@@ -110,15 +110,36 @@ def import_vectors_command(
     max_words: Annotated[
         int | None, typer.Option("--max-words", help="Read that many rows only.", min=1)
     ] = None,
+    as_lexicon: Annotated[
+        bool, typer.Option("--lexicon", help="Make a lexicon: of the words that belong into one.")
+    ] = False,
+    count_in: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--count-in",
+            help="UTF-8 text file, or folder of .txt files, to count the words of the lexicon in; "
+            "may be repeated. Without it all count alike.",
+            exists=True,
+        ),
+    ] = None,
     half: Half = False,
     note: Note = "",
 ) -> None:
     """Turn a word2vec file, such as gigaword_chn.all.a2b.uni.ite50.vec, into a resource file."""
-    check_outputs([output], [source])
+    if count_in and not as_lexicon:
+        raise typer.BadParameter("counts are for --lexicon", param_hint="--count-in")
+    check_outputs([output], [source, *(count_in or [])])
     check_ending(output, ".npz")
     check_writable(output)
     vectors = load_word2vec(source, max_words)
-    vectors.save(output, half=half, metadata={"note": note, "source": source.name})
+    origin = {"note": note, "source": source.name}
+    if as_lexicon:
+        texts = raw_text.stream_lines(count_in, "counting") if count_in else ()
+        lexicon = import_lexicon(vectors, texts)
+        lexicon.save(output, half=half, metadata=origin)
+        msg.good(f"{len(lexicon.vectors)} words of {vectors.dim}: {output}")
+        return
+    vectors.save(output, half=half, metadata=origin)
     msg.good(f"{len(vectors)} vectors of {vectors.dim}: {output}")
 
 

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from spacy_cmner.automaton import Automaton
 from spacy_cmner.errors import Messages
 from spacy_cmner.resources.vectors import Vectors, train_skipgram
 
@@ -145,3 +146,23 @@ def build_lexicon(
     return Lexicon(
         vectors.take([row for row, word in enumerate(vectors.words) if is_dictionary_word(word)])
     )
+
+
+def import_lexicon(vectors: Vectors, texts: Iterable[str] = ()) -> Lexicon:
+    """Take the words that belong into D from vectors that come without counts.
+
+    vectors (Vectors): As `load_word2vec` gives them.
+    texts (Iterable[str]): Where words are counted, also those inside of longer ones. A word counts
+        one more than it occurs, so that none weighs nothing; without texts all weigh alike.
+    RETURNS (Lexicon): Most frequent word first.
+    RAISES (CmnerError): CM239 if no word belongs into D.
+    """
+    kept = vectors.take([row for row, word in enumerate(vectors.words) if is_dictionary_word(word)])
+    if not len(kept):
+        raise Messages.CM239.error(words=len(vectors))
+    find = Automaton(kept.words)
+    counts = np.ones(len(kept), dtype=np.int64)
+    for text in texts:
+        counts += np.bincount(find([text]).words, minlength=len(kept))
+    counted = Vectors(kept.words, kept.vectors, counts)
+    return Lexicon(counted.take(np.argsort(-counts, kind="stable")))

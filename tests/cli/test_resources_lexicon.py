@@ -73,6 +73,44 @@ def test_import_vectors(tmp_path: Path):
     np.testing.assert_array_equal(vectors.vectors, [[1, 2, 3], [4, 5, 6]])
 
 
+@pytest.fixture
+def words(tmp_path: Path) -> Path:
+    source = tmp_path / "words.vec"
+    source.write_text("4 2\n， 1 2\n夜里 3 4\n心悸 5 6\n肝 7 8\n", encoding="utf8")
+    return source
+
+
+def test_import_words_as_a_lexicon(texts: Path, words: Path, tmp_path: Path):
+    output = tmp_path / "out.npz"
+    assert run("import-vectors", output, words, "--lexicon").exit_code == 0
+    lexicon = Lexicon.load(output)
+    assert lexicon.vectors.words == ("夜里", "心悸", "肝")
+    assert lexicon.counts.tolist() == [1, 1, 1]
+
+    (tmp_path / "more.txt").write_text("心悸", encoding="utf8")
+    counted = ["--count-in", texts, "--count-in", tmp_path / "more.txt"]
+    assert run("import-vectors", output, words, "--lexicon", *counted).exit_code == 0
+    lexicon = Lexicon.load(output)
+    assert dict(zip(lexicon.vectors.words, lexicon.counts.tolist(), strict=True)) == {
+        "心悸": 10,
+        "夜里": 9,
+        "肝": 1,
+    }
+    np.testing.assert_array_equal(lexicon.vectors.vectors, [[5, 6], [3, 4], [7, 8]])
+
+
+def test_no_lexicon_can_be_made_of_marks(words: Path, tmp_path: Path):
+    result = run("import-vectors", tmp_path / "out.npz", words, "--lexicon", "--max-words", 1)
+    assert result.exit_code == 1
+    assert "CM239" in result.output
+
+
+def test_counts_are_for_a_lexicon(texts: Path, words: Path, tmp_path: Path):
+    result = run("import-vectors", tmp_path / "out.npz", words, "--count-in", texts)
+    assert result.exit_code == 2
+    assert "--count-in" in result.output
+
+
 def test_a_fault_is_a_message_and_an_exit_code(tmp_path: Path):
     source = tmp_path / "some.vec"
     source.write_text("2 3\n心 1 2 3\n", encoding="utf8")
@@ -95,6 +133,7 @@ def test_pkuseg_model_refuses_another_archive(tmp_path: Path):
     [
         ("vectors", "texts/a.txt", "texts/a.txt"),
         ("import-vectors", "texts/a.txt", "texts/a.txt"),
+        ("import-vectors", "texts/a.txt", "texts/a.txt", "--lexicon"),
         ("lexicon", "texts/a.txt", "texts/a.txt"),
         ("lexicon", "lexicon.npz", "texts/a.txt", "--segmented", "texts/a.txt"),
         ("lexicon", "lexicon.npz", "texts", "--segmented", "texts/b.txt"),
