@@ -128,6 +128,15 @@ def test_what_the_shipped_experiments_train_can_be_compared(training, docbin, tm
 
 
 @pytest.mark.usefixtures("calls")
+def test_runs_with_different_patience_are_not_compared(run, training, docbin):
+    execute(run, replace(training, patience=5))
+    other = replace(run, seed=8, folder=run.folder.with_name("seed-8"))
+    execute(other, replace(training, epochs=9))
+    with pytest.raises(CmnerError, match=r"CM532.*seed-8.*training\.patience.*seed-7"):
+        check_comparable([run, other], docbin)
+
+
+@pytest.mark.usefixtures("calls")
 @pytest.mark.parametrize(
     "setting, value",
     [
