@@ -92,6 +92,9 @@ def describe(summary: Summary, runs: Runs) -> str:
         f"{join(run.seed for each in summary.rows for run in each.runs)}{spread}. "
         f"{join(devices)}."
     ]
+    if summary.untested and summary.reference is not None:
+        labels = ", ".join(each.row.label for each in summary.untested)
+        lines.append(f"Not tested, as no seed is that of {summary.reference.row.label}: {labels}.")
     if summary.missing:
         lines.append(f"Not finished: {', '.join(row.label for row in summary.missing)}.")
     return "\n\n".join(lines)

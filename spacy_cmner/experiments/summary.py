@@ -65,6 +65,9 @@ COSTS = (
 )
 MEASURES = (*SCORES, *ERROR_CLASSES, *COSTS)
 
+# The reports that test rows against a reference.
+TESTED = ("scores", "curve")
+
 
 @dataclass(frozen=True)
 class Spread:
@@ -128,6 +131,14 @@ class Summary:
     missing: Sequence[Row]
     reference: RowSummary | None
 
+    @property
+    def untested(self) -> list[RowSummary]:
+        """The rows that could not be tested, where others are: no seed is one of the reference."""
+        if self.reference is None or self.experiment.report not in TESTED:
+            return []
+        seeds = {run.seed for run in self.reference.runs}
+        return [each for each in self.rows if seeds.isdisjoint(run.seed for run in each.runs)]
+
     def measured(self, measures: Sequence[Measure]) -> list[Measure]:
         """Those that every run has measured: one of an earlier release may lack some."""
         metrics = [metrics for each in self.rows for metrics in each.metrics]
@@ -165,7 +176,7 @@ def summarise(
             folder=runs.out,
         )
     reference = choose_reference(experiment, done)
-    if reference is not None and experiment.report in ("scores", "curve"):
+    if reference is not None and experiment.report in TESTED:
         against = count_runs(reference, texts)
         done = [
             each

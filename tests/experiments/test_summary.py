@@ -184,6 +184,18 @@ def test_markdown_says_what_it_rests_on(runs, texts):
     assert "| Strong | 2 |" in text and "| Strong | -" not in text
 
 
+def test_rows_that_could_not_be_tested_are_named(runs, texts):
+    """Seed 2 of ours is no seed of the reference."""
+    summary = summary_of(runs, texts)
+    assert not summary.untested
+    *others, ours = summary.rows
+    alone = replace(ours, runs=ours.runs[1:], metrics=ours.metrics[1:], test=None)
+    markdown, *_ = write_report(replace(summary, rows=[*others, alone]), runs, texts)
+    text = markdown.read_text("utf-8")
+    assert "Not tested, as no seed is that of Strong: Ours." in text
+    assert "| Ours | 1 |" in text and "| Ours | +" not in text
+
+
 def test_a_figure_that_a_run_lacks_is_left_out(runs, texts):
     summary = summary_of(runs, texts)
     assert "F1 new texts" in make_tables(summary)[0].header
