@@ -34,7 +34,7 @@ def make_tables(summary: Summary) -> list[Table]:
     if summary.experiment.report == "errors":
         return [measure_table(summary, "Errors, all gold", ERROR_CLASSES)]
     tables = [measure_table(summary, summary.experiment.title, SCORES)]
-    if summary.reference is not None:
+    if summary.reference is not None and any(each.test for each in summary.rows):
         tables.append(differences_table(summary, summary.reference))
     return [*tables, type_table(summary), measure_table(summary, "Costs", COSTS)]
 

@@ -194,6 +194,8 @@ def test_rows_that_could_not_be_tested_are_named(runs, texts):
     text = markdown.read_text("utf-8")
     assert "Not tested, as no seed is that of Strong: Ours." in text
     assert "| Ours | 1 |" in text and "| Ours | +" not in text
+    nothing_tested = replace(summary, rows=[alone])
+    assert not any(table.title.startswith("Difference") for table in make_tables(nothing_tested))
 
 
 def test_a_figure_that_a_run_lacks_is_left_out(runs, texts):
