@@ -124,7 +124,7 @@ def check_comparable(finished: Sequence[Run], dev: Path) -> None:
 def _check_settings(finished: Sequence[Run], configs: Sequence[Config]) -> None:
     """RAISES: CM532 as ``check_comparable``."""
     may_differ = {*DECIDED, *(setting for run in finished for setting in run.row.overrides)}
-    may_differ.remove("training.patience")
+    may_differ.remove("training.patience")  # it decides which epoch is the best
     settings = [dict_to_dot(config) for config in configs]
     given = [_given(run, each) for run, each in zip(finished, settings, strict=True)]
     first_of_row: dict[str, int] = {}

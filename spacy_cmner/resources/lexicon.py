@@ -143,9 +143,11 @@ def build_lexicon(
         seed=seed,
         progress=progress,
     )
-    return Lexicon(
-        vectors.take([row for row, word in enumerate(vectors.words) if is_dictionary_word(word)])
-    )
+    return Lexicon(_take_dictionary_words(vectors))
+
+
+def _take_dictionary_words(vectors: Vectors) -> Vectors:
+    return vectors.take([row for row, word in enumerate(vectors.words) if is_dictionary_word(word)])
 
 
 def import_lexicon(vectors: Vectors, texts: Iterable[str] = ()) -> Lexicon:
@@ -157,12 +159,12 @@ def import_lexicon(vectors: Vectors, texts: Iterable[str] = ()) -> Lexicon:
     RETURNS (Lexicon): Most frequent word first.
     RAISES (CmnerError): CM239 if no word belongs into D.
     """
-    kept = vectors.take([row for row, word in enumerate(vectors.words) if is_dictionary_word(word)])
+    kept = _take_dictionary_words(vectors)
     if not len(kept):
         raise Messages.CM239.error(words=len(vectors))
     find = Automaton(kept.words)
     counts = np.ones(len(kept), dtype=np.int64)
     for text in texts:
-        counts += np.bincount(find([text]).words, minlength=len(kept))
+        np.add.at(counts, find([text]).words, 1)
     counted = Vectors(kept.words, kept.vectors, counts)
     return Lexicon(counted.take(np.argsort(-counts, kind="stable")))
